@@ -1,0 +1,101 @@
+"""The C++ rules of this project: the ordinary ones plus its warnings.
+
+Use these instead of cc_library, cc_binary and cc_test in every package.
+"""
+
+load("@rules_cc//cc:cc_binary.bzl", "cc_binary")
+load("@rules_cc//cc:cc_library.bzl", "cc_library")
+load("@rules_cc//cc:cc_test.bzl", "cc_test")
+
+_WARNINGS = [
+    # Some warnings below exist in one compiler only.
+    "-Wno-unknown-warning-option",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wcast-qual",
+    "-Wextra-semi",
+    "-Wfloat-conversion",
+    "-Wformat=2",
+    "-Wnon-virtual-dtor",
+    "-Woverloaded-virtual",
+    "-Wshadow",
+    "-Wundef",
+    "-Wvla",
+    # GCC 12 reports these falsely at -O2 inside inlined standard headers.
+    "-Wno-error=array-bounds",
+    "-Wno-error=free-nonheap-object",
+    "-Wno-error=maybe-uninitialized",
+    "-Wno-error=stringop-overflow",
+    "-Wno-error=stringop-overread",
+    "-Wno-restrict",
+]
+
+_CLANG_WARNINGS = _WARNINGS + [
+    "-Wshorten-64-to-32",
+    "-Wthread-safety",
+]
+
+def _label(name):
+    # Resolved here, not in the package that calls the macro.
+    return str(Label("//tools/build_defs:" + name))
+
+def _copts():
+    # Empty in a project that embeds this one.
+    return select({
+        _label("clang_warnings"): _CLANG_WARNINGS,
+        _label("gcc_warnings"): _WARNINGS,
+        "//conditions:default": [],
+    })
+
+def rumcask_cc_library(name, copts = [], **kwargs):
+    """A cc_library with this project's warnings."""
+    cc_library(name = name, copts = _copts() + copts, **kwargs)
+
+def rumcask_cc_binary(name, copts = [], **kwargs):
+    """A cc_binary with this project's warnings."""
+    cc_binary(name = name, copts = _copts() + copts, **kwargs)
+
+def rumcask_cc_test(name, copts = [], linkstatic = True, **kwargs):
+    """A cc_test with this project's warnings, linked like our binaries are."""
+    cc_test(name = name, copts = _copts() + copts, linkstatic = linkstatic, **kwargs)
+
+def rumcask_cc_fuzz_test(name, srcs, corpus = [], deps = [], copts = [], size = "medium", **kwargs):
+    """A libFuzzer target that is a regression test over its corpus otherwise.
+
+    `bazel test` replays the corpus. `bazel test --config=fuzz` fuzzes for 60
+    seconds from it. `bazel run --config=fuzz //some:target -- -max_total_time=0
+    DIR` fuzzes on, keeping new inputs in DIR.
+
+    Args:
+      name: name of the test.
+      srcs: sources that define LLVMFuzzerTestOneInput and no main.
+      corpus: files, each an input to start from.
+      deps: as for cc_test.
+      copts: as for cc_test.
+      size: as for cc_test.
+      **kwargs: as for cc_test.
+    """
+    paths = ["$(rootpath %s)" % file for file in corpus]
+    seeds = ["-seed_inputs=" + ",".join(paths)] if corpus else []
+    cc_test(
+        name = name,
+        size = size,
+        srcs = srcs,
+        args = select({
+            _label("fuzz"): ["-max_total_time=60"] + seeds,
+            "//conditions:default": paths,
+        }),
+        copts = _copts() + copts,
+        data = corpus,
+        linkopts = select({
+            _label("fuzz"): ["-fsanitize=fuzzer"],
+            "//conditions:default": [],
+        }),
+        linkstatic = True,
+        deps = deps + select({
+            _label("fuzz"): [],
+            "//conditions:default": [_label("replay_main")],
+        }),
+        **kwargs
+    )

@@ -1,0 +1,274 @@
+"""The repositories that rumcask needs, all from libraries installed on the system.
+
+Call rumcask_deps() in WORKSPACE. Nothing is downloaded, and a library is looked
+for only when a target that needs it is built: a program with the hash keystore
+needs neither LMDB nor RocksDB. Labels are those of the Bazel Central Registry.
+"""
+
+# Repository -> header that shows it is installed, Debian package, and targets
+# as {"name": libraries to link with}, dependents before dependencies.
+SYSTEM_LIBRARIES = {
+    # Its targets are in _ABSEIL_TARGETS.
+    "abseil-cpp": struct(
+        header = "absl/base/config.h",
+        package = "libabsl-dev",
+        targets = {},
+    ),
+    "cli11": struct(
+        header = "CLI/CLI.hpp",
+        package = "libcli11-dev",
+        targets = {"cli11": []},
+    ),
+    "google_benchmark": struct(
+        header = "benchmark/benchmark.h",
+        package = "libbenchmark-dev",
+        targets = {
+            "benchmark": ["benchmark", "pthread"],
+            "benchmark_main": ["benchmark_main", "benchmark", "pthread"],
+        },
+    ),
+    "googletest": struct(
+        header = "gmock/gmock.h",
+        package = "libgtest-dev libgmock-dev",
+        targets = {
+            "gtest": ["gmock", "gtest", "pthread"],
+            "gtest_main": ["gmock_main", "gmock", "gtest", "pthread"],
+        },
+    ),
+    "leveldb": struct(
+        header = "leveldb/db.h",
+        package = "libleveldb-dev",
+        targets = {"leveldb": ["leveldb", "pthread"]},
+    ),
+    "lmdb": struct(
+        header = "lmdb.h",
+        package = "liblmdb-dev",
+        targets = {"lmdb": ["lmdb", "pthread"]},
+    ),
+    "nlohmann_json": struct(
+        header = "nlohmann/json.hpp",
+        package = "nlohmann-json3-dev",
+        targets = {"json": []},
+    ),
+    "rocksdb": struct(
+        header = "rocksdb/db.h",
+        package = "librocksdb-dev",
+        targets = {"rocksdb": ["rocksdb", "pthread"]},
+    ),
+    "xxhash": struct(
+        header = "xxhash.h",
+        package = "libxxhash-dev",
+        # The archive, so that users of XXH_INLINE_ALL link with nothing.
+        targets = {"xxhash": [":libxxhash.a"]},
+    ),
+}
+
+# Package below @abseil-cpp//absl -> targets, as in Abseil itself. All of them
+# stand for the whole library.
+_ABSEIL_TARGETS = {
+    "algorithm": ["algorithm", "container"],
+    "base": [
+        "base",
+        "config",
+        "core_headers",
+        "dynamic_annotations",
+        "endian",
+        "log_severity",
+        "prefetch",
+    ],
+    "cleanup": ["cleanup"],
+    "container": [
+        "btree",
+        "fixed_array",
+        "flat_hash_map",
+        "flat_hash_set",
+        "inlined_vector",
+        "node_hash_map",
+        "node_hash_set",
+    ],
+    "debugging": ["failure_signal_handler", "leak_check", "stacktrace", "symbolize"],
+    "flags": ["commandlineflag", "config", "flag", "marshalling", "parse", "reflection", "usage"],
+    "functional": ["any_invocable", "bind_front", "function_ref"],
+    "hash": ["hash", "hash_testing"],
+    "memory": ["memory"],
+    "meta": ["type_traits"],
+    "numeric": ["bits", "int128"],
+    "random": ["bit_gen_ref", "distributions", "random", "seed_sequences"],
+    "status": ["status", "statusor"],
+    "strings": ["cord", "str_format", "string_view", "strings"],
+    "synchronization": ["synchronization"],
+    "time": ["time"],
+    "types": ["any", "compare", "optional", "span", "variant"],
+    "utility": ["utility"],
+}
+
+_INCLUDE_DIRS = ["/usr/include", "/usr/local/include"]
+
+_LIBRARY = """
+cc_library(
+    name = "{name}",
+    linkopts = {linkopts},
+    visibility = ["//visibility:public"],
+)
+"""
+
+_ALIAS = """
+alias(
+    name = "{name}",
+    actual = "//:abseil",
+    visibility = ["//visibility:public"],
+)
+"""
+
+_LOAD = """load("@rules_cc//cc:cc_library.bzl", "cc_library")
+"""
+
+def _find_header(ctx, header, package):
+    for include_dir in _INCLUDE_DIRS:
+        if ctx.path(include_dir + "/" + header).exists:
+            return
+    fail("rumcask: system header %s/%s not found; apt-get install %s" %
+         (_INCLUDE_DIRS[0], header, package))
+
+def _abseil_linkopts(ctx):
+    listed = ctx.execute(["pkg-config", "--list-all"])
+    names = [
+        line.split(" ")[0]
+        for line in listed.stdout.splitlines()
+        if line.startswith("absl_")
+    ]
+    libs = ctx.execute(["pkg-config", "--libs-only-l"] + names)
+    if listed.return_code != 0 or libs.return_code != 0 or not names:
+        fail("rumcask: pkg-config does not find Abseil; apt-get install pkg-config libabsl-dev: " +
+             listed.stderr + libs.stderr)
+    opts = libs.stdout.strip().split(" ")
+
+    # The archives, of which the linker takes what a program uses. It would load
+    # all of the shared libraries at every start, and with --as-needed gold
+    # forgets those that only a program's own shared libraries use.
+    return (
+        ["-Wl,--push-state,-Bstatic,--start-group"] +
+        [opt for opt in opts if opt.startswith("-labsl_")] +
+        ["-Wl,--end-group,--pop-state"] +
+        [opt for opt in opts if not opt.startswith("-labsl_") and opt != "-latomic"] +
+        ["-lpthread"]
+    )
+
+def _abseil(ctx):
+    linkopts = _abseil_linkopts(ctx)
+    ctx.file("BUILD.bazel", _LOAD + _LIBRARY.format(name = "abseil", linkopts = repr(linkopts)))
+    for package, targets in _ABSEIL_TARGETS.items():
+        ctx.file("absl/" + package + "/BUILD.bazel", "".join([
+            _ALIAS.format(name = target)
+            for target in targets
+        ]))
+
+def _system_library_impl(ctx):
+    library = SYSTEM_LIBRARIES[ctx.attr.library]
+    _find_header(ctx, library.header, library.package)
+    ctx.file("WORKSPACE", "")
+    if ctx.attr.library == "abseil-cpp":
+        _abseil(ctx)
+        return
+    ctx.file("BUILD.bazel", _LOAD + "".join([
+        _LIBRARY.format(
+            name = name,
+            linkopts = repr(["-l" + lib for lib in libraries]),
+        )
+        for name, libraries in library.targets.items()
+    ]))
+
+# Local, so that a library that was installed, upgraded or removed is noticed
+# when Bazel's server next starts.
+system_library = repository_rule(
+    implementation = _system_library_impl,
+    attrs = {"library": attr.string(mandatory = True, values = SYSTEM_LIBRARIES.keys())},
+    local = True,
+)
+
+# Rules that were part of Bazel before 8. Older Bazels download these
+# repositories, even for builds that use no more than the C++ rules.
+_NATIVE_CC_RULES = [
+    "cc_binary",
+    "cc_import",
+    "cc_library",
+    "cc_proto_library",
+    "cc_test",
+    "cc_toolchain",
+    "cc_toolchain_suite",
+    "fdo_prefetch_hints",
+    "fdo_profile",
+    "objc_import",
+    "objc_library",
+]
+
+_NATIVE_JAVA_RULES = [
+    "java_binary",
+    "java_import",
+    "java_library",
+    "java_lite_proto_library",
+    "java_package_configuration",
+    "java_plugin",
+    "java_proto_library",
+    "java_runtime",
+    "java_test",
+    "java_toolchain",
+]
+
+_NATIVE_PROTO_RULES = ["proto_lang_toolchain", "proto_library"]
+
+def _native(names):
+    return "".join(["%s = native.%s\n" % (name, name) for name in names])
+
+def _native_rules_impl(ctx):
+    ctx.file("WORKSPACE", "")
+    ctx.file("BUILD.bazel", "")
+    for path, content in ctx.attr.files.items():
+        ctx.file(path, content)
+
+native_rules = repository_rule(
+    implementation = _native_rules_impl,
+    attrs = {"files": attr.string_dict(mandatory = True)},
+)
+
+_CC_DEFS = """load("@bazel_tools//tools/cpp:cc_flags_supplier.bzl", _cc_flags_supplier = "cc_flags_supplier")
+load("@bazel_tools//tools/cpp:compiler_flag.bzl", _compiler_flag = "compiler_flag")
+
+cc_flags_supplier = _cc_flags_supplier
+compiler_flag = _compiler_flag
+"""
+
+def _maybe(rule, name, **kwargs):
+    # An embedding project's own repository wins.
+    if not native.existing_rule(name):
+        rule(name = name, **kwargs)
+
+def rumcask_deps():
+    """Declares every repository that is not declared already."""
+    cc_files = {
+        "cc/BUILD.bazel": "",
+        "cc/defs.bzl": _CC_DEFS + _native(_NATIVE_CC_RULES),
+    }
+    for rule in _NATIVE_CC_RULES:
+        cc_files["cc/%s.bzl" % rule] = _native([rule])
+    _maybe(native_rules, "rules_cc", files = cc_files)
+    _maybe(native_rules, "rules_java", files = {
+        "java/BUILD.bazel": "",
+        "java/defs.bzl": _native(_NATIVE_JAVA_RULES),
+    })
+    _maybe(native_rules, "rules_proto", files = {
+        "proto/BUILD.bazel": "",
+        "proto/defs.bzl": "ProtoInfo = ProtoInfo\n" + _native(_NATIVE_PROTO_RULES),
+    })
+
+    # Named by every test, used by `bazel coverage` alone, which is not offered.
+    _maybe(native_rules, "remote_coverage_tools", files = {
+        "BUILD.bazel": """
+[filegroup(
+    name = name,
+    visibility = ["//visibility:public"],
+) for name in ["coverage_report_generator", "lcov_merger"]]
+""",
+    })
+    for name in SYSTEM_LIBRARIES:
+        _maybe(system_library, name, library = name)
