@@ -1,0 +1,193 @@
+// The seam between rumcask and the operating system.
+//
+// Every operation on a database's files, and every store into a mapped file, goes through the
+// classes here, so that a test can stand in the place of the system: refuse the n-th call, return
+// half of it, or cut the power between any two of them and keep what a disk may keep.
+//
+// The virtual functions are as thin as system calls: they may be interrupted, transfer less than
+// asked, and answer with a negated errno. The public functions above them do what callers want:
+// repeat after EINTR and short transfers, and name the file in the error.
+//
+// Errors map so: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM
+// ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; everything else Internal.
+//
+// Thread-safety: FileSystem and Directory may be used from any thread. A File may be read from any
+// number of threads; writes to disjoint ranges may run beside them.
+
+#ifndef RUMCASK_CORE_FILE_SYSTEM_H_
+#define RUMCASK_CORE_FILE_SYSTEM_H_
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace rumcask {
+
+// A status for errno value `error` of `operation` on `name`, e.g. "pwrite /db/0001.seg: No space
+// left on device".
+absl::Status ErrnoStatus(std::string_view operation, std::string_view name, int error);
+
+// A shared mapping of the first `size()` bytes of a file's address range. Bytes past the file's end
+// must not be touched. The mapping outlives the File it came from.
+class MappedRegion {
+ public:
+  virtual ~MappedRegion() = default;
+  MappedRegion(const MappedRegion&) = delete;
+  MappedRegion& operator=(const MappedRegion&) = delete;
+
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+
+  // Must be called after every store into the mapping and before anyone is told of it. Costs one
+  // never-taken branch on a real file.
+  void Wrote(uint64_t offset, size_t length) {
+    if (observed_) DoWrote(offset, length);
+  }
+
+  // Brings the pages of [offset, offset + length) into memory, writable. A hint: failure costs
+  // page faults later, nothing else.
+  virtual void Populate(uint64_t offset, size_t length) = 0;
+
+  // Makes further stores fault. Used when a segment is sealed, so that a stray pointer of the host
+  // program cannot change sealed data.
+  virtual absl::Status ProtectReadOnly() = 0;
+
+ protected:
+  MappedRegion(char* data, size_t size, bool observed)
+      : data_(data), size_(size), observed_(observed) {}
+  virtual void DoWrote(uint64_t /*offset*/, size_t /*length*/) {}
+
+ private:
+  char* const data_;
+  const size_t size_;
+  const bool observed_;
+};
+
+enum class LockKind { kShared, kExclusive };
+
+// An open file. Destroying it closes it.
+class File {
+ public:
+  virtual ~File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  // The path, for messages.
+  const std::string& name() const { return name_; }
+
+  // Reads exactly `size` bytes; OutOfRange if the file ends before.
+  absl::Status Read(uint64_t offset, void* buffer, size_t size) const;
+  // Reads up to `size` bytes, fewer only at the end of the file.
+  absl::StatusOr<size_t> ReadUpTo(uint64_t offset, void* buffer, size_t size) const;
+  // Writes everything at `offset`, extending the file if need be. After an error an unknown part
+  // is written.
+  absl::Status Write(uint64_t offset, std::string_view data);
+  // The same for several pieces, in order; at most 1024.
+  absl::Status Write(uint64_t offset, std::vector<iovec> pieces);
+  absl::Status Truncate(uint64_t size);
+  // fdatasync: on OK, the bytes and the size needed to reach them survive a power cut. After an
+  // error nothing may be concluded, and a repetition's OK means nothing: give up.
+  absl::Status Sync();
+  absl::StatusOr<uint64_t> Size() const;
+  // Maps [0, size), which may reach past the end of the file.
+  absl::StatusOr<std::unique_ptr<MappedRegion>> Map(size_t size, bool writable);
+  // flock without waiting; Unavailable if another holder is in the way. Released with the file.
+  absl::Status TryLock(LockKind kind);
+  // Tells the kernel that reads will be at random places. A hint.
+  virtual void AdviseRandom() {}
+
+ protected:
+  explicit File(std::string name) : name_(std::move(name)) {}
+
+  // Each returns a negated errno on failure; transfers may be short and may return -EINTR.
+  virtual int64_t DoPread(uint64_t offset, void* buffer, size_t size) const = 0;
+  virtual int64_t DoPwritev(uint64_t offset, const iovec* pieces, int count) = 0;
+  virtual int DoTruncate(uint64_t size) = 0;
+  virtual int DoSync() = 0;
+  virtual int64_t DoSize() const = 0;
+  virtual int DoMap(size_t size, bool writable, std::unique_ptr<MappedRegion>* region) = 0;
+  virtual int DoLock(LockKind kind) = 0;
+
+ private:
+  const std::string name_;
+};
+
+enum class OpenMode {
+  kReadOnly,         // must exist
+  kReadWrite,        // must exist
+  kCreateNew,        // must not exist; read-write
+  kCreateOrKeep,     // created empty if missing; read-write
+  kCreateOrReplace,  // emptied if it exists; read-write
+};
+
+// What tells two spellings of one directory apart from two directories.
+struct DirectoryIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+};
+
+// An open directory. Names are single components: no slash, no "." or "..". Symbolic links are not
+// followed; anything but a regular file is refused.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  absl::StatusOr<std::unique_ptr<File>> Open(std::string_view name, OpenMode mode);
+  absl::Status Unlink(std::string_view name);
+  // Replaces `to` in one step.
+  absl::Status Rename(std::string_view from, std::string_view to);
+  // Makes creations, renames and unlinks so far survive a power cut.
+  absl::Status Sync();
+  // Names of everything in it, in no order, without "." and "..".
+  absl::StatusOr<std::vector<std::string>> List();
+  virtual DirectoryIdentity identity() const = 0;
+
+ protected:
+  explicit Directory(std::string path) : path_(std::move(path)) {}
+
+  virtual int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) = 0;
+  virtual int DoUnlink(const std::string& name) = 0;
+  virtual int DoRename(const std::string& from, const std::string& to) = 0;
+  virtual int DoSync() = 0;
+  virtual int DoList(std::vector<std::string>* names) = 0;
+
+ private:
+  const std::string path_;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  // Opens a directory; NotFound if there is none, FailedPrecondition if it is something else.
+  absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(std::string_view path);
+  // Creates one directory, mode 0700; its parent must exist. AlreadyExists if anything is there.
+  absl::Status CreateDirectory(std::string_view path);
+  // Makes the entry of `path` in its parent directory survive a power cut.
+  absl::Status SyncParent(std::string_view path);
+
+ protected:
+  virtual int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) = 0;
+  virtual int DoCreateDirectory(const std::string& path) = 0;
+  virtual int DoSyncParent(const std::string& path) = 0;
+};
+
+// The real one: one object for the process, never destroyed.
+FileSystem* PosixFileSystem();
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_FILE_SYSTEM_H_

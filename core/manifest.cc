@@ -1,0 +1,205 @@
+#include "core/manifest.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "core/text.h"
+#include "core/varint.h"
+
+namespace rumcask {
+namespace {
+
+// A copy: magic, format, body length, checksum of the body, body.
+constexpr std::string_view kMagic = "rumcaskM";
+constexpr size_t kPreambleBytes = 24;
+constexpr size_t kBlockBytes = 4096;
+// Far above what ranges of any real database need; bounds what a hostile file makes us read.
+constexpr uint64_t kMaxManifestBytes = uint64_t{256} << 20;
+
+uint64_t BodyChecksum(std::string_view body, uint32_t format) {
+  return XXH3_64bits_withSeed(body.data(), body.size(), format);
+}
+
+std::string EncodeBody(const Manifest& manifest) {
+  std::string body(reinterpret_cast<const char*>(manifest.uuid.data()), manifest.uuid.size());
+  AppendVarint(&body, manifest.incarnation);
+  AppendVarint(&body, manifest.keystore.size());
+  body += manifest.keystore;
+  AppendVarint(&body, manifest.max_key_bytes);
+  AppendVarint(&body, manifest.highest_id);
+  AppendVarint(&body, manifest.durable_sequence);
+  AppendVarint(&body, manifest.gc_horizon);
+  AppendVarint(&body, manifest.next_sequence);
+  body.push_back(manifest.clean ? 1 : 0);
+  AppendVarint(&body, manifest.live.size());
+  for (const ManifestRange& range : manifest.live) {
+    AppendVarint(&body, range.first_id);
+    AppendVarint(&body, range.last_id - range.first_id);
+    body.push_back(static_cast<char>(range.stream));
+    body.push_back(range.sealed ? 1 : 0);
+    AppendVarint(&body, range.required_end);
+  }
+  return body;
+}
+
+bool ReadByte(std::string_view* from, uint8_t* byte) {
+  if (from->empty()) return false;
+  *byte = static_cast<uint8_t>((*from)[0]);
+  from->remove_prefix(1);
+  return true;
+}
+
+bool DecodeRange(std::string_view* body, uint64_t above, ManifestRange* range) {
+  uint64_t count;
+  uint8_t stream, sealed;
+  if (!ReadVarint(body, &range->first_id) || !ReadVarint(body, &count) ||
+      !ReadByte(body, &stream) || !ReadByte(body, &sealed) ||
+      !ReadVarint(body, &range->required_end)) {
+    return false;
+  }
+  if (range->first_id <= above || count >= UINT64_MAX - range->first_id ||
+      (stream != 1 && stream != 2) || sealed > 1 || (sealed == 0 && count != 0)) {
+    return false;
+  }
+  range->last_id = range->first_id + count;
+  range->stream = static_cast<Stream>(stream);
+  range->sealed = sealed == 1;
+  return true;
+}
+
+bool DecodeBody(std::string_view body, Manifest* manifest) {
+  if (body.size() < manifest->uuid.size()) return false;
+  std::memcpy(manifest->uuid.data(), body.data(), manifest->uuid.size());
+  body.remove_prefix(manifest->uuid.size());
+  uint64_t name_bytes, ranges;
+  uint8_t clean;
+  if (!ReadVarint(&body, &manifest->incarnation) || !ReadVarint(&body, &name_bytes) ||
+      name_bytes > body.size()) {
+    return false;
+  }
+  manifest->keystore = std::string(body.substr(0, name_bytes));
+  body.remove_prefix(name_bytes);
+  if (!ReadVarint(&body, &manifest->max_key_bytes) || !ReadVarint(&body, &manifest->highest_id) ||
+      !ReadVarint(&body, &manifest->durable_sequence) ||
+      !ReadVarint(&body, &manifest->gc_horizon) || !ReadVarint(&body, &manifest->next_sequence) ||
+      !ReadByte(&body, &clean) || clean > 1 || !ReadVarint(&body, &ranges)) {
+    return false;
+  }
+  manifest->clean = clean == 1;
+  uint64_t above = 0;
+  for (uint64_t i = 0; i < ranges; ++i) {
+    ManifestRange range;
+    if (!DecodeRange(&body, above, &range) || range.last_id > manifest->highest_id) return false;
+    above = range.last_id;
+    manifest->live.push_back(range);
+  }
+  return body.empty();
+}
+
+// Decodes the copy at the front of `bytes`.
+absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest) {
+  if (bytes.size() < kPreambleBytes || bytes.substr(0, kMagic.size()) != kMagic) {
+    return absl::DataLossError("no MANIFEST");
+  }
+  const uint32_t format = LoadU32(bytes.data() + 8);
+  const uint32_t length = LoadU32(bytes.data() + 12);
+  if (length > bytes.size() - kPreambleBytes) return absl::DataLossError("length out of range");
+  const std::string_view body = bytes.substr(kPreambleBytes, length);
+  if (LoadU64(bytes.data() + 16) != BodyChecksum(body, format)) {
+    return absl::DataLossError("checksum mismatch");
+  }
+  if (format != kFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "format ", format, " is not one this version reads (it reads ", kFormatVersion, ")"));
+  }
+  if (!DecodeBody(body, manifest)) return absl::DataLossError("nonsense under a valid checksum");
+  // The rest of the copy's block must be as written, or a flipped bit there would go unseen.
+  for (char c : bytes.substr(kPreambleBytes + length)) {
+    if (c != 0) return absl::DataLossError("padding is not zero");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const ManifestRange* Manifest::Find(uint64_t id) const {
+  auto after = std::upper_bound(live.begin(), live.end(), id,
+                                [](uint64_t i, const ManifestRange& r) { return i < r.first_id; });
+  if (after == live.begin()) return nullptr;
+  const ManifestRange& range = *std::prev(after);
+  return id <= range.last_id ? &range : nullptr;
+}
+
+void Manifest::Append(uint64_t id, Stream stream, bool sealed, uint64_t required_end) {
+  highest_id = std::max(highest_id, id);
+  if (sealed && !live.empty() && live.back().sealed && live.back().stream == stream &&
+      live.back().last_id + 1 == id) {
+    live.back().last_id = id;
+    return;
+  }
+  live.push_back({id, id, stream, sealed, sealed ? 0 : required_end});
+}
+
+std::string EncodeManifest(const Manifest& manifest) {
+  const std::string body = EncodeBody(manifest);
+  std::string copy(kPreambleBytes, '\0');
+  std::memcpy(copy.data(), kMagic.data(), kMagic.size());
+  StoreU32(copy.data() + 8, kFormatVersion);
+  StoreU32(copy.data() + 12, static_cast<uint32_t>(body.size()));
+  StoreU64(copy.data() + 16, BodyChecksum(body, kFormatVersion));
+  copy += body;
+  copy.resize((copy.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
+  return copy + copy;
+}
+
+absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::string_view name) {
+  // The second copy's place follows from the file's size; if that is off, from the first copy.
+  DecodedManifest decoded;
+  const size_t half = bytes.size() / 2;
+  const absl::Status first = DecodeCopy(bytes.substr(0, half), &decoded.manifest);
+  Manifest second_manifest;
+  const absl::Status second = DecodeCopy(bytes.substr(half), &second_manifest);
+  if (absl::IsFailedPrecondition(first) || absl::IsFailedPrecondition(second)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        Text(name), ": ", absl::IsFailedPrecondition(first) ? first.message() : second.message()));
+  }
+  if (!first.ok() && !second.ok()) {
+    return absl::DataLossError(absl::StrCat(Text(name), ": both copies are damaged (",
+                                            first.message(), "; ", second.message(), ")"));
+  }
+  decoded.damaged_copies = first.ok() && second.ok() ? 0 : 1;
+  if (!first.ok()) decoded.manifest = std::move(second_manifest);
+  return decoded;
+}
+
+absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
+  absl::StatusOr<std::unique_ptr<File>> file = directory->Open(kManifestName, OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.status();
+  if (*size > kMaxManifestBytes) {
+    return absl::DataLossError(absl::StrCat((*file)->name(), ": ", *size, " bytes is too large"));
+  }
+  std::string bytes(*size, '\0');
+  absl::Status status = (*file)->Read(0, bytes.data(), bytes.size());
+  if (!status.ok()) return status;
+  return DecodeManifest(bytes, (*file)->name());
+}
+
+absl::Status WriteManifest(Directory* directory, const Manifest& manifest, bool* switched) {
+  if (switched != nullptr) *switched = false;
+  {
+    absl::StatusOr<std::unique_ptr<File>> file =
+        directory->Open(kManifestNextName, OpenMode::kCreateOrReplace);
+    if (!file.ok()) return file.status();
+    absl::Status status = (*file)->Write(0, EncodeManifest(manifest));
+    if (status.ok()) status = (*file)->Sync();
+    if (!status.ok()) return status;
+  }
+  absl::Status status = directory->Rename(kManifestNextName, kManifestName);
+  if (!status.ok()) return status;
+  if (switched != nullptr) *switched = true;
+  return directory->Sync();
+}
+
+}  // namespace rumcask

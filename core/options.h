@@ -1,0 +1,110 @@
+// What a user may choose. Public.
+
+#ifndef RUMCASK_CORE_OPTIONS_H_
+#define RUMCASK_CORE_OPTIONS_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "core/keystore.h"
+
+namespace rumcask {
+
+class FileSystem;
+class Listener;
+
+// How records get into the active segment.
+enum class AppendMode {
+  // Stored into a shared mapping of preallocated blocks: no system call per write. Falls back to
+  // kWrite for a segment whose blocks can't be reserved or mapped.
+  kMapped,
+  // One pwritev per write or batch.
+  kWrite,
+};
+
+// How records get out of segments.
+enum class ReadMode {
+  // From a shared mapping. A sector that the device cannot read raises SIGBUS.
+  kMapped,
+  // One pread per record; an unreadable sector is DataLoss.
+  kPread,
+};
+
+// Limits of the format.
+inline constexpr size_t kMaxKeyBytes = 65535;
+inline constexpr size_t kMaxValueBytes = size_t{1} << 30;
+// A batch as written to the log: record headers, keys, values, padding.
+inline constexpr size_t kMaxBatchBytes = (size_t{1} << 30) + (size_t{64} << 20);
+inline constexpr uint64_t kMinSegmentBytes = 4096;
+inline constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;
+
+struct Options {
+  // ---- behaviour ----
+
+  // The index from key to newest record. rumcask::Open fills in HashKeystore() when this is left
+  // empty; DB::Open requires it.
+  std::optional<KeystoreFactory> keystore;
+
+  // Make the database if there is none. Default false: a mistyped path is NotFound, not a new
+  // empty database.
+  bool create_if_missing = false;
+
+  // AlreadyExists if there is a database. Default false.
+  bool error_if_exists = false;
+
+  // Longest key accepted, 1 to 65535. Kept in MANIFEST at creation, so that a database promised to
+  // be portable (511 for LMDB) stays so: later opens take the smaller of the two. Default 65535,
+  // or the keystore's own limit if that is less.
+  size_t max_key_bytes = kMaxKeyBytes;
+
+  // Upper bound on the time an unsynced write stays unsynced; zero means until Sync, a synced
+  // write, the segment's end or Close. Needs background_threads > 0. Default zero.
+  std::chrono::milliseconds sync_interval{0};
+
+  // ---- performance: none of these changes what can be opened ----
+
+  // Size at which a segment is sealed and the next begun, 4 KiB to 1 GiB. A larger record or batch
+  // gets a segment of its own size. Smaller segments are reclaimed sooner; larger ones cost fewer
+  // files. Default 64 MiB: sealing one takes a fraction of a second on a slow disk.
+  uint64_t segment_bytes = uint64_t{64} << 20;
+
+  // Default kMapped: an unsynced put makes no system call.
+  AppendMode append_mode = AppendMode::kMapped;
+
+  // Default kMapped: a hot get makes no system call. Choose kPread when the data is far larger
+  // than memory or the device is not trusted.
+  ReadMode read_mode = ReadMode::kMapped;
+
+  // Threads for preparing, sealing and periodic syncing; 0 does that work in the calling writers.
+  // One is enough: the jobs are sequential by nature. Default 1.
+  int background_threads = 1;
+
+  // Told of what happens in the background; see listener.h. Default none.
+  std::shared_ptr<Listener> listener;
+
+  // Where the files are. For tests. Default null: the real file system.
+  FileSystem* file_system = nullptr;
+};
+
+struct WriteOptions {
+  // Return only when this write, and all before it, survive a power cut. Concurrent synced writes
+  // share one fdatasync. Default false: the write survives the death of the process, and after a
+  // power cut a prefix of all writes survives.
+  bool sync = false;
+};
+
+// What a write found and did.
+struct WriteResult {
+  // The sequence number of the record written, or of the record that stood in the way of a
+  // conditional write, or 0 if a delete found nothing and wrote nothing.
+  uint64_t version = 0;
+  // Whether the key existed before.
+  bool existed = false;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_OPTIONS_H_
