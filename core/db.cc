@@ -1,0 +1,402 @@
+#include "core/db.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/store.h"
+
+namespace rumcask {
+namespace {
+
+// Values from here on are worth the bookkeeping of a pin.
+constexpr size_t kPinnedBytes = 256;
+// MultiGet works in groups: as many as a core has cache misses under way, give or take.
+constexpr size_t kGroup = 32;
+
+absl::Status CheckValue(std::string_view value) {
+  if (value.size() <= kMaxValueBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("value of ", value.size(), " bytes; at most ", kMaxValueBytes, " are allowed"));
+}
+
+// The bytes of a replaced record are dead.
+void Debit(Store* store, Location loser) {
+  if (!loser.exists()) return;
+  Segment* const segment = store->segments_.segment(loser);
+  std::atomic<uint64_t>& live = segment->live_bytes;
+  live.store(live.load(std::memory_order_relaxed) - segment->RecordBytesAt(loser),
+             std::memory_order_relaxed);
+}
+
+void Credit(Store* store, Location location, uint64_t bytes) {
+  std::atomic<uint64_t>& live = store->segments_.segment(location)->live_bytes;
+  live.store(live.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+}
+
+void Increment(std::atomic<uint64_t>* counter) {
+  counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// Makes an appended record what its key says. Returns where the key was before.
+Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) {
+  if (record.header.kind == RecordKind::kDelete) {
+    const Location before = store->keystore_->Apply(key, Location());
+    Debit(store, before);
+    Increment(&store->deletes_);
+    return before;
+  }
+  const Location before = store->keystore_->Apply(key, record.location);
+  Credit(store, record.location, record.header.record_bytes());
+  Debit(store, before);
+  Increment(&store->puts_);
+  return before;
+}
+
+NewRecord MakeRecord(RecordKind kind, std::string_view key, std::string_view value) {
+  NewRecord record;
+  record.header.kind = kind;
+  record.header.key_bytes = static_cast<uint16_t>(key.size());
+  record.header.value_bytes = static_cast<uint32_t>(value.size());
+  record.key = key;
+  record.value = value;
+  record.inner = InnerChecksum(key, value);
+  return record;
+}
+
+}  // namespace
+
+// ---- reading ----
+
+absl::Status DB::Get(std::string_view key, std::string* value, uint64_t* version) {
+  absl::Status status = store_->CheckUsable();
+  if (status.ok()) status = store_->CheckKey(key);
+  if (!status.ok()) return status;
+  PreparedKey prepared(key);
+  store_->keystore_->Prepare(&prepared);
+  Location location;
+  status = store_->keystore_->Get(prepared, &location);
+  if (!status.ok()) return status;
+  RecordView record;
+  status = store_->ReadRecord(prepared, location, ThreadRecordBuffer(), &record);
+  if (!status.ok()) return status;
+  value->assign(record.value());
+  if (version != nullptr) *version = record.header.sequence;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> DB::Get(std::string_view key) {
+  std::string value;
+  absl::Status status = Get(key, &value);
+  if (!status.ok()) return status;
+  return value;
+}
+
+absl::Status DB::Get(std::string_view key, PinnedValue* value) {
+  value->Clear();
+  absl::Status status = store_->CheckUsable();
+  if (status.ok()) status = store_->CheckKey(key);
+  if (!status.ok()) return status;
+  PreparedKey prepared(key);
+  store_->keystore_->Prepare(&prepared);
+  Location location;
+  status = store_->keystore_->Get(prepared, &location);
+  if (!status.ok()) return status;
+  RecordView record;
+  status = store_->ReadRecord(prepared, location, ThreadRecordBuffer(), &record);
+  if (!status.ok()) return status;
+  value->version_ = record.header.sequence;
+  Segment* const segment = store_->segments_.segment(location);
+  if (!segment->reads_mapped() || record.header.value_bytes < kPinnedBytes) {
+    value->owned_.assign(record.value());
+    value->bytes_ = value->owned_;
+    return absl::OkStatus();
+  }
+  segment->pins.fetch_add(1, std::memory_order_relaxed);
+  value->pin_ = std::shared_ptr<const void>(
+      record.bytes, [kept = segment->shared_from_this()](const void*) {
+        kept->pins.fetch_sub(1, std::memory_order_relaxed);
+      });
+  value->bytes_ = record.value();
+  return absl::OkStatus();
+}
+
+void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
+                  std::vector<absl::Status>* statuses) {
+  values->resize(keys.size());
+  statuses->assign(keys.size(), store_->CheckUsable());
+  if (keys.empty() || !statuses->front().ok()) return;
+  PreparedKey prepared[kGroup];
+  Location locations[kGroup];
+  for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
+    const size_t count = std::min(kGroup, keys.size() - begin);
+    absl::Status* const status = statuses->data() + begin;
+    // Three passes, so that each key's wait for memory overlaps with the others'.
+    for (size_t i = 0; i < count; ++i) {
+      prepared[i].key = keys[begin + i];
+      status[i] = store_->CheckKey(prepared[i].key);
+      if (!status[i].ok()) continue;
+      store_->keystore_->Prepare(&prepared[i]);
+      store_->keystore_->Prefetch(prepared[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (!status[i].ok()) continue;
+      status[i] = store_->keystore_->Get(prepared[i], &locations[i]);
+      if (status[i].ok()) store_->segments_.segment(locations[i])->Prefetch(locations[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (!status[i].ok()) continue;
+      RecordView record;
+      status[i] =
+          store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
+      if (status[i].ok()) (*values)[begin + i].assign(record.value());
+    }
+  }
+}
+
+// ---- writing ----
+
+// One put or delete on its way, and the condition it is under.
+struct DB::OneWrite {
+  enum class Condition { kNone, kAbsent, kVersion };
+
+  OneWrite(RecordKind kind, std::string_view key, std::string_view value)
+      : prepared(key), record(MakeRecord(kind, key, value)) {}
+
+  bool is_delete() const { return record.header.kind == RecordKind::kDelete; }
+  bool conditional() const { return condition != Condition::kNone; }
+  // Whether what is there now refuses the write.
+  bool Refuses(uint64_t version) const {
+    return condition == Condition::kAbsent ? version != 0
+                                           : conditional() && version != expected;
+  }
+
+  PreparedKey prepared;
+  NewRecord record;
+  Condition condition = Condition::kNone;
+  uint64_t expected = 0;
+};
+
+absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult* result) {
+  Store* const store = store_.get();
+  absl::Status status = store->CheckUsable();
+  if (status.ok()) status = store->CheckKey(write->prepared.key);
+  if (!status.ok()) return status;
+  Keystore* const keystore = store->keystore_.get();
+  keystore->Prepare(&write->prepared);
+
+  // What a condition is about to be held against is read before the lock, where a slow device
+  // delays no one; under the lock it is only made sure that it has not moved.
+  Location seen;
+  uint64_t seen_version = 0;
+  if (write->conditional() && keystore->Get(write->prepared, &seen).ok()) {
+    status = store->ReadVersion(write->prepared, seen, &seen_version);
+    if (!status.ok()) return status;
+  }
+
+  WriteResult outcome;
+  bool refused = false;
+  uint64_t wait_for = 0;
+  {
+    MutexLock lock(store->segments_.write_mutex());
+    bool writes = true;
+    if (write->conditional() || write->is_delete()) {
+      Location now;
+      const bool exists = keystore->Get(write->prepared, &now).ok();
+      if (write->conditional()) {
+        if (exists && now != seen) {
+          status = store->ReadVersion(write->prepared, now, &seen_version);
+          if (!status.ok()) return status;
+        }
+        refused = write->Refuses(exists ? seen_version : 0);
+        outcome = {exists ? seen_version : 0, exists};
+      }
+      // Deleting what is not there leaves no trace.
+      writes = !refused && (exists || !write->is_delete());
+    }
+    if (writes) {
+      status = store->segments_.Append({&write->record, 1}, write->record.header.record_bytes());
+      if (!status.ok()) return status;
+      outcome.existed = Publish(store, write->prepared, write->record).exists();
+      outcome.version = write->record.header.sequence;
+    } else if (store->read_only_) {
+      return absl::FailedPreconditionError("database is open read-only");
+    }
+    wait_for = store->segments_.last_sequence();
+  }
+  store->segments_.AfterWrite();
+  if (options.sync) {
+    status = store->segments_.WaitDurable(wait_for);
+    if (!status.ok()) return status;
+  }
+  if (result != nullptr) *result = outcome;
+  if (!refused) return absl::OkStatus();
+  return write->condition == OneWrite::Condition::kAbsent
+             ? absl::AlreadyExistsError("key exists")
+             : absl::AbortedError(absl::StrCat("key is at version ", outcome.version, ", not ",
+                                               write->expected));
+}
+
+absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options,
+                     WriteResult* result) {
+  absl::Status status = CheckValue(value);
+  if (!status.ok()) return status;
+  OneWrite write(RecordKind::kPut, key, value);
+  return Apply(&write, options, result);
+}
+
+absl::Status DB::Delete(std::string_view key, const WriteOptions& options, WriteResult* result) {
+  OneWrite write(RecordKind::kDelete, key, {});
+  return Apply(&write, options, result);
+}
+
+absl::Status DB::PutIfAbsent(std::string_view key, std::string_view value,
+                             const WriteOptions& options, WriteResult* result) {
+  absl::Status status = CheckValue(value);
+  if (!status.ok()) return status;
+  OneWrite write(RecordKind::kPut, key, value);
+  write.condition = OneWrite::Condition::kAbsent;
+  return Apply(&write, options, result);
+}
+
+absl::Status DB::CompareAndPut(std::string_view key, std::string_view value, uint64_t version,
+                               const WriteOptions& options, WriteResult* result) {
+  absl::Status status = CheckValue(value);
+  if (!status.ok()) return status;
+  OneWrite write(RecordKind::kPut, key, value);
+  write.condition = OneWrite::Condition::kVersion;
+  write.expected = version;
+  return Apply(&write, options, result);
+}
+
+absl::Status DB::CompareAndDelete(std::string_view key, uint64_t version,
+                                  const WriteOptions& options, WriteResult* result) {
+  OneWrite write(RecordKind::kDelete, key, {});
+  write.condition = OneWrite::Condition::kVersion;
+  write.expected = version;
+  return Apply(&write, options, result);
+}
+
+absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, WriteResult* result) {
+  Store* const store = store_.get();
+  absl::Status status = store->CheckUsable();
+  if (!status.ok()) return status;
+  if (batch.encoded_bytes() > kMaxBatchBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("batch of ", batch.encoded_bytes(),
+                                                   " bytes; at most ", kMaxBatchBytes,
+                                                   " are allowed"));
+  }
+  // Everything that needs no lock comes before it.
+  std::vector<NewRecord> records;
+  std::vector<PreparedKey> keys;
+  records.reserve(batch.count());
+  keys.reserve(batch.count());
+  for (const WriteBatch::Operation& operation : batch.operations_) {
+    const std::string_view key(batch.data_.data() + operation.begin, operation.key_bytes);
+    const std::string_view value(key.data() + key.size(), operation.value_bytes);
+    status = store->CheckKey(key);
+    if (status.ok()) status = CheckValue(value);
+    if (!status.ok()) return status;
+    records.push_back(
+        MakeRecord(operation.is_delete ? RecordKind::kDelete : RecordKind::kPut, key, value));
+    keys.emplace_back(key);
+    store->keystore_->Prepare(&keys.back());
+  }
+  if (records.size() > 1) {
+    for (NewRecord& record : records) record.header.part = BatchPart::kMiddle;
+    records.front().header.part = BatchPart::kFirst;
+    records.back().header.part = BatchPart::kLast;
+  }
+  uint64_t last = 0;
+  {
+    MutexLock lock(store->segments_.write_mutex());
+    if (!records.empty()) {
+      status = store->segments_.Append(absl::MakeSpan(records), batch.encoded_bytes());
+      if (!status.ok()) return status;
+      for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, keys[i], records[i]);
+    }
+    last = store->segments_.last_sequence();
+  }
+  store->segments_.AfterWrite();
+  if (options.sync) {
+    status = store->segments_.WaitDurable(last);
+    if (!status.ok()) return status;
+  }
+  if (result != nullptr) *result = {records.empty() ? 0 : records.back().header.sequence, false};
+  return absl::OkStatus();
+}
+
+absl::Status DB::Sync() {
+  absl::Status status = store_->CheckUsable();
+  if (!status.ok()) return status;
+  uint64_t last = 0;
+  {
+    MutexLock lock(store_->segments_.write_mutex());
+    last = store_->segments_.last_sequence();
+  }
+  return store_->segments_.WaitDurable(last);
+}
+
+// ---- state ----
+
+uint64_t DB::KeyCount() const {
+  return store_->in_forked_child() ? 0 : store_->keystore_->KeyCount();
+}
+
+Stats DB::GetStats() const {
+  Stats stats;
+  if (store_->in_forked_child()) return stats;
+  stats.keystore = store_->options_.keystore->traits.name;
+  stats.keys = store_->keystore_->KeyCount();
+  stats.index_bytes = store_->keystore_->MemoryBytes();
+  for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
+    SegmentStats s;
+    s.id = segment->id();
+    s.sealed = segment->sealed.load(std::memory_order_relaxed);
+    s.file_bytes = segment->allocated_bytes.load(std::memory_order_relaxed);
+    s.log_bytes = segment->end() - kSegmentHeaderBytes;
+    s.live_bytes = segment->live_bytes.load(std::memory_order_relaxed);
+    s.records = segment->records.load(std::memory_order_relaxed);
+    s.pins = segment->pins.load(std::memory_order_relaxed);
+    stats.log_bytes += s.log_bytes;
+    stats.live_bytes += s.live_bytes;
+    stats.file_bytes += s.file_bytes;
+    stats.pins += s.pins;
+    stats.segments.push_back(s);
+  }
+  {
+    MutexLock lock(store_->segments_.write_mutex());
+    stats.last_version = store_->segments_.last_sequence();
+  }
+  stats.durable_version = store_->segments_.durable_sequence();
+  stats.puts = store_->puts_.load(std::memory_order_relaxed);
+  stats.deletes = store_->deletes_.load(std::memory_order_relaxed);
+  stats.syncs = store_->segments_.sync_count();
+  stats.sealed_segments = store_->segments_.seal_count();
+  stats.recovery = store_->recovery_;
+  return stats;
+}
+
+absl::Status DB::BackgroundStatus() const {
+  return store_->in_forked_child() ? store_->CheckUsable() : store_->segments_.status();
+}
+
+absl::Status DB::Close() {
+  if (store_->in_forked_child()) return store_->CheckUsable();
+  store_->closed_.store(true, std::memory_order_release);
+  absl::Status status = store_->segments_.Close();
+  store_->lock_.reset();
+  return status;
+}
+
+DB::~DB() {
+  if (store_ == nullptr) return;
+  if (store_->in_forked_child()) {
+    // The files, locks and threads are the parent's: nothing of them may be touched.
+    (void)new std::shared_ptr<Store>(std::move(store_));
+    return;
+  }
+  (void)Close();
+}
+
+}  // namespace rumcask

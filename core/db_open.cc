@@ -1,0 +1,209 @@
+// Opening and creating a database.
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/db.h"
+#include "core/index_loader.h"
+#include "core/manifest.h"
+#include "core/recovery.h"
+#include "core/store.h"
+#include "core/text.h"
+
+namespace rumcask {
+namespace {
+
+absl::Status CheckOptions(const Options& options) {
+  if (!options.keystore.has_value() || !options.keystore->create) {
+    return absl::InvalidArgumentError("Options::keystore is not set");
+  }
+  if (options.max_key_bytes == 0 || options.max_key_bytes > kMaxKeyBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("Options::max_key_bytes is ",
+                                                   options.max_key_bytes, ", not 1 to ",
+                                                   kMaxKeyBytes));
+  }
+  if (options.segment_bytes < kMinSegmentBytes || options.segment_bytes > kMaxSegmentBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("Options::segment_bytes is ",
+                                                   options.segment_bytes, ", not ",
+                                                   kMinSegmentBytes, " to ", kMaxSegmentBytes));
+  }
+  if (options.background_threads < 0 || options.background_threads > 64) {
+    return absl::InvalidArgumentError(absl::StrCat("Options::background_threads is ",
+                                                   options.background_threads, ", not 0 to 64"));
+  }
+  if (options.sync_interval.count() < 0 ||
+      (options.sync_interval.count() > 0 && options.background_threads == 0)) {
+    return absl::InvalidArgumentError(
+        "Options::sync_interval is negative, or there is no background thread to keep it");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RandomBytes(void* to, size_t size) {
+  if (::getrandom(to, size, 0) == static_cast<ssize_t>(size)) return absl::OkStatus();
+  return ErrnoStatus("getrandom", "", errno);
+}
+
+// In-memory keystores are rebuilt at every opening and may take each other's place.
+bool Exchangeable(const std::string& stored, const KeystoreTraits& traits) {
+  return stored == traits.name ||
+         (!traits.persistent && (stored == "hash" || stored == "btree"));
+}
+
+// What a directory without MANIFEST is.
+enum class Bare { kEmpty, kForeign, kSegments };
+
+absl::StatusOr<Bare> ClassifyBare(Directory* directory) {
+  absl::StatusOr<std::vector<std::string>> names = directory->List();
+  if (!names.ok()) return names.status();
+  Bare result = Bare::kEmpty;
+  for (const std::string& name : *names) {
+    if (ParseSegmentName(name).has_value()) return Bare::kSegments;
+    // These two are what an interrupted creation leaves.
+    if (name != kLockName && name != kManifestNextName) result = Bare::kForeign;
+  }
+  return result;
+}
+
+// Opens the directory, making it first if it is missing and `create`s.
+absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_system,
+                                                               std::string_view path, bool create) {
+  absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
+  if (directory.ok() || !absl::IsNotFound(directory.status())) return directory;
+  if (!create) {
+    return absl::NotFoundError(
+        absl::StrCat(Text(path), ": no database there, and create_if_missing is false"));
+  }
+  absl::Status status = file_system->CreateDirectory(path);
+  if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
+  return file_system->OpenDirectory(path);
+}
+
+// Writes the first MANIFEST. Whatever a power cut leaves of it is created anew.
+absl::StatusOr<Manifest> Create(FileSystem* file_system, Directory* directory,
+                                std::string_view path, const Options& options) {
+  Manifest manifest;
+  absl::Status status = RandomBytes(manifest.uuid.data(), manifest.uuid.size());
+  if (status.ok()) status = RandomBytes(&manifest.incarnation, sizeof(manifest.incarnation));
+  manifest.keystore = options.keystore->traits.name;
+  manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
+  if (status.ok()) status = WriteManifest(directory, manifest);
+  // The directory's own entry: without it a power cut takes the whole database.
+  if (status.ok()) status = file_system->SyncParent(path);
+  if (!status.ok()) return status;
+  return manifest;
+}
+
+// Finds MANIFEST, or the reason why there is none; creates if that is asked for.
+absl::StatusOr<Manifest> FindManifest(FileSystem* file_system, Directory* directory,
+                                      std::string_view path, const Options& options,
+                                      bool read_only) {
+  absl::StatusOr<DecodedManifest> found = ReadManifest(directory);
+  if (found.ok()) {
+    if (options.error_if_exists && !read_only) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(Text(path), ": there is a database, and error_if_exists is true"));
+    }
+    return found->manifest;
+  }
+  if (!absl::IsNotFound(found.status())) return found.status();
+  absl::StatusOr<Bare> bare = ClassifyBare(directory);
+  if (!bare.ok()) return bare.status();
+  switch (*bare) {
+    case Bare::kSegments:
+      return absl::DataLossError(
+          absl::StrCat(Text(path), "/MANIFEST: missing, though there are segments; see repair"));
+    case Bare::kForeign:
+      return absl::FailedPreconditionError(
+          absl::StrCat(Text(path), ": directory holds other files and no database"));
+    case Bare::kEmpty:
+      break;
+  }
+  if (read_only || !options.create_if_missing) {
+    return absl::NotFoundError(absl::StrCat(Text(path), ": no database there",
+                                            read_only ? "" : ", and create_if_missing is false"));
+  }
+  return Create(file_system, directory, path, options);
+}
+
+absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Options& options,
+                                                 bool read_only) {
+  absl::Status status = CheckOptions(options);
+  if (!status.ok()) return status;
+  ForkGeneration::Watch();
+  FileSystem* const file_system =
+      options.file_system != nullptr ? options.file_system : PosixFileSystem();
+  const bool create = options.create_if_missing && !read_only;
+
+  absl::StatusOr<std::unique_ptr<Directory>> directory =
+      OpenOrMakeDirectory(file_system, path, create);
+  if (!directory.ok()) return directory.status();
+  // LOCK is made only where a database is or shall be, so that a mistaken path stays as it was.
+  bool make_lock = false;
+  absl::StatusOr<Bare> bare = ClassifyBare(directory->get());
+  if (!bare.ok()) return bare.status();
+  const bool has_manifest =
+      (*directory)->Open(kManifestName, OpenMode::kReadOnly).ok() || *bare == Bare::kSegments;
+  make_lock = !read_only && (has_manifest || (create && *bare == Bare::kEmpty));
+  absl::StatusOr<std::unique_ptr<DatabaseLock>> lock = DatabaseLock::Acquire(
+      directory->get(), read_only ? LockKind::kShared : LockKind::kExclusive, make_lock);
+  if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+
+  absl::StatusOr<Manifest> manifest =
+      FindManifest(file_system, directory->get(), path, options, read_only);
+  if (!manifest.ok()) return manifest.status();
+  if (!lock.ok() && !read_only) return lock.status();
+  const KeystoreTraits& traits = options.keystore->traits;
+  if (!Exchangeable(manifest->keystore, traits)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        Text(path), ": made with keystore \"", manifest->keystore, "\", which \"", traits.name,
+        "\" can't take the place of without reindexing"));
+  }
+
+  absl::StatusOr<RecoveredLog> log = Recover(directory->get(), *manifest, read_only);
+  if (!log.ok()) return log.status();
+  const size_t max_key_bytes =
+      std::min({static_cast<size_t>(manifest->max_key_bytes), options.max_key_bytes,
+                traits.max_key_bytes});
+  auto store = std::make_shared<Store>(std::move(*directory), options, read_only, max_key_bytes);
+  if (lock.ok()) store->lock_ = std::move(*lock);
+  std::vector<Damage> damages = log->damages;
+  RecoveryReport report = log->report;
+  absl::StatusOr<std::unique_ptr<Keystore>> keystore = options.keystore->create();
+  if (!keystore.ok()) return keystore.status();
+  store->keystore_ = std::move(*keystore);
+  status = store->segments_.Open(std::move(*log));
+  if (status.ok()) {
+    status = LoadIndex(store->directory_.get(), &store->segments_, store->keystore_.get(),
+                       /*tolerate=*/read_only, &damages);
+  }
+  if (!status.ok()) return status;
+  store->recovery_ = report;
+  if (options.listener != nullptr) {
+    for (const Damage& damage : damages) options.listener->OnDamage(DamageStatus(damage));
+    options.listener->OnRecovered(report);
+  }
+  return store;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DB>> DB::Open(std::string_view path, const Options& options) {
+  absl::StatusOr<std::shared_ptr<Store>> store = OpenStore(path, options, /*read_only=*/false);
+  if (!store.ok()) return store.status();
+  return std::unique_ptr<DB>(new DB(std::move(*store)));
+}
+
+absl::StatusOr<std::unique_ptr<DB>> DB::OpenReadOnly(std::string_view path,
+                                                     const Options& options) {
+  absl::StatusOr<std::shared_ptr<Store>> store = OpenStore(path, options, /*read_only=*/true);
+  if (!store.ok()) return store.status();
+  return std::unique_ptr<DB>(new DB(std::move(*store)));
+}
+
+}  // namespace rumcask

@@ -1,0 +1,150 @@
+// Verifying an open database: the files, and the index against the log.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/db.h"
+#include "core/segment_scanner.h"
+#include "core/store.h"
+#include "core/verify_log.h"
+
+namespace rumcask {
+namespace {
+
+// A segment as far as it reached when looked at.
+struct Extent {
+  std::shared_ptr<Segment> segment;
+  uint64_t end;
+  bool sealed;
+};
+
+class IndexAudit {
+ public:
+  IndexAudit(Store* store, VerifyReport* report) : store_(store), report_(report) {}
+
+  absl::Status Run() {
+    const std::vector<Extent> extents = Look();
+    for (const Extent& extent : extents) {
+      absl::Status status = CheckSegment(extent);
+      if (!status.ok()) return status;
+    }
+    report_->keys = store_->keystore_->KeyCount();
+    absl::Status status = CheckIndex();
+    if (status.ok()) status = Excuse(extents);
+    for (auto& [key, damage] : suspects_) report_->damages.push_back(std::move(damage));
+    return status;
+  }
+
+ private:
+  std::vector<Extent> Look() {
+    MutexLock lock(store_->segments_.write_mutex());
+    std::vector<Extent> extents;
+    for (std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
+      const bool sealed = segment->sealed.load(std::memory_order_acquire);
+      extents.push_back({segment, segment->end(), sealed});
+    }
+    return extents;
+  }
+
+  // Each record must be the key's newest, or the index must know a newer one.
+  absl::Status CheckSegment(const Extent& extent) {
+    const Segment& segment = *extent.segment;
+    return VerifySegment(
+        store_->directory_.get(), store_->segments_.manifest().uuid, segment.id(), extent.end,
+        extent.sealed, report_,
+        [&](const RecordHeader& header, std::string_view key, uint64_t offset) {
+          if (header.is_data()) CheckRecord(segment, header, key, offset);
+        });
+  }
+
+  void CheckRecord(const Segment& segment, const RecordHeader& header, std::string_view key,
+                   uint64_t offset) {
+    PreparedKey prepared(key);
+    store_->keystore_->Prepare(&prepared);
+    Location at;
+    const bool indexed = store_->keystore_->Get(prepared, &at).ok();
+    const std::string name(key);
+    if (!indexed && header.kind == RecordKind::kDelete) {
+      // A delete explains why an older put is not indexed. Records come in the order of the log.
+      suspects_.erase(name);
+    } else if (!indexed) {
+      suspects_[name] = {segment.name(), offset, header.record_bytes(),
+                         "newest record of a key that the index does not have"};
+    } else if (IsNewer(segment, offset, at)) {
+      suspects_[name] = {segment.name(), offset, header.record_bytes(),
+                         "record is newer than the one the index has"};
+    }
+  }
+
+  bool IsNewer(const Segment& segment, uint64_t offset, Location than) const {
+    const Segment* const other = store_->segments_.segment(than);
+    return segment.id() != other->id() ? segment.id() > other->id() : offset > than.offset();
+  }
+
+  // Each entry of the index must lead to a record that leads back to it.
+  absl::Status CheckIndex() {
+    std::unique_ptr<KeystoreCursor> cursor = store_->keystore_->NewCursor();
+    std::vector<Location> locations;
+    RecordBuffer buffer;
+    for (cursor->Next(&locations); !locations.empty(); cursor->Next(&locations)) {
+      for (Location location : locations) {
+        const Segment* const segment = store_->segments_.segment(location);
+        RecordView record;
+        // Damage of the record itself was found by reading the segment.
+        if (!segment->Read(location, &buffer, &record).ok()) continue;
+        PreparedKey prepared(record.key());
+        store_->keystore_->Prepare(&prepared);
+        Location back;
+        // Writers may have moved the key on meanwhile, but only to something newer.
+        const bool found = store_->keystore_->Get(prepared, &back).ok();
+        if (found && back != location && IsNewer(*segment, location.offset(), back)) {
+          report_->damages.push_back({segment->name(), location.offset(),
+                                      record.header.record_bytes(),
+                                      "the index has two entries for one key"});
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // What was written since the first look explains suspicions: records that were appended after.
+  absl::Status Excuse(const std::vector<Extent>& before) {
+    if (suspects_.empty()) return absl::OkStatus();
+    for (const Extent& now : Look()) {
+      uint64_t begin = kSegmentHeaderBytes;
+      for (const Extent& extent : before) {
+        if (extent.segment == now.segment) begin = extent.end;
+      }
+      if (begin == now.end) continue;
+      absl::StatusOr<std::unique_ptr<File>> file =
+          store_->directory_->Open(now.segment->name(), OpenMode::kReadOnly);
+      if (!file.ok()) return file.status();
+      SegmentScanner scanner(file->get(), now.segment->seed(), begin, now.end);
+      while (scanner.Next() == SegmentScanner::Step::kRecord) {
+        suspects_.erase(std::string(scanner.key()));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  Store* const store_;
+  VerifyReport* const report_;
+  absl::flat_hash_map<std::string, Damage> suspects_;
+};
+
+}  // namespace
+
+absl::StatusOr<VerifyReport> DB::Verify() {
+  absl::Status status = store_->CheckUsable();
+  if (!status.ok()) return status;
+  VerifyReport report;
+  status = VerifyManifest(store_->directory_.get(), &report);
+  if (status.ok()) status = IndexAudit(store_.get(), &report).Run();
+  if (!status.ok()) return status;
+  return report;
+}
+
+}  // namespace rumcask

@@ -1,0 +1,212 @@
+#include "core/index_loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/key_table.h"
+#include "core/mutex.h"
+#include "core/segment_scanner.h"
+
+namespace rumcask {
+namespace {
+
+constexpr size_t kBatch = 1024;
+
+// Order and accounting for the keystore. Within the user stream ids and offsets grow with the
+// numbers, so that the order of two records is that of their places.
+class Context : public LoadContext {
+ public:
+  explicit Context(const SegmentTable& table) : table_(table) {}
+
+  bool IsNewer(Location a, Location b) const override {
+    const uint64_t a_id = table_.Get(a.slot())->id();
+    const uint64_t b_id = table_.Get(b.slot())->id();
+    return a_id != b_id ? a_id > b_id : a.offset() > b.offset();
+  }
+
+  void Superseded(Location location) override {
+    Segment* const segment = table_.Get(location.slot());
+    segment->live_bytes.fetch_sub(segment->RecordBytesAt(location), std::memory_order_relaxed);
+  }
+
+ private:
+  const SegmentTable& table_;
+};
+
+class IndexLoader {
+ public:
+  IndexLoader(Directory* directory, SegmentSet* segments, Keystore* keystore, bool tolerate,
+              std::vector<Damage>* damages)
+      : directory_(directory),
+        segments_(segments),
+        keystore_(keystore),
+        tolerate_(tolerate),
+        damages_(damages),
+        context_(segments->table()),
+        all_(segments->table().All()) {}
+
+  absl::Status Run() {
+    const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    const size_t threads = std::min({cores, all_.size(), size_t{8}});
+    std::vector<std::thread> helpers;
+    for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
+    Work();
+    for (std::thread& helper : helpers) helper.join();
+    MutexLock lock(mutex_);
+    if (status_.ok()) keystore_->FinishLoad();
+    return status_;
+  }
+
+ private:
+  // Takes segments until there are none.
+  void Work() {
+    while (true) {
+      const size_t i = next_.fetch_add(1);
+      if (i >= all_.size()) return;
+      absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get());
+      if (status.ok()) continue;
+      MutexLock lock(mutex_);
+      if (status_.ok()) status_ = std::move(status);
+      next_.store(all_.size());
+    }
+  }
+
+  absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment);
+  absl::StatusOr<bool> LoadTable(const File& file, const RecoveredSegment& recovered,
+                                 Segment* segment);
+  absl::Status LoadByScanning(const File& file, const RecoveredSegment& recovered,
+                              Segment* segment);
+  absl::Status Note(Damage damage) {
+    if (!tolerate_) return DamageStatus(damage);
+    MutexLock lock(mutex_);
+    damages_->push_back(std::move(damage));
+    return absl::OkStatus();
+  }
+
+  Directory* const directory_;
+  SegmentSet* const segments_;
+  Keystore* const keystore_;
+  const bool tolerate_;
+  std::vector<Damage>* const damages_ ABSL_PT_GUARDED_BY(mutex_);
+  Context context_;
+  const std::vector<std::shared_ptr<Segment>> all_;
+  std::atomic<size_t> next_{0};
+  Mutex mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Collects entries whose keys live elsewhere until they are passed on.
+class EntryBatch {
+ public:
+  EntryBatch(Segment* segment, Keystore* keystore, LoadContext* context)
+      : segment_(segment), keystore_(keystore), context_(context) {
+    entries_.reserve(kBatch);
+  }
+
+  void Add(const RecordHeader& header, std::string_view key, uint64_t offset) {
+    if (!header.is_data()) return;
+    const uint64_t bytes = header.record_bytes();
+    const bool is_delete = header.kind == RecordKind::kDelete;
+    entries_.push_back({key, Location::Make(segment_->slot(), offset, bytes), is_delete});
+    if (!is_delete) live_ += bytes;
+    if (entries_.size() == kBatch) Flush();
+  }
+
+  void Flush() {
+    // Counted as live before the keystore can call any of it superseded.
+    segment_->live_bytes.fetch_add(live_, std::memory_order_relaxed);
+    live_ = 0;
+    keystore_->Load(entries_, context_);
+    entries_.clear();
+  }
+
+ private:
+  Segment* const segment_;
+  Keystore* const keystore_;
+  LoadContext* const context_;
+  std::vector<LoadEntry> entries_;
+  uint64_t live_ = 0;
+};
+
+absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSegment& recovered,
+                                            Segment* segment) {
+  const Trailer& trailer = recovered.trailer;
+  std::string table(trailer.table_bytes, '\0');
+  absl::Status status = file.Read(trailer.table_offset, table.data(), table.size());
+  if (!status.ok()) return status;
+  if (TableChecksum(table, segment->seed()) != trailer.table_checksum) return false;
+  // Under a valid checksum only a hostile file has a nonsensical table: a dry run keeps half of it
+  // from being loaded.
+  KeyTableReader check(table, trailer);
+  while (check.Next()) {
+  }
+  if (!check.ok()) return false;
+  EntryBatch batch(segment, keystore_, &context_);
+  KeyTableReader reader(table, trailer);
+  while (reader.Next()) batch.Add(reader.header(), reader.key(), reader.offset());
+  batch.Flush();
+  return true;
+}
+
+absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegment& recovered,
+                                         Segment* segment) {
+  SegmentScanner scanner(&file, segment->seed(), kSegmentHeaderBytes, recovered.end);
+  EntryBatch batch(segment, keystore_, &context_);
+  // Of a sealed segment without footer nobody knows where the records end.
+  const bool end_known = recovered.has_trailer || !recovered.listed_sealed;
+  uint64_t records = 0;
+  uint64_t records_end = kSegmentHeaderBytes;
+  std::string key;
+  auto step = scanner.Next();
+  while (step != SegmentScanner::Step::kEnd) {
+    if (step == SegmentScanner::Step::kError) return scanner.status();
+    if (step == SegmentScanner::Step::kInvalid) {
+      const uint64_t at = scanner.offset();
+      step = scanner.Resync();
+      // What no record follows is then taken for the remains of the footer.
+      if (step == SegmentScanner::Step::kEnd && !end_known) break;
+      absl::Status status = Note({segment->name(), at, scanner.offset() - at,
+                                  "damaged record, and nothing tells its key"});
+      if (!status.ok()) return status;
+      continue;
+    }
+    key.assign(scanner.key());
+    batch.Add(scanner.header(), key, scanner.offset());
+    // The key lives only until the scanner moves on.
+    batch.Flush();
+    ++records;
+    records_end = scanner.next_offset();
+    step = scanner.Next();
+  }
+  segment->records.store(records, std::memory_order_relaxed);
+  segment->set_end(end_known ? recovered.end : records_end);
+  return absl::OkStatus();
+}
+
+absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment) {
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory_->Open(SegmentName(recovered.id), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  if (recovered.has_trailer) {
+    absl::StatusOr<bool> loaded = LoadTable(**file, recovered, segment);
+    if (!loaded.ok() || *loaded) return loaded.status();
+    MutexLock lock(mutex_);
+    damages_->push_back({segment->name(), recovered.trailer.table_offset,
+                         recovered.trailer.table_bytes, "key table is damaged"});
+  }
+  return LoadByScanning(**file, recovered, segment);
+}
+
+}  // namespace
+
+absl::Status LoadIndex(Directory* directory, SegmentSet* segments, Keystore* keystore,
+                       bool tolerate, std::vector<Damage>* damages) {
+  return IndexLoader(directory, segments, keystore, tolerate, damages).Run();
+}
+
+}  // namespace rumcask

@@ -1,0 +1,402 @@
+#include "core/recovery.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/segment_scanner.h"
+#include "core/segment_sealer.h"
+
+namespace rumcask {
+namespace {
+
+// Numbers given out before an unclean end and lost with the tail must not come back. Whatever was
+// given out since the last opening lies less than one of these blocks above the end of the prefix,
+// so skipping a whole one leaves them all behind.
+constexpr uint64_t kSequenceBlock = uint64_t{1} << 40;
+
+// A user segment that MANIFEST does not vouch for as sealed.
+struct Candidate {
+  uint64_t id = 0;
+  uint64_t required_end = 0;
+  std::unique_ptr<File> file;
+  uint64_t file_bytes = 0;
+  HeaderState state = HeaderState::kUnborn;
+  SegmentHeader header;
+};
+
+class Recovery {
+ public:
+  Recovery(Directory* directory, const Manifest& manifest, bool read_only)
+      : directory_(directory), read_only_(read_only) {
+    log_.manifest = manifest;
+  }
+
+  absl::StatusOr<RecoveredLog> Run() {
+    absl::Status status = ListFiles();
+    if (status.ok()) status = CheckListed();
+    if (status.ok()) status = ReadCandidates();
+    if (status.ok()) status = WalkChain();
+    if (status.ok()) status = Judge();
+    if (!status.ok()) return status;
+    return std::move(log_);
+  }
+
+ private:
+  // Damage stops a read-write opening and is noted by a read-only one.
+  absl::Status Damaged(std::string file, uint64_t offset, std::string cause) {
+    Damage damage{std::move(file), offset, 0, std::move(cause)};
+    if (!read_only_) return DamageStatus(damage);
+    log_.damages.push_back(std::move(damage));
+    return absl::OkStatus();
+  }
+
+  absl::Status ListFiles();
+  absl::Status CheckListed();
+  absl::Status ReadSealed(uint64_t id, Stream stream);
+  absl::Status ReadCandidates();
+  absl::Status ReadCandidate(uint64_t id, uint64_t required_end);
+  absl::Status WalkChain();
+  bool Links(const Candidate& candidate) const;
+  absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
+  absl::Status Judge();
+  absl::Status DropFrom(size_t first);
+  bool ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes, Trailer* trailer);
+
+  Directory* const directory_;
+  const bool read_only_;
+  RecoveredLog log_;
+  std::vector<uint64_t> present_;  // ids of segment files, ascending
+  std::vector<Candidate> candidates_;
+  // Of the last kept user segment.
+  uint64_t tail_id_ = 0;
+  uint64_t tail_end_ = 0;
+  uint64_t tail_checksum_ = 0;
+  bool tail_known_ = false;  // end and checksum are
+};
+
+absl::Status Recovery::ListFiles() {
+  absl::StatusOr<std::vector<std::string>> names = directory_->List();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (const std::optional<uint64_t> id = ParseSegmentName(name)) present_.push_back(*id);
+  }
+  std::sort(present_.begin(), present_.end());
+  log_.highest_id =
+      std::max(log_.manifest.highest_id, present_.empty() ? 0 : present_.back());
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::CheckListed() {
+  for (const ManifestRange& range : log_.manifest.live) {
+    // A hostile MANIFEST may list 2^60 ids: what is present bounds the walk.
+    auto at = std::lower_bound(present_.begin(), present_.end(), range.first_id);
+    for (uint64_t id = range.first_id;; ++id, ++at) {
+      if (at == present_.end() || *at != id) {
+        // A merely prepared file holds nothing.
+        if (!range.sealed && range.required_end == 0) break;
+        absl::Status status = Damaged(SegmentName(id), 0, "segment listed in MANIFEST is missing");
+        if (!status.ok()) return status;
+        break;
+      }
+      if (range.sealed) {
+        absl::Status status = ReadSealed(id, range.stream);
+        if (!status.ok()) return status;
+      }
+      if (id == range.last_id) break;
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool Recovery::ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes,
+                           Trailer* trailer) {
+  if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
+  char bytes[kTrailerBytes];
+  return file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() &&
+         DecodeTrailer(bytes, seed, file_bytes, trailer);
+}
+
+absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory_->Open(SegmentName(id), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.status();
+  RecoveredSegment segment;
+  segment.id = id;
+  segment.stream = stream;
+  segment.listed_sealed = true;
+  segment.file_bytes = *size;
+  segment.has_trailer =
+      ReadTrailer(**file, SegmentSeed(log_.manifest.uuid, id), *size, &segment.trailer);
+  if (segment.has_trailer) {
+    segment.end = segment.trailer.table_offset;
+    segment.last_sequence = segment.trailer.last_sequence;
+    segment.last_checksum = segment.trailer.last_checksum;
+  } else {
+    // Its records are found by scanning; where they end is part of what is lost.
+    segment.end = *size;
+    ++log_.report.damaged_footers;
+    const uint64_t at = *size < kTrailerBytes ? 0 : *size - kTrailerBytes;
+    log_.damages.push_back({SegmentName(id), at, *size - at, "footer of a sealed segment is damaged"});
+  }
+  if (stream == Stream::kUser) {
+    tail_id_ = id;
+    tail_known_ = segment.has_trailer;
+    tail_end_ = segment.end;
+    tail_checksum_ = segment.last_checksum;
+  }
+  log_.segments.push_back(std::move(segment));
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory_->Open(SegmentName(id), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.status();
+  std::string page(kUnbornBytes, '\0');
+  absl::StatusOr<size_t> got = (*file)->ReadUpTo(0, page.data(), page.size());
+  if (!got.ok()) return got.status();
+  page.resize(*got);
+  Candidate candidate;
+  candidate.id = id;
+  candidate.required_end = required_end;
+  candidate.file_bytes = *size;
+  candidate.state = DecodeSegmentHeader(page, log_.manifest.uuid, id, &candidate.header);
+  candidate.file = std::move(*file);
+  if (candidate.state == HeaderState::kTooNew) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(candidate.file->name(), ": format ", candidate.header.format,
+                     " is not one this version reads"));
+  }
+  if (candidate.state == HeaderState::kValid) {
+    log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
+  }
+  candidates_.push_back(std::move(candidate));
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ReadCandidates() {
+  log_.durable_sequence = log_.manifest.durable_sequence;
+  log_.last_sequence = log_.manifest.durable_sequence;
+  for (uint64_t id : present_) {
+    const ManifestRange* range = log_.manifest.Find(id);
+    if (range != nullptr && range->sealed) continue;
+    if (range == nullptr && id <= log_.manifest.highest_id) {
+      log_.doomed.push_back(id);  // dead: retired or dropped, and back after a power cut
+      continue;
+    }
+    absl::Status status = ReadCandidate(id, range == nullptr ? 0 : range->required_end);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+bool Recovery::Links(const Candidate& candidate) const {
+  const SegmentHeader& header = candidate.header;
+  if (header.predecessor_id == tail_id_) {
+    return !tail_known_ || tail_id_ == 0 ||
+           (header.predecessor_end == tail_end_ &&
+            header.predecessor_checksum == tail_checksum_);
+  }
+  // A predecessor that MANIFEST knows as retired ends the walk - if nothing kept stands between.
+  return header.predecessor_id > tail_id_ &&
+         header.predecessor_id <= log_.manifest.highest_id &&
+         log_.manifest.Find(header.predecessor_id) == nullptr;
+}
+
+absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegment* segment) {
+  const uint64_t seed = SegmentSeed(log_.manifest.uuid, candidate.id);
+  segment->id = candidate.id;
+  segment->file_bytes = candidate.file_bytes;
+  segment->has_trailer =
+      ReadTrailer(*candidate.file, seed, candidate.file_bytes, &segment->trailer);
+  if (segment->has_trailer && segment->trailer.last_sequence <= log_.durable_sequence &&
+      segment->trailer.last_sequence > 0) {
+    // Vouched for: the footer was made durable together with the records before it.
+    segment->end = segment->trailer.table_offset;
+    segment->last_sequence = segment->trailer.last_sequence;
+    segment->last_checksum = segment->trailer.last_checksum;
+    return absl::OkStatus();
+  }
+  // A footer alone proves nothing about the records before it: they are read.
+  ++log_.report.scanned_segments;
+  SegmentScanner scanner(candidate.file.get(), seed, kSegmentHeaderBytes, candidate.file_bytes);
+  SegmentScanner::Step step;
+  uint64_t checksum = 0;
+  uint64_t last = 0;
+  while ((step = scanner.Next()) == SegmentScanner::Step::kRecord) {
+    const RecordHeader& header = scanner.header();
+    if (!IsKnownKind(header.kind) && !IsSkippableKind(header.kind)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(candidate.file->name(), " offset ", scanner.offset(), ": record kind ",
+                       static_cast<int>(header.kind), " needs a newer version"));
+    }
+    checksum = header.checksum;
+    if (header.has_number()) {
+      last = std::max(last, header.sequence);
+    } else {
+      log_.durable_sequence = std::max(log_.durable_sequence, header.sequence);
+    }
+    // The stream ends at the last whole record or whole batch.
+    if (header.part == BatchPart::kNone || header.part == BatchPart::kLast) {
+      segment->end = scanner.next_offset();
+      segment->last_sequence = last;
+      segment->last_checksum = checksum;
+    }
+  }
+  if (step == SegmentScanner::Step::kError) return scanner.status();
+  segment->has_trailer = segment->has_trailer && segment->trailer.table_offset == segment->end;
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::WalkChain() {
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    if (candidate.state == HeaderState::kUnborn && candidate.required_end == 0) {
+      log_.doomed.push_back(candidate.id);
+      continue;
+    }
+    const bool linked = candidate.state == HeaderState::kValid &&
+                        candidate.header.stream == Stream::kUser && Links(candidate);
+    if (!linked && candidate.required_end == 0) return DropFrom(i);
+    RecoveredSegment segment;
+    if (candidate.state != HeaderState::kUnborn) {
+      absl::Status status = ScanCandidate(candidate, &segment);
+      if (!status.ok()) return status;
+    }
+    if (!linked || segment.end < candidate.required_end) {
+      absl::Status status = Damaged(
+          SegmentName(candidate.id), linked ? segment.end : 0,
+          linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
+                                candidate.required_end)
+                 : std::string("segment header is damaged"));
+      if (!status.ok()) return status;
+      // Read-only: the loader finds what verifies beyond the damage.
+      segment.id = candidate.id;
+      segment.file_bytes = candidate.file_bytes;
+      segment.end = std::max(segment.end, std::min(candidate.required_end, candidate.file_bytes));
+    }
+    if (segment.end == kSegmentHeaderBytes && candidate.required_end <= kSegmentHeaderBytes) {
+      // Born, but nothing in it was kept: nothing follows it either.
+      return DropFrom(i);
+    }
+    tail_id_ = segment.id;
+    tail_end_ = segment.end;
+    tail_checksum_ = segment.last_checksum;
+    tail_known_ = true;
+    log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
+    log_.continues_last = log_.manifest.clean && segment.end == candidate.required_end;
+    const uint64_t records_end = segment.end;
+    const bool footed = segment.has_trailer;
+    log_.segments.push_back(std::move(segment));
+    if (footed) continue;
+    // Space after the end of an unsealed segment may hold marks of what came after the cut.
+    uint64_t mark = 0;
+    absl::Status status =
+        FindHighestSyncMark(*candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id),
+                            records_end, candidate.file_bytes, &mark);
+    if (!status.ok()) return status;
+    log_.durable_sequence = std::max(log_.durable_sequence, mark);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::DropFrom(size_t first) {
+  for (size_t i = first; i < candidates_.size(); ++i) {
+    const Candidate& candidate = candidates_[i];
+    if (candidate.required_end > kSegmentHeaderBytes) {
+      absl::Status status = Damaged(SegmentName(candidate.id), 0,
+                                    "follows a gap, yet MANIFEST vouches for it");
+      if (!status.ok()) return status;
+    }
+    log_.doomed.push_back(candidate.id);
+    if (candidate.state == HeaderState::kUnborn) continue;
+    log_.dropped.push_back(candidate.id);
+    ++log_.report.dropped_segments;
+    log_.report.dropped_bytes += candidate.file_bytes;
+    uint64_t mark = 0;
+    absl::Status status =
+        FindHighestSyncMark(*candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id),
+                            kSegmentHeaderBytes, candidate.file_bytes, &mark);
+    if (!status.ok()) return status;
+    log_.durable_sequence = std::max(log_.durable_sequence, mark);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::Judge() {
+  std::sort(log_.segments.begin(), log_.segments.end(),
+            [](const RecoveredSegment& a, const RecoveredSegment& b) { return a.id < b.id; });
+  if (log_.last_sequence < log_.durable_sequence) {
+    absl::Status status = Damaged(
+        tail_id_ == 0 ? std::string(kManifestName) : SegmentName(tail_id_), tail_end_,
+        absl::StrCat("the log ends here with version ", log_.last_sequence,
+                     ", but all versions through ", log_.durable_sequence, " were durable"));
+    if (!status.ok()) return status;
+  }
+  log_.report.was_clean = log_.manifest.clean;
+  log_.report.last_version = log_.last_sequence;
+  const uint64_t seen = std::max(log_.last_sequence, log_.durable_sequence);
+  log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
+  if (!log_.manifest.clean && (seen > 0 || !candidates_.empty())) {
+    log_.next_sequence = std::max(log_.manifest.next_sequence,
+                                  (seen / kSequenceBlock + 2) * kSequenceBlock);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids) {
+  for (uint64_t id : ids) {
+    absl::Status status = directory->Unlink(SegmentName(id));
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  return ids.empty() ? absl::OkStatus() : directory->Sync();
+}
+
+}  // namespace
+
+absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
+                                     bool read_only) {
+  return Recovery(directory, manifest, read_only).Run();
+}
+
+absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
+  Manifest next = log->manifest;
+  next.live.clear();
+  next.highest_id = log->highest_id;
+  next.clean = false;
+  next.next_sequence = log->next_sequence;
+  for (size_t i = 0; i < log->segments.size(); ++i) {
+    RecoveredSegment& segment = log->segments[i];
+    const bool continued = log->continues_last && i + 1 == log->segments.size();
+    if (!segment.listed_sealed && !continued) {
+      absl::StatusOr<std::unique_ptr<File>> file =
+          directory->Open(SegmentName(segment.id), OpenMode::kReadWrite);
+      if (!file.ok()) return file.status();
+      absl::StatusOr<Trailer> trailer =
+          SealSegmentFile(file->get(), SegmentSeed(next.uuid, segment.id), segment.end);
+      if (!trailer.ok()) return trailer.status();
+      segment.has_trailer = true;
+      segment.trailer = *trailer;
+    }
+    next.Append(segment.id, segment.stream, !continued, segment.end);
+    if (!continued) segment.listed_sealed = true;
+  }
+  next.durable_sequence = std::max(next.durable_sequence, log->last_sequence);
+  // Entries of files that were created before the crash.
+  absl::Status status = directory->Sync();
+  if (status.ok()) status = WriteManifest(directory, next);
+  if (status.ok()) status = Remove(directory, log->doomed);
+  if (!status.ok()) return status;
+  log->doomed.clear();
+  log->manifest = std::move(next);
+  log->durable_sequence = log->manifest.durable_sequence;
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask

@@ -1,0 +1,77 @@
+// What opening finds, and how it judges it.
+//
+// The user stream is the chain of predecessor links in the segments' headers. It is cut at the
+// first gap: the first place where the scan of a segment stops before the end that its successor's
+// link names, or where a link's segment is missing. Let e be the last number of the prefix before
+// the cut, and d the highest number vouched for by MANIFEST, a segment's header or a sync mark,
+// also one beyond the cut. e < d: something that was promised is gone - damage. Otherwise what lies
+// beyond the cut was never promised: a torn tail, which is dropped. There is no other rule.
+//
+// Recover only reads. The changes it calls for are made by CommitRecovery, before the first write.
+
+#ifndef RUMCASK_CORE_RECOVERY_H_
+#define RUMCASK_CORE_RECOVERY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/damage.h"
+#include "core/file_system.h"
+#include "core/format.h"
+#include "core/listener.h"
+#include "core/manifest.h"
+
+namespace rumcask {
+
+// A segment that belongs to the database.
+struct RecoveredSegment {
+  uint64_t id = 0;
+  Stream stream = Stream::kUser;
+  // MANIFEST vouches for it as a whole.
+  bool listed_sealed = false;
+  // Its footer is valid, and its records need not be read to know their keys.
+  bool has_trailer = false;
+  Trailer trailer;
+  // Where its records end.
+  uint64_t end = kSegmentHeaderBytes;
+  uint64_t last_sequence = 0;  // highest own number, 0 if none
+  uint64_t last_checksum = 0;
+  uint64_t file_bytes = 0;
+};
+
+struct RecoveredLog {
+  Manifest manifest;
+  // Ascending ids.
+  std::vector<RecoveredSegment> segments;
+  // The last user segment was cleanly closed and takes further records.
+  bool continues_last = false;
+  // Files to remove: dropped, unborn or dead segments.
+  std::vector<uint64_t> doomed;
+  // Those of them that follow the cut. If something promised is gone, it may be in these.
+  std::vector<uint64_t> dropped;
+  uint64_t highest_id = 0;        // of any segment file or MANIFEST
+  uint64_t last_sequence = 0;     // e
+  uint64_t durable_sequence = 0;  // d
+  uint64_t next_sequence = 1;
+  RecoveryReport report;
+  // What is wrong but does not stop reading: damage found while opening read-only, damaged footers.
+  std::vector<Damage> damages;
+};
+
+// Reads the directory and decides. With `read_only`, damage is put into `damages` and what can be
+// read is offered; otherwise it is the error.
+absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
+                                     bool read_only);
+
+// Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that were
+// not sealed are cut, given a footer and made durable; MANIFEST is replaced, listing what was kept;
+// files it does not list are removed. After a clean close nothing but MANIFEST's state changes.
+// Updates `log` accordingly.
+absl::Status CommitRecovery(Directory* directory, RecoveredLog* log);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_RECOVERY_H_

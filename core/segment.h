@@ -1,0 +1,118 @@
+// One segment of an open database: where its bytes are and how records are read from it.
+
+#ifndef RUMCASK_CORE_SEGMENT_H_
+#define RUMCASK_CORE_SEGMENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/file_system.h"
+#include "core/format.h"
+#include "core/location.h"
+#include "core/options.h"
+
+namespace rumcask {
+
+// A record as it lies in a mapping or in the buffer it was read into.
+struct RecordView {
+  RecordHeader header;
+  const char* bytes = nullptr;
+
+  std::string_view key() const { return RecordKey(bytes, header); }
+  std::string_view value() const { return RecordValue(bytes, header); }
+};
+
+// Reused between reads; holds nothing that must live on.
+using RecordBuffer = std::vector<char>;
+
+// Shared by the segment table, the background work and the pins of values that lie in it. What is
+// not atomic is set before the segment is put into the table, or belongs to the write lock.
+class Segment : public std::enable_shared_from_this<Segment> {
+ public:
+  Segment(uint64_t id, uint32_t slot, Stream stream, uint64_t seed)
+      : id_(id), slot_(slot), stream_(stream), seed_(seed) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  uint64_t id() const { return id_; }
+  uint32_t slot() const { return slot_; }
+  Stream stream() const { return stream_; }
+  uint64_t seed() const { return seed_; }
+  std::string name() const { return SegmentName(id_); }
+
+  // `file` may be null if the region serves every read.
+  void Attach(std::shared_ptr<File> file, std::shared_ptr<MappedRegion> region, bool read_mapped) {
+    file_ = std::move(file);
+    region_ = std::move(region);
+    mapped_ = read_mapped && region_ != nullptr ? region_->data() : nullptr;
+  }
+  File* file() const { return file_.get(); }
+  MappedRegion* region() const { return region_.get(); }
+  bool reads_mapped() const { return mapped_ != nullptr; }
+
+  // Where the readable records end. Raised, after the bytes are there, before anyone can learn of
+  // their location.
+  uint64_t end() const { return end_.load(std::memory_order_acquire); }
+  void set_end(uint64_t end) { end_.store(end, std::memory_order_release); }
+
+  // Reads and verifies the record at `location`. The view points into the mapping, or into
+  // `buffer`. DataLoss, naming file and offset, if the bytes there are not a whole record.
+  absl::Status Read(Location location, RecordBuffer* buffer, RecordView* record) const;
+
+  // Asks for the memory that Read will touch.
+  void Prefetch(Location location) const {
+    if (mapped_ != nullptr) {
+      __builtin_prefetch(mapped_ + location.offset());
+      __builtin_prefetch(mapped_ + location.offset() + 64);
+    }
+  }
+
+  // The record's size on disk, from its header if the location does not tell.
+  uint64_t RecordBytesAt(Location location) const;
+
+  // Bytes of records that the keystore points at. Changed under the write lock, or while loading.
+  std::atomic<uint64_t> live_bytes{0};
+  std::atomic<uint64_t> records{0};
+  std::atomic<uint64_t> allocated_bytes{0};
+  std::atomic<uint64_t> pins{0};
+  std::atomic<bool> sealed{false};
+
+ private:
+  absl::Status Damaged(uint64_t offset, const char* cause) const;
+  absl::Status ReadIntoBuffer(Location location, RecordBuffer* buffer, RecordView* record) const;
+
+  const uint64_t id_;
+  const uint32_t slot_;
+  const Stream stream_;
+  const uint64_t seed_;
+  std::shared_ptr<File> file_;
+  std::shared_ptr<MappedRegion> region_;
+  // The region's bytes if reads go there.
+  const char* mapped_ = nullptr;
+  std::atomic<uint64_t> end_{kSegmentHeaderBytes};
+};
+
+inline absl::Status Segment::Read(Location location, RecordBuffer* buffer,
+                                  RecordView* record) const {
+  if (mapped_ == nullptr) return ReadIntoBuffer(location, buffer, record);
+  const uint64_t offset = location.offset();
+  const uint64_t end = end_.load(std::memory_order_acquire);
+  const char* bytes = mapped_ + offset;
+  if (offset + kRecordHeaderBytes > end ||
+      !DecodeRecordHeader(bytes, end - offset, &record->header)) {
+    return Damaged(offset, "no record");
+  }
+  if (!VerifyRecord(bytes, record->header, seed_ + offset)) {
+    return Damaged(offset, "checksum mismatch");
+  }
+  record->bytes = bytes;
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_SEGMENT_H_

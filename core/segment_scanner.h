@@ -1,0 +1,84 @@
+// Reads the records of a segment one after the other, with pread, believing nothing.
+//
+// Used where the log is judged: recovery, sealing, verifying, repairing. A length is checked against
+// the limits and against what is left before anything is read or allocated by it, and a large value
+// is checksummed piece by piece, so that a hostile file costs no more memory than a good one.
+
+#ifndef RUMCASK_CORE_SEGMENT_SCANNER_H_
+#define RUMCASK_CORE_SEGMENT_SCANNER_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/file_system.h"
+#include "core/format.h"
+
+namespace rumcask {
+
+class SegmentScanner {
+ public:
+  enum class Step {
+    kRecord,   // a whole record, in its place
+    kEnd,      // exactly at the end given
+    kInvalid,  // the bytes at offset() are no record
+    kError,    // the file could not be read; see status()
+  };
+
+  // Scans [begin, end) of `file`, which must outlive the scanner; `end` is at most the file's size.
+  SegmentScanner(const File* file, uint64_t segment_seed, uint64_t begin, uint64_t end);
+
+  // Judges the bytes after the last record. After kInvalid it stays where it is.
+  Step Next();
+
+  // After kInvalid: moves on to the next offset, a multiple of 8, where a record verifies, and
+  // returns what Next would; kEnd if there is none. Gives up (kEnd, with gave_up()) on a file made
+  // to be expensive: when it has checksummed many times the file's size in vain.
+  Step Resync();
+  bool gave_up() const { return gave_up_; }
+
+  // Of the current record, or of the place where it stopped.
+  uint64_t offset() const { return offset_; }
+  const RecordHeader& header() const { return header_; }
+  // Valid until the next step.
+  std::string_view key() const { return key_; }
+  // Whether the bytes that fill the record up to a multiple of 8, which no checksum covers, are the
+  // zeros they were written as.
+  bool padding_is_zero() const { return padding_is_zero_; }
+  // Where the next record begins: the end of what has been accepted so far.
+  uint64_t next_offset() const { return next_; }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  // Makes [offset, offset + size) available contiguously, or sets status_ and returns null.
+  const char* Window(uint64_t offset, size_t size);
+  bool Verify();
+  bool VerifyInPieces();
+  void CheckPadding(const char* record_end, uint64_t padding);
+
+  const File* const file_;
+  const uint64_t seed_;
+  const uint64_t end_;
+  uint64_t offset_;
+  uint64_t next_;
+  RecordHeader header_;
+  std::string_view key_;
+  bool padding_is_zero_ = true;
+  absl::Status status_;
+  uint64_t checksummed_ = 0;
+  bool gave_up_ = false;
+
+  std::vector<char> buffer_;
+  uint64_t buffer_offset_ = 0;
+  size_t buffer_size_ = 0;
+};
+
+// The largest number vouched for by any sync mark within [begin, end) of the file, at any multiple
+// of 8, whatever lies between; 0 if there is none.
+absl::Status FindHighestSyncMark(const File& file, uint64_t segment_seed, uint64_t begin,
+                                 uint64_t end, uint64_t* sequence);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_SEGMENT_SCANNER_H_

@@ -1,0 +1,23 @@
+// Makes a full segment final.
+
+#ifndef RUMCASK_CORE_SEGMENT_SEALER_H_
+#define RUMCASK_CORE_SEGMENT_SEALER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/file_system.h"
+#include "core/format.h"
+
+namespace rumcask {
+
+// Reads the records of `file` up to `end`, writes the footer behind them, cuts the file there and
+// makes it durable. Every step repeats harmlessly: after a crash the scan ends at the same place.
+// DataLoss if something below `end` no longer verifies. If there is no room for the footer
+// (ResourceExhausted) the file is cut at `end`, and durable without one.
+absl::StatusOr<Trailer> SealSegmentFile(File* file, uint64_t segment_seed, uint64_t end);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_SEGMENT_SEALER_H_

@@ -1,0 +1,255 @@
+#include "core/segment_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/segment_sealer.h"
+
+namespace rumcask {
+namespace {
+
+// Room that only sync marks and fences may use, so that they never have to roll.
+constexpr uint64_t kReservedBytes = 4 * kRecordHeaderBytes;
+
+}  // namespace
+
+SegmentSet::SegmentSet(Directory* directory, Config config, bool read_only)
+    : directory_(directory), config_(std::move(config)), read_only_(read_only) {}
+
+SegmentSet::~SegmentSet() { StopBackground(); }
+
+absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
+  const uint32_t slot = table_.next_slot();
+  if (slot >= Location::kMaxSlots) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
+  }
+  // The cleanly closed segment will grow in the mapping it gets here.
+  const bool grows =
+      !read_only_ && log_.continues_last && recovered.id == log_.segments.back().id;
+  absl::StatusOr<std::unique_ptr<File>> opened = directory_->Open(
+      SegmentName(recovered.id), grows ? OpenMode::kReadWrite : OpenMode::kReadOnly);
+  if (!opened.ok()) return opened.status();
+  std::shared_ptr<File> file = std::move(*opened);
+  const uint64_t seed = SegmentSeed(log_.manifest.uuid, recovered.id);
+  auto segment = std::make_shared<Segment>(recovered.id, slot, recovered.stream, seed);
+  AttachFile(segment.get(), std::move(file),
+             grows ? std::max(config_.segment_bytes, recovered.end) : recovered.file_bytes, grows);
+  segment->set_end(recovered.end);
+  segment->sealed.store(recovered.listed_sealed, std::memory_order_relaxed);
+  segment->records.store(recovered.trailer.records, std::memory_order_relaxed);
+  segment->allocated_bytes.store(recovered.file_bytes, std::memory_order_relaxed);
+  table_.Add(std::move(segment));
+  return absl::OkStatus();
+}
+
+void SegmentSet::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes,
+                            bool grows) {
+  const bool reads_mapped = config_.read_mode == ReadMode::kMapped;
+  const bool writes_mapped = grows && config_.append_mode == AppendMode::kMapped;
+  std::shared_ptr<MappedRegion> region;
+  if (reads_mapped || writes_mapped) {
+    // A mapping that can't be had, for want of address space or because the file system has none,
+    // costs speed, not function.
+    absl::StatusOr<std::unique_ptr<MappedRegion>> mapped = file->Map(bytes, writes_mapped);
+    if (mapped.ok()) region = std::move(*mapped);
+  }
+  if (!reads_mapped) file->AdviseRandom();
+  // A mapping needs no descriptor, and a large database has many segments.
+  const bool keeps_file = grows || region == nullptr || !reads_mapped;
+  segment->Attach(keeps_file ? std::move(file) : nullptr, std::move(region), reads_mapped);
+}
+
+absl::Status SegmentSet::Open(RecoveredLog log) {
+  log_ = std::move(log);
+  for (const RecoveredSegment& segment : log_.segments) {
+    absl::Status status = OpenSegment(segment);
+    if (!status.ok()) return status;
+  }
+  MutexLock lock(write_mutex_);
+  next_sequence_ = log_.next_sequence;
+  last_sequence_ = log_.last_sequence;
+  next_id_ = log_.highest_id + 1;
+  durable_.store(log_.durable_sequence, std::memory_order_release);
+  if (!log_.segments.empty()) {
+    const RecoveredSegment& last = log_.segments.back();
+    tail_id_ = last.id;
+    tail_end_ = last.end;
+    tail_checksum_ = last.last_checksum;
+  }
+  return absl::OkStatus();
+}
+
+// ---- writing ----
+
+absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
+  if (closed_) return absl::FailedPreconditionError("database is closed");
+  if (read_only_) return absl::FailedPreconditionError("database is open read-only");
+  if (failed_.load(std::memory_order_relaxed)) return status();
+  if (!writable_) {
+    absl::Status status = BecomeWritable();
+    if (!status.ok()) return status;
+  }
+  if (active_ == nullptr || !active_->Fits(bytes + kReservedBytes)) {
+    absl::Status status = Roll(bytes);
+    if (!status.ok()) return status;
+  }
+  bool broken = false;
+  // The mark goes in one step with the records, never alone: a mark that is lost proves nothing,
+  // and one write stays one write.
+  for (size_t i = 0; i < records.size(); ++i) records[i].header.sequence = next_sequence_ + i;
+  const uint64_t mark = mark_.load(std::memory_order_relaxed);
+  absl::Status status = mark == 0 ? active_->Append(records, bytes, &broken)
+                                  : AppendMarked(mark, records, bytes, &broken);
+  if (broken) Fail(status);
+  if (!status.ok()) return status;
+  next_sequence_ += records.size();
+  last_sequence_ = next_sequence_ - 1;
+  if (active_->end() >= help_at_) {
+    help_at_ = UINT64_MAX;
+    WakeBackground();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> records,
+                                      uint64_t bytes, bool* broken) {
+  std::vector<NewRecord> marked(1);
+  marked[0].header.kind = RecordKind::kSyncMark;
+  marked[0].header.sequence = mark;
+  marked[0].inner = InnerChecksum({}, {});
+  marked.insert(marked.end(), records.begin(), records.end());
+  absl::Status status =
+      active_->Append(absl::MakeSpan(marked), bytes + kRecordHeaderBytes, broken);
+  if (!status.ok()) return status;
+  for (size_t i = 0; i < records.size(); ++i) records[i].location = marked[i + 1].location;
+  // A later group may have asked for a higher one meanwhile.
+  uint64_t expected = mark;
+  mark_.compare_exchange_strong(expected, 0);
+  return absl::OkStatus();
+}
+
+absl::Status SegmentSet::BecomeWritable() {
+  absl::Status status = CommitRecovery(directory_, &log_);
+  if (!status.ok()) return status;
+  RaiseDurable(log_.durable_sequence);
+  for (const std::shared_ptr<Segment>& segment : table_.All()) {
+    const bool continued = log_.continues_last && segment->id() == log_.segments.back().id;
+    if (!continued) segment->sealed.store(true, std::memory_order_relaxed);
+  }
+  if (log_.continues_last) {
+    status = ContinueLast(log_.segments.back());
+    if (!status.ok()) return status;
+  }
+  writable_ = true;
+  if (config_.background_threads > 0) StartBackground();
+  return absl::OkStatus();
+}
+
+absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
+  std::shared_ptr<Segment> segment = table_.All().back();
+  absl::Status status = segment->file()->Truncate(last.end);
+  if (!status.ok()) return status;
+  const MappedRegion* const region = segment->region();
+  const bool mapped = config_.append_mode == AppendMode::kMapped && region != nullptr;
+  const uint64_t capacity =
+      mapped ? region->size() : std::max(config_.segment_bytes, last.end);
+  active_ = std::make_shared<SegmentWriter>(std::move(segment), mapped, last.end, last.end,
+                                            capacity, last.last_checksum);
+  entry_durable_ = true;
+  help_at_ = 0;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id,
+                                                                   uint64_t capacity) {
+  absl::StatusOr<std::unique_ptr<File>> opened =
+      directory_->Open(SegmentName(id), OpenMode::kCreateNew);
+  if (!opened.ok()) return opened.status();
+  const uint32_t slot = table_.next_slot();
+  if (slot >= Location::kMaxSlots) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
+  }
+  auto segment = std::make_shared<Segment>(id, slot, Stream::kUser,
+                                           SegmentSeed(log_.manifest.uuid, id));
+  AttachFile(segment.get(), std::move(*opened), capacity, /*grows=*/true);
+  const bool mapped =
+      config_.append_mode == AppendMode::kMapped && segment->region() != nullptr;
+  auto writer = std::make_shared<SegmentWriter>(std::move(segment), mapped, kSegmentHeaderBytes, 0,
+                                                capacity, 0);
+  absl::Status status = writer->ExtendAhead();
+  if (status.ok()) return writer;
+  (void)directory_->Unlink(SegmentName(id));
+  return status;
+}
+
+void SegmentSet::DiscardPrepared() {
+  if (prepared_ == nullptr) return;
+  // If this fails the file is unborn and goes at the next opening.
+  (void)directory_->Unlink(prepared_->segment()->name());
+  prepared_.reset();
+}
+
+absl::Status SegmentSet::Roll(uint64_t bytes) {
+  const uint64_t needed = kSegmentHeaderBytes + bytes + kReservedBytes;
+  if (prepared_ != nullptr && prepared_->capacity() < needed) DiscardPrepared();
+  if (prepared_ == nullptr) {
+    absl::StatusOr<std::shared_ptr<SegmentWriter>> made =
+        Prepare(next_id_++, std::max(config_.segment_bytes, needed));
+    if (!made.ok()) return made.status();
+    prepared_ = std::move(*made);
+  }
+  if (active_ != nullptr) {
+    tail_id_ = active_->segment()->id();
+    tail_end_ = active_->end();
+    tail_checksum_ = active_->last_checksum();
+  }
+  SegmentHeader header;
+  header.uuid = log_.manifest.uuid;
+  header.id = prepared_->segment()->id();
+  header.base_sequence = next_sequence_;
+  header.predecessor_id = tail_id_;
+  header.predecessor_end = tail_end_;
+  header.predecessor_checksum = tail_checksum_;
+  header.durable_sequence = durable_.load(std::memory_order_acquire);
+  absl::Status status = prepared_->WriteHeader(header);
+  // A torn header is no header; the next attempt writes it whole.
+  if (!status.ok()) return status;
+  table_.Add(prepared_->shared_segment());
+  if (active_ != nullptr) {
+    seals_.push_back({active_->shared_segment(), prepared_->shared_segment(), active_->end(),
+                      last_sequence_});
+    seals_pending_.store(true, std::memory_order_release);
+    WakeBackground();
+  }
+  active_ = std::move(prepared_);
+  entry_durable_ = false;
+  help_at_ = 0;
+  return absl::OkStatus();
+}
+
+void SegmentSet::AfterWrite() {
+  if (config_.background_threads > 0 || !seals_pending_.load(std::memory_order_acquire)) return;
+  // The write itself has succeeded; what fails here is told by status() and the next write.
+  (void)SealPending();
+}
+
+void SegmentSet::Fail(absl::Status status) {
+  {
+    MutexLock lock(status_mutex_);
+    if (!status_.ok()) return;
+    status_ = absl::Status(status.code(),
+                           absl::StrCat("database is read-only after: ", status.message()));
+  }
+  failed_.store(true, std::memory_order_release);
+  if (config_.listener != nullptr) config_.listener->OnBackgroundError(status);
+}
+
+absl::Status SegmentSet::status() const {
+  MutexLock lock(status_mutex_);
+  return status_;
+}
+
+}  // namespace rumcask

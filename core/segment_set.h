@@ -1,0 +1,182 @@
+// The log of an open database: all its segments, the one that grows, and how far it is durable.
+//
+// One write lock orders everything that is written: numbers, places, bytes and - by the caller,
+// under the same lock - publication in the keystore. Only the acknowledgement of a synced write
+// waits for the device, outside the lock.
+//
+//   roll   under the write lock: header into the prepared segment, switch
+//   seal   in id order, in the background: footer, cut, fdatasync the old segment; fdatasync the
+//          new one; fsync the directory
+//   sync   one leader at a time: note the end under the write lock, wait until all earlier segments
+//          are sealed, fdatasync, wake everyone it covers; the next append carries a sync mark
+
+#ifndef RUMCASK_CORE_SEGMENT_SET_H_
+#define RUMCASK_CORE_SEGMENT_SET_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/file_system.h"
+#include "core/mutex.h"
+#include "core/options.h"
+#include "core/recovery.h"
+#include "core/segment.h"
+#include "core/segment_table.h"
+#include "core/segment_writer.h"
+
+namespace rumcask {
+
+class SegmentSet {
+ public:
+  // What of Options concerns the log.
+  struct Config {
+    uint64_t segment_bytes;
+    AppendMode append_mode;
+    ReadMode read_mode;
+    int background_threads;
+    std::chrono::milliseconds sync_interval;
+    std::shared_ptr<Listener> listener;
+  };
+
+  // `directory` must outlive the set.
+  SegmentSet(Directory* directory, Config config, bool read_only);
+  ~SegmentSet();
+
+  // Opens the files of a recovered log for reading. Changes nothing on disk.
+  absl::Status Open(RecoveredLog log);
+
+  Segment* segment(Location location) const { return table_.Get(location.slot()); }
+  const SegmentTable& table() const { return table_; }
+
+  // ---- writing ----
+
+  Mutex& write_mutex() ABSL_LOCK_RETURNED(write_mutex_) { return write_mutex_; }
+
+  // Numbers the records, appends them in one step and sets their locations. `bytes` is the sum of
+  // their sizes. On error nothing was appended.
+  absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  // The number of the newest record.
+  uint64_t last_sequence() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    return last_sequence_;
+  }
+
+  // To be called after writing, without the lock: does what a background thread would, if there is
+  // none.
+  void AfterWrite();
+
+  // Returns when all records with numbers <= `sequence` are durable.
+  absl::Status WaitDurable(uint64_t sequence);
+
+  // Durable, closed, MANIFEST clean. Further appends fail.
+  absl::Status Close();
+
+  // ---- state ----
+
+  // OK, or why writing has ended.
+  absl::Status status() const;
+  uint64_t durable_sequence() const { return durable_.load(std::memory_order_acquire); }
+  uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
+  uint64_t seal_count() const { return seal_count_.load(std::memory_order_relaxed); }
+  const Manifest& manifest() const { return log_.manifest; }
+  const RecoveredLog& recovered() const { return log_; }
+
+ private:
+  struct SealJob {
+    std::shared_ptr<Segment> segment;
+    std::shared_ptr<Segment> successor;
+    uint64_t end;
+    uint64_t last_sequence;
+  };
+
+  absl::Status OpenSegment(const RecoveredSegment& recovered);
+  // Gives the segment its file and, as the modes ask, a mapping of `bytes`.
+  void AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes, bool grows);
+
+  // Turns the directory from "as found" into "being written", once.
+  absl::Status BecomeWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status ContinueLast(const RecoveredSegment& last)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status AppendMarked(uint64_t mark, absl::Span<NewRecord> records, uint64_t bytes,
+                            bool* broken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Roll(uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // A new file, with nothing in it yet.
+  absl::StatusOr<std::shared_ptr<SegmentWriter>> Prepare(uint64_t id, uint64_t capacity);
+  void DiscardPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  absl::Status SealPending() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);
+  absl::Status Seal(const SealJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seal_mutex_);
+  absl::Status SyncOnce() ABSL_LOCKS_EXCLUDED(write_mutex_);
+  void RaiseDurable(uint64_t sequence);
+  absl::Status CloseFiles() ABSL_LOCKS_EXCLUDED(write_mutex_);
+
+  // Ends writing for good.
+  void Fail(absl::Status status);
+
+  void StartBackground();
+  void StopBackground();
+  void BackgroundLoop();
+  void PrepareAhead();
+  void WakeBackground();
+
+  Directory* const directory_;
+  const Config config_;
+  const bool read_only_;
+  SegmentTable table_;
+  RecoveredLog log_;
+
+  // Order of locks: seal_mutex_, write_mutex_, then the others, each alone.
+  Mutex seal_mutex_;
+  Mutex write_mutex_ ABSL_ACQUIRED_AFTER(seal_mutex_);
+  bool writable_ ABSL_GUARDED_BY(write_mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(write_mutex_) = false;
+  uint64_t next_sequence_ ABSL_GUARDED_BY(write_mutex_) = 1;
+  // Of the newest record. After an unclean end, numbers between it and next_sequence_ were never
+  // given out, and nothing may vouch for them.
+  uint64_t last_sequence_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  uint64_t next_id_ ABSL_GUARDED_BY(write_mutex_) = 1;
+  std::shared_ptr<SegmentWriter> active_ ABSL_GUARDED_BY(write_mutex_);
+  std::shared_ptr<SegmentWriter> prepared_ ABSL_GUARDED_BY(write_mutex_);
+  bool preparing_ ABSL_GUARDED_BY(write_mutex_) = false;
+  // The segment before the active one, for its header.
+  uint64_t tail_id_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  uint64_t tail_end_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  uint64_t tail_checksum_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  std::deque<SealJob> seals_ ABSL_GUARDED_BY(write_mutex_);
+  // Whether the active segment's entry in the directory is durable.
+  bool entry_durable_ ABSL_GUARDED_BY(write_mutex_) = false;
+  // Where the active segment wants the background thread's help.
+  uint64_t help_at_ ABSL_GUARDED_BY(write_mutex_) = UINT64_MAX;
+  std::atomic<bool> seals_pending_{false};
+
+  std::atomic<uint64_t> durable_{0};
+  // What the next append shall vouch for with a sync mark; 0 for nothing.
+  std::atomic<uint64_t> mark_{0};
+  Mutex sync_mutex_;
+  CondVar sync_done_;
+  bool syncing_ ABSL_GUARDED_BY(sync_mutex_) = false;
+  std::atomic<uint64_t> sync_count_{0};
+  std::atomic<uint64_t> seal_count_{0};
+
+  mutable Mutex status_mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(status_mutex_);
+  std::atomic<bool> failed_{false};
+
+  Mutex background_mutex_;
+  CondVar background_wake_;
+  bool stopping_ ABSL_GUARDED_BY(background_mutex_) = false;
+  bool wanted_ ABSL_GUARDED_BY(background_mutex_) = false;
+  std::thread background_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_SEGMENT_SET_H_

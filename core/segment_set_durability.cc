@@ -1,0 +1,271 @@
+// The parts of SegmentSet that wait for the device: sealing, syncing, closing, and the thread that
+// does them in the background.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/segment_sealer.h"
+#include "core/segment_set.h"
+
+namespace rumcask {
+
+// ---- sealing ----
+
+absl::Status SegmentSet::SealPending() {
+  MutexLock seal_lock(seal_mutex_);
+  while (true) {
+    SealJob job;
+    {
+      MutexLock lock(write_mutex_);
+      if (seals_.empty()) {
+        seals_pending_.store(false, std::memory_order_release);
+        return absl::OkStatus();
+      }
+      job = seals_.front();
+    }
+    if (failed_.load(std::memory_order_acquire)) return status();
+    absl::Status status = Seal(job);
+    if (!status.ok()) {
+      Fail(status);
+      return this->status();
+    }
+    MutexLock lock(write_mutex_);
+    seals_.pop_front();
+  }
+}
+
+absl::Status SegmentSet::Seal(const SealJob& job) {
+  absl::StatusOr<Trailer> trailer =
+      SealSegmentFile(job.segment->file(), job.segment->seed(), job.end);
+  // Without room for the footer the segment is durable all the same; a later opening adds it.
+  const bool footless = absl::IsResourceExhausted(trailer.status());
+  if (!trailer.ok() && !footless) return trailer.status();
+  absl::Status status = job.successor->file()->Sync();
+  if (status.ok()) status = directory_->Sync();
+  if (!status.ok()) return status;
+  {
+    MutexLock lock(write_mutex_);
+    if (active_ != nullptr && active_->segment() == job.successor.get()) entry_durable_ = true;
+  }
+  RaiseDurable(job.last_sequence);
+  if (job.segment->region() != nullptr) {
+    status = job.segment->region()->ProtectReadOnly();
+    if (!status.ok()) return status;
+  }
+  const uint64_t bytes = footless ? job.end : job.end + ((trailer->table_bytes + 7) & ~uint64_t{7}) +
+                                                  kTrailerBytes;
+  job.segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
+  job.segment->sealed.store(!footless, std::memory_order_release);
+  seal_count_.fetch_add(1, std::memory_order_relaxed);
+  if (config_.listener != nullptr) config_.listener->OnSegmentSealed(job.segment->id(), bytes);
+  return absl::OkStatus();
+}
+
+// ---- syncing ----
+
+void SegmentSet::RaiseDurable(uint64_t sequence) {
+  uint64_t now = durable_.load(std::memory_order_relaxed);
+  while (now < sequence &&
+         !durable_.compare_exchange_weak(now, sequence, std::memory_order_acq_rel)) {
+  }
+}
+
+absl::Status SegmentSet::WaitDurable(uint64_t sequence) {
+  MutexLock lock(sync_mutex_);
+  while (durable_.load(std::memory_order_acquire) < sequence) {
+    if (failed_.load(std::memory_order_acquire)) return status();
+    if (syncing_) {
+      sync_done_.Wait(sync_mutex_);
+      continue;
+    }
+    // The leader syncs for everyone who has written by the time it looks.
+    syncing_ = true;
+    sync_mutex_.Unlock();
+    absl::Status status = SyncOnce();
+    sync_mutex_.Lock();
+    syncing_ = false;
+    sync_done_.NotifyAll();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SegmentSet::SyncOnce() {
+  std::shared_ptr<Segment> segment;
+  uint64_t sequence = 0;
+  bool entry_durable = false;
+  {
+    MutexLock lock(write_mutex_);
+    if (closed_) return absl::FailedPreconditionError("database is closed");
+    if (!writable_) {
+      // What was found at opening may be in the page cache only.
+      absl::Status status = BecomeWritable();
+      if (!status.ok()) return status;
+    }
+    sequence = last_sequence_;
+    if (active_ != nullptr) segment = active_->shared_segment();
+    entry_durable = entry_durable_;
+  }
+  absl::Status status = SealPending();
+  if (!status.ok()) return status;
+  if (segment != nullptr) {
+    status = segment->file()->Sync();
+    if (status.ok() && !entry_durable) status = directory_->Sync();
+    if (!status.ok()) {
+      Fail(status);
+      return this->status();
+    }
+    sync_count_.fetch_add(1, std::memory_order_relaxed);
+    MutexLock lock(write_mutex_);
+    if (active_ != nullptr && active_->segment() == segment.get()) entry_durable_ = true;
+    mark_.store(sequence, std::memory_order_relaxed);
+  }
+  RaiseDurable(sequence);
+  return absl::OkStatus();
+}
+
+// ---- closing ----
+
+absl::Status SegmentSet::Close() {
+  {
+    MutexLock lock(write_mutex_);
+    if (closed_) return absl::OkStatus();
+    closed_ = true;
+    if (read_only_ || !writable_) return absl::OkStatus();  // nothing was changed
+  }
+  StopBackground();
+  absl::Status status = this->status();
+  if (status.ok()) status = SealPending();
+  if (status.ok()) status = CloseFiles();
+  return status;
+}
+
+absl::Status SegmentSet::CloseFiles() {
+  MutexLock lock(write_mutex_);
+  DiscardPrepared();
+  absl::Status status;
+  const bool keeps_active = active_ != nullptr && active_->end() > kSegmentHeaderBytes;
+  if (keeps_active) {
+    File* const file = active_->segment()->file();
+    status = file->Truncate(active_->end());
+    if (status.ok()) status = file->Sync();
+    active_->segment()->allocated_bytes.store(active_->end(), std::memory_order_relaxed);
+  } else if (active_ != nullptr) {
+    status = directory_->Unlink(active_->segment()->name());
+  }
+  if (status.ok()) status = directory_->Sync();
+  if (!status.ok()) {
+    Fail(status);
+    return status;
+  }
+  Manifest manifest = log_.manifest;
+  manifest.live.clear();
+  for (const std::shared_ptr<Segment>& segment : table_.All()) {
+    const bool is_active = active_ != nullptr && segment.get() == active_->segment();
+    if (is_active && !keeps_active) continue;
+    manifest.Append(segment->id(), segment->stream(),
+                    segment->sealed.load(std::memory_order_relaxed), segment->end());
+  }
+  manifest.highest_id = next_id_ - 1;
+  manifest.durable_sequence = last_sequence_;
+  manifest.next_sequence = next_sequence_;
+  manifest.clean = true;
+  status = WriteManifest(directory_, manifest);
+  if (status.ok()) RaiseDurable(last_sequence_);
+  return status;
+}
+
+// ---- the background ----
+
+void SegmentSet::StartBackground() {
+  if (background_.joinable()) return;
+  background_ = std::thread([this] { BackgroundLoop(); });
+}
+
+void SegmentSet::StopBackground() {
+  {
+    MutexLock lock(background_mutex_);
+    stopping_ = true;
+    background_wake_.NotifyAll();
+  }
+  if (background_.joinable()) background_.join();
+}
+
+void SegmentSet::WakeBackground() {
+  if (config_.background_threads == 0) return;
+  MutexLock lock(background_mutex_);
+  wanted_ = true;
+  background_wake_.NotifyOne();
+}
+
+void SegmentSet::BackgroundLoop() {
+  while (true) {
+    bool timed_out = false;
+    {
+      MutexLock lock(background_mutex_);
+      if (!wanted_ && !stopping_) {
+        if (config_.sync_interval.count() > 0) {
+          background_wake_.WaitFor(background_mutex_, config_.sync_interval);
+          timed_out = !wanted_;
+        } else {
+          background_wake_.Wait(background_mutex_);
+        }
+      }
+      if (stopping_) return;
+      wanted_ = false;
+    }
+    PrepareAhead();
+    (void)SealPending();
+    if (timed_out) {
+      uint64_t newest;
+      {
+        MutexLock lock(write_mutex_);
+        newest = last_sequence_;
+      }
+      (void)WaitDurable(newest);
+    }
+  }
+}
+
+void SegmentSet::PrepareAhead() {
+  std::shared_ptr<SegmentWriter> active;
+  uint64_t id = 0;
+  {
+    MutexLock lock(write_mutex_);
+    if (active_ == nullptr || closed_) return;
+    active = active_;
+    // The next segment is made ready when this one is half full.
+    if (prepared_ == nullptr && !preparing_ && active_->end() >= active_->capacity() / 2) {
+      preparing_ = true;
+      id = next_id_++;
+    }
+  }
+  (void)active->ExtendAhead();
+  std::shared_ptr<SegmentWriter> prepared;
+  if (id != 0) {
+    absl::StatusOr<std::shared_ptr<SegmentWriter>> made = Prepare(id, config_.segment_bytes);
+    if (made.ok()) prepared = std::move(*made);
+  }
+  MutexLock lock(write_mutex_);
+  if (id != 0) preparing_ = false;
+  if (prepared != nullptr) {
+    // If a roll could not wait, its segment has a higher id: ids in the chain only grow.
+    if (prepared_ == nullptr && active_ != nullptr &&
+        active_->segment()->id() < prepared->segment()->id()) {
+      prepared_ = std::move(prepared);
+    } else {
+      (void)directory_->Unlink(prepared->segment()->name());
+    }
+  }
+  if (active_ == active) {
+    help_at_ = std::min(active_->extend_at(),
+                        prepared_ == nullptr && active_->end() < active_->capacity() / 2
+                            ? active_->capacity() / 2
+                            : UINT64_MAX);
+  } else {
+    help_at_ = 0;
+  }
+}
+
+}  // namespace rumcask

@@ -1,0 +1,47 @@
+// Figures about an open database. Public.
+
+#ifndef RUMCASK_CORE_STATS_H_
+#define RUMCASK_CORE_STATS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/listener.h"
+
+namespace rumcask {
+
+struct SegmentStats {
+  uint64_t id = 0;
+  bool sealed = false;
+  uint64_t file_bytes = 0;  // allocated, preallocation included
+  uint64_t log_bytes = 0;   // record bytes, headers and padding included
+  uint64_t live_bytes = 0;  // record bytes the keystore points at
+  uint64_t records = 0;     // of any kind
+  uint64_t pins = 0;        // PinnedValues that keep it
+};
+
+struct Stats {
+  std::string keystore;
+  uint64_t keys = 0;
+  uint64_t index_bytes = 0;
+  uint64_t log_bytes = 0;
+  uint64_t live_bytes = 0;
+  uint64_t file_bytes = 0;
+  uint64_t pins = 0;
+  // The newest sequence number given out, and the one through which all writes are known to
+  // survive a power cut.
+  uint64_t last_version = 0;
+  uint64_t durable_version = 0;
+  // Since opening.
+  uint64_t puts = 0;     // records of kind put
+  uint64_t deletes = 0;  // records of kind delete
+  uint64_t syncs = 0;    // fdatasyncs of the active segment
+  uint64_t sealed_segments = 0;
+  RecoveryReport recovery;
+  std::vector<SegmentStats> segments;  // in order of id
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_STATS_H_

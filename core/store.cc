@@ -1,0 +1,69 @@
+#include "core/store.h"
+
+#include <pthread.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace rumcask {
+
+std::atomic<uint64_t> ForkGeneration::generation_{0};
+
+void ForkGeneration::Watch() {
+  static const int registered = ::pthread_atfork(
+      nullptr, nullptr, [] { generation_.fetch_add(1, std::memory_order_relaxed); });
+  (void)registered;
+}
+
+absl::Status Store::Unusable() const {
+  return absl::FailedPreconditionError(
+      in_forked_child() ? "database was opened by the parent of this forked process"
+                        : "database is closed");
+}
+
+absl::Status Store::BadKey(std::string_view key) const {
+  if (key.empty()) return absl::InvalidArgumentError("key is empty");
+  return absl::InvalidArgumentError(absl::StrCat("key of ", key.size(), " bytes; at most ",
+                                                 max_key_bytes_, " are allowed in this database"));
+}
+
+absl::Status Store::Report(absl::Status damage) {
+  if (options_.listener != nullptr) options_.listener->OnDamage(damage);
+  return damage;
+}
+
+absl::Status Store::ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
+                               RecordView* record) {
+  const Segment* const segment = segments_.segment(location);
+  absl::Status status = segment->Read(location, buffer, record);
+  if (!status.ok()) return Report(std::move(status));
+  if (record->key() != key.key) {
+    return Report(absl::DataLossError(
+        absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
+  }
+  if (record->header.kind == RecordKind::kPut) return absl::OkStatus();
+  return Report(absl::DataLossError(absl::StrCat(segment->name(), " offset ", location.offset(),
+                                                 ": value was lost and given up by a repair")));
+}
+
+absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint64_t* version) {
+  RecordBuffer buffer;
+  RecordView record;
+  const Segment* const segment = segments_.segment(location);
+  absl::Status status = segment->Read(location, &buffer, &record);
+  if (!status.ok()) return Report(std::move(status));
+  if (record.key() != key.key) {
+    return Report(absl::DataLossError(
+        absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
+  }
+  *version = record.header.sequence;
+  return absl::OkStatus();
+}
+
+RecordBuffer* ThreadRecordBuffer() {
+  thread_local RecordBuffer buffer;
+  // One huge value must not keep its memory in every thread that ever read it.
+  if (buffer.size() > (size_t{1} << 20)) RecordBuffer().swap(buffer);
+  return &buffer;
+}
+
+}  // namespace rumcask

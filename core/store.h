@@ -1,0 +1,92 @@
+// The parts of an open database, put together by opening and used by DB and its iterators.
+
+#ifndef RUMCASK_CORE_STORE_H_
+#define RUMCASK_CORE_STORE_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/database_lock.h"
+#include "core/file_system.h"
+#include "core/keystore.h"
+#include "core/options.h"
+#include "core/segment_set.h"
+
+namespace rumcask {
+
+// Counts the forks this process is the child of: a copy of a Store in a child has an older number.
+class ForkGeneration {
+ public:
+  static uint64_t Now() { return generation_.load(std::memory_order_relaxed); }
+  // Starts counting; idempotent.
+  static void Watch();
+
+ private:
+  static std::atomic<uint64_t> generation_;
+};
+
+class Store {
+ public:
+  Store(std::unique_ptr<Directory> directory, const Options& options, bool read_only,
+        size_t max_key_bytes)
+      : options_(options),
+        read_only_(read_only),
+        max_key_bytes_(max_key_bytes),
+        directory_(std::move(directory)),
+        segments_(directory_.get(),
+                  {options.segment_bytes, options.append_mode, options.read_mode,
+                   options.background_threads, options.sync_interval, options.listener},
+                  read_only),
+        fork_generation_(ForkGeneration::Now()) {}
+
+  // OK while calls may be served.
+  absl::Status CheckUsable() const {
+    if (fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire)) {
+      return absl::OkStatus();
+    }
+    return Unusable();
+  }
+  bool in_forked_child() const { return fork_generation_ != ForkGeneration::Now(); }
+  absl::Status CheckKey(std::string_view key) const {
+    if (!key.empty() && key.size() <= max_key_bytes_) return absl::OkStatus();
+    return BadKey(key);
+  }
+
+  // Reads the record at `location` and makes sure it is one of `key`. DataLoss names file and
+  // offset.
+  absl::Status ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
+                          RecordView* record);
+  // The version of the record at `location`, which the keystore holds for `key`.
+  absl::Status ReadVersion(const PreparedKey& key, Location location, uint64_t* version);
+  // Tells the listener; returns `damage`.
+  absl::Status Report(absl::Status damage);
+
+  const Options options_;
+  const bool read_only_;
+  const size_t max_key_bytes_;
+  // Destroyed in reverse: the lock is let go of last.
+  std::unique_ptr<DatabaseLock> lock_;
+  const std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Keystore> keystore_;
+  SegmentSet segments_;
+  std::atomic<bool> closed_{false};
+  const uint64_t fork_generation_;
+  RecoveryReport recovery_;
+  std::atomic<uint64_t> puts_{0};
+  std::atomic<uint64_t> deletes_{0};
+
+ private:
+  absl::Status Unusable() const;
+  absl::Status BadKey(std::string_view key) const;
+};
+
+// Buffers of the calling thread for reads that go through pread.
+RecordBuffer* ThreadRecordBuffer();
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_STORE_H_

@@ -1,0 +1,243 @@
+#include "core/verify.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "core/database_lock.h"
+#include "core/key_table.h"
+#include "core/manifest.h"
+#include "core/recovery.h"
+#include "core/segment_scanner.h"
+#include "core/text.h"
+#include "core/verify_log.h"
+
+namespace rumcask {
+namespace {
+
+bool SameRecord(const KeyTableReader& entry, const RecordHeader& header, std::string_view key,
+                uint64_t offset) {
+  return entry.offset() == offset && entry.header().kind == header.kind &&
+         entry.header().part == header.part && entry.header().sequence == header.sequence &&
+         entry.header().value_bytes == header.value_bytes && entry.key() == key;
+}
+
+// A segment's footer, held against its records one by one.
+class FooterCheck {
+ public:
+  FooterCheck(const File& file, uint64_t seed, uint64_t id, uint64_t file_bytes,
+              VerifyReport* report)
+      : name_(SegmentName(id)), file_bytes_(file_bytes), report_(report) {
+    char bytes[kTrailerBytes];
+    if (file_bytes < kSegmentHeaderBytes + kTrailerBytes ||
+        !file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() ||
+        !DecodeTrailer(bytes, seed, file_bytes, &trailer_)) {
+      const uint64_t at = file_bytes < kTrailerBytes ? 0 : file_bytes - kTrailerBytes;
+      Add(at, file_bytes - at, "footer of a sealed segment is damaged");
+      return;
+    }
+    table_.resize(file_bytes - kTrailerBytes - trailer_.table_offset);
+    if (!file.Read(trailer_.table_offset, table_.data(), table_.size()).ok() ||
+        TableChecksum({table_.data(), trailer_.table_bytes}, seed) != trailer_.table_checksum) {
+      Add(trailer_.table_offset, trailer_.table_bytes, "key table is damaged");
+      return;
+    }
+    for (size_t i = trailer_.table_bytes; i < table_.size(); ++i) {
+      if (table_[i] != 0) Add(trailer_.table_offset + i, 1, "padding after the key table not zero");
+    }
+    entry_ = std::make_unique<KeyTableReader>(
+        std::string_view(table_.data(), trailer_.table_bytes), trailer_);
+  }
+
+  bool usable() const { return entry_ != nullptr; }
+  uint64_t records_end() const { return trailer_.table_offset; }
+
+  // The next record that verifies. Entries of records that don't are passed over.
+  void Record(const RecordHeader& header, std::string_view key, uint64_t offset) {
+    if (!usable()) return;
+    while (!ended_ && (!at_entry_ || entry_->offset() < offset)) {
+      at_entry_ = entry_->Next();
+      ended_ = !at_entry_;
+    }
+    if (!at_entry_ || !SameRecord(*entry_, header, key, offset)) {
+      Add(offset, header.record_bytes(), "record and key table tell different things");
+    }
+    builder_.Add(header, key);
+  }
+
+  void Finish(bool all_records_valid) {
+    if (!usable()) return;
+    while (entry_->Next()) {
+    }
+    if (!entry_->ok()) Add(trailer_.table_offset, trailer_.table_bytes, "key table is nonsense");
+    if (!all_records_valid) return;
+    const Trailer& counted = builder_.trailer();
+    if (counted.records != trailer_.records || counted.puts != trailer_.puts ||
+        counted.deletes != trailer_.deletes ||
+        counted.first_sequence != trailer_.first_sequence ||
+        counted.last_sequence != trailer_.last_sequence ||
+        counted.last_checksum != trailer_.last_checksum) {
+      Add(file_bytes_ - kTrailerBytes, kTrailerBytes, "footer's counts are not those of the records");
+    }
+  }
+
+ private:
+  void Add(uint64_t offset, uint64_t length, const char* cause) {
+    report_->damages.push_back({name_, offset, length, cause});
+  }
+
+  const std::string name_;
+  const uint64_t file_bytes_;
+  VerifyReport* const report_;
+  Trailer trailer_;
+  std::string table_;
+  std::unique_ptr<KeyTableReader> entry_;
+  bool at_entry_ = false;
+  bool ended_ = false;
+  KeyTableBuilder builder_;
+};
+
+void VerifyHeader(const File& file, const Uuid& uuid, uint64_t id, uint64_t file_bytes,
+                  VerifyReport* report) {
+  std::string page(std::min<uint64_t>(kUnbornBytes, file_bytes), '\0');
+  SegmentHeader header;
+  if (!file.Read(0, page.data(), page.size()).ok() ||
+      DecodeSegmentHeader(page, uuid, id, &header) != HeaderState::kValid) {
+    report->damages.push_back(
+        {SegmentName(id), 0, kSegmentHeaderBytes, "segment header is damaged"});
+  }
+}
+
+}  // namespace
+
+absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, uint64_t end,
+                           bool has_footer, VerifyReport* report, const RecordVisitor& visit) {
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory->Open(SegmentName(id), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.status();
+  ++report->segments;
+  report->bytes += *size;
+  const uint64_t seed = SegmentSeed(uuid, id);
+  VerifyHeader(**file, uuid, id, *size, report);
+
+  std::unique_ptr<FooterCheck> footer;
+  bool end_known = true;
+  if (has_footer) {
+    footer = std::make_unique<FooterCheck>(**file, seed, id, *size, report);
+    end_known = footer->usable();
+    end = end_known ? footer->records_end() : *size;
+  } else if (end > *size) {
+    report->damages.push_back({SegmentName(id), *size, end - *size, "segment is too short"});
+    end = *size;
+  }
+  SegmentScanner scanner(file->get(), seed, kSegmentHeaderBytes, std::max(end, uint64_t{128}));
+  bool all_valid = true;
+  SegmentScanner::Step step = scanner.Next();
+  while (step != SegmentScanner::Step::kEnd) {
+    if (step == SegmentScanner::Step::kError) return scanner.status();
+    if (step == SegmentScanner::Step::kInvalid) {
+      const uint64_t at = scanner.offset();
+      step = scanner.Resync();
+      // What no record follows is then taken for the remains of the footer.
+      if (step == SegmentScanner::Step::kEnd && !end_known) break;
+      all_valid = false;
+      report->damages.push_back({SegmentName(id), at, scanner.offset() - at,
+                                 scanner.gave_up() ? "no record, and too costly to search on"
+                                                   : "damaged record"});
+      continue;
+    }
+    const RecordHeader& header = scanner.header();
+    ++report->records;
+    if (header.kind == RecordKind::kPut) ++report->puts;
+    if (header.kind == RecordKind::kDelete) ++report->deletes;
+    if (!scanner.padding_is_zero()) {
+      report->damages.push_back({SegmentName(id), scanner.next_offset() - 7, 7,
+                                 "padding after a record is not zero (harmless)"});
+    }
+    if (footer != nullptr) footer->Record(header, scanner.key(), scanner.offset());
+    visit(header, scanner.key(), scanner.offset());
+    step = scanner.Next();
+  }
+  if (footer != nullptr) footer->Finish(all_valid);
+  if (!has_footer) report->unused_bytes += *size - end;
+  return absl::OkStatus();
+}
+
+absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
+  absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory);
+  if (absl::IsDataLoss(manifest.status())) {
+    report->damages.push_back({std::string(kManifestName), 0, 0,
+                               std::string(manifest.status().message())});
+    return absl::OkStatus();
+  }
+  if (!manifest.ok()) return manifest.status();
+  if (manifest->damaged_copies > 0) {
+    report->damages.push_back(
+        {std::string(kManifestName), 0, 0, "one of its two copies is damaged (the other serves)"});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file_system) {
+  if (file_system == nullptr) file_system = PosixFileSystem();
+  absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<std::unique_ptr<DatabaseLock>> lock =
+      DatabaseLock::Acquire(directory->get(), LockKind::kShared, /*create=*/false);
+  if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+
+  VerifyReport report;
+  absl::Status status = VerifyManifest(directory->get(), &report);
+  if (absl::IsNotFound(status)) {
+    return absl::NotFoundError(absl::StrCat(Text(path), ": no database there (no MANIFEST)"));
+  }
+  if (!status.ok()) return status;
+  absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory->get());
+  // Without it nothing says which files belong together.
+  if (!manifest.ok()) return report;
+  const Uuid uuid = manifest->manifest.uuid;
+  absl::StatusOr<RecoveredLog> log =
+      Recover(directory->get(), manifest->manifest, /*read_only=*/true);
+  if (!log.ok()) return log.status();
+
+  // A key lives if its newest record is a put; equal digests of different keys are as likely as
+  // two equal random 128-bit numbers.
+  struct Newest {
+    uint64_t sequence = 0;
+    bool live = false;
+  };
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, Newest> newest;
+  const RecordVisitor visit = [&](const RecordHeader& header, std::string_view key, uint64_t) {
+    if (!header.is_data()) return;
+    const XXH128_hash_t digest = XXH3_128bits(key.data(), key.size());
+    Newest& entry = newest[{digest.low64, digest.high64}];
+    if (header.sequence >= entry.sequence) {
+      entry = {header.sequence, header.kind != RecordKind::kDelete};
+    }
+  };
+  for (const RecoveredSegment& segment : log->segments) {
+    status = VerifySegment(directory->get(), uuid, segment.id, segment.end,
+                           segment.listed_sealed || segment.has_trailer, &report, visit);
+    if (!status.ok()) return status;
+  }
+  for (const auto& [digest, entry] : newest) {
+    if (entry.live) ++report.keys;
+  }
+  report.unused_bytes += log->report.dropped_bytes;
+  // What the chain tells, unless reading the records has told it already.
+  for (Damage& damage : log->damages) {
+    const bool told = std::any_of(
+        report.damages.begin(), report.damages.end(), [&](const Damage& known) {
+          return known.file == damage.file && known.offset == damage.offset;
+        });
+    if (!told) report.damages.push_back(std::move(damage));
+  }
+  return report;
+}
+
+}  // namespace rumcask
