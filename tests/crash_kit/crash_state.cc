@@ -1,0 +1,75 @@
+#include "tests/crash_kit/crash_state.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+namespace rumcask {
+namespace {
+
+uint64_t NextDevice() {
+  // High, so as not to be a real device's number.
+  static std::atomic<uint64_t> next{uint64_t{1} << 48};
+  return next.fetch_add(1);
+}
+
+// Components without ".", ".." and what it cancels.
+std::vector<std::string> Components(std::string_view path) {
+  std::vector<std::string> components;
+  while (!path.empty()) {
+    const size_t end = std::min(path.find('/'), path.size());
+    const std::string_view component = path.substr(0, end);
+    if (component == "..") {
+      if (!components.empty()) components.pop_back();
+    } else if (!component.empty() && component != ".") {
+      components.emplace_back(component);
+    }
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return components;
+}
+
+}  // namespace
+
+CrashState::CrashState() : device(NextDevice()) {}
+
+Entry CrashState::Find(std::string_view path) const {
+  Entry entry{nullptr, root};
+  for (const std::string& component : Components(path)) {
+    const Entry* next = entry.directory == nullptr ? nullptr : entry.directory->Find(component);
+    if (next == nullptr) return {};
+    entry = Entry(*next);
+  }
+  return entry;
+}
+
+std::shared_ptr<DirectoryNode> CrashState::FindDirectory(std::string_view path) const {
+  return Find(path).directory;
+}
+
+SplitPath::SplitPath(std::string_view path) {
+  std::vector<std::string> components = Components(path);
+  if (components.empty()) return;
+  name = std::move(components.back());
+  components.pop_back();
+  for (const std::string& component : components) parent += "/" + component;
+}
+
+CrashOperation::CrashOperation(CrashState* state, const char* what, const std::string& name)
+    : what_(what), name_(name) {
+  {
+    MutexLock lock(state->mutex);
+    number_ = ++state->operations;
+    began_ = state->time;
+    observer_ = state->observer;
+  }
+  Tell(/*after=*/false);
+}
+
+CrashOperation::~CrashOperation() { Tell(/*after=*/true); }
+
+void CrashOperation::Tell(bool after) {
+  if (observer_ != nullptr && *observer_) (*observer_)(number_, what_, name_, after);
+}
+
+}  // namespace rumcask
