@@ -1,0 +1,28 @@
+// Keystores for programs that let their users choose.
+//
+// Whoever depends on this links every keystore and its libraries; a program that needs one names it
+// instead, such as HashKeystore() of keystores/hash/hash_keystore.h.
+
+#ifndef RUMCASK_KEYSTORES_BY_NAME_H_
+#define RUMCASK_KEYSTORES_BY_NAME_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "core/keystore.h"
+
+namespace rumcask {
+
+// The names that KeystoreByName knows, the default first.
+std::vector<std::string> KeystoreNames();
+
+// The keystore called `name`, with its default options; InvalidArgument listing the known names if
+// there is none.
+absl::StatusOr<KeystoreFactory> KeystoreByName(std::string_view name);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_KEYSTORES_BY_NAME_H_

@@ -1,0 +1,269 @@
+#include "keystores/hash/hash_keystore.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "keystores/hash/shard_lock.h"
+#include "keystores/hash/siphash.h"
+
+namespace rumcask {
+namespace {
+
+// Enough that a doubling moves a four-thousandth of the keys and that readers hardly ever meet.
+constexpr size_t kShards = 4096;
+// Load works in groups: about as many as a core has cache misses under way.
+constexpr size_t kGroup = 32;
+
+// The 96 bits of the digest that are stored. Words of 4 bytes, so that an entry is 20 bytes.
+struct StoredDigest {
+  explicit StoredDigest(const PreparedKey& key)
+      : words{static_cast<uint32_t>(key.digest[1]), static_cast<uint32_t>(key.digest[1] >> 32),
+              static_cast<uint32_t>(key.digest[0])} {}
+
+  uint64_t low() const { return words[0] | uint64_t{words[1]} << 32; }
+  friend bool operator==(const StoredDigest& a, const StoredDigest& b) {
+    return a.low() == b.low() && a.words[2] == b.words[2];
+  }
+
+  uint32_t words[3];
+};
+
+// The digest is random already.
+struct DigestHash {
+  size_t operator()(const StoredDigest& digest) const { return digest.low(); }
+};
+
+// A location in words of 4 bytes. While the log is loaded it may also be the place of a delete,
+// without which an older put that comes later would be taken for the newest.
+class Place {
+ public:
+  explicit Place(Location location) : Place(location.bits()) {}
+
+  static Place OfDelete(Location location) { return Place(location.bits() & ~kLength); }
+  static Place Of(const LoadEntry& entry) {
+    return entry.is_delete ? OfDelete(entry.location) : Place(entry.location);
+  }
+
+  Location location() const { return Location::FromBits(bits()); }
+  // No record has length 0.
+  bool is_delete() const { return (words_[0] & kLength) == 0; }
+
+ private:
+  static constexpr uint64_t kLength = (1u << Location::kLengthBits) - 1;
+
+  explicit Place(uint64_t bits)
+      : words_{static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32)} {}
+  uint64_t bits() const { return words_[0] | uint64_t{words_[1]} << 32; }
+
+  uint32_t words_[2];
+};
+
+using Table = absl::flat_hash_map<StoredDigest, Place, DigestHash>;
+static_assert(sizeof(Table::value_type) == 20, "the memory budget counts on it");
+
+// A line of cache of its own, as every Get writes its lock.
+struct alignas(64) Shard {
+  mutable ShardLock lock;
+  bool holds_deletes ABSL_GUARDED_BY(lock) = false;
+  Table table ABSL_GUARDED_BY(lock);
+};
+
+// The shards' expected sizes spread evenly over an octave, so that at any time about the same part
+// of them has just doubled and the memory per key stays at its average while the database grows;
+// equal shards would double all at once and peak at 1.5 times that. With u uniform in [0, 1) the
+// shard u + u (1 - u) / 3, a close and cheap log2(1 + u), has a density falling by half.
+size_t ShardIndex(const PreparedKey& key) {
+  const uint64_t u = key.digest[0] >> 32;
+  const uint64_t bend = (u * ((uint64_t{1} << 32) - u)) >> 32;
+  return ((u + bend / 3) * kShards) >> 32;
+}
+
+class HashTable : public Keystore {
+ public:
+  explicit HashTable(const SipKey& secret) : secret_(secret), shards_(new Shard[kShards]) {}
+
+  void Prepare(PreparedKey* key) const override {
+    // One compression and three finalization rounds, as in Rust's and Ruby's hash tables: the
+    // digests are never shown to anyone.
+    SipHash<1, 3>::Digest128(secret_, key->key, key->digest);
+  }
+
+  void Prefetch(const PreparedKey& key) const override {
+    const Shard& shard = ShardOf(key);
+    ShardLocked lock(shard.lock);
+    shard.table.prefetch(StoredDigest(key));
+  }
+
+  absl::Status Get(const PreparedKey& key, Location* location) const override {
+    const Shard& shard = ShardOf(key);
+    ShardLocked lock(shard.lock);
+    const auto it = shard.table.find(StoredDigest(key));
+    if (it == shard.table.end()) return absl::Status(absl::StatusCode::kNotFound, "");
+    *location = it->second.location();
+    return absl::OkStatus();
+  }
+
+  Location Apply(const PreparedKey& key, Location location) override {
+    Shard& shard = ShardOf(key);
+    ShardLocked lock(shard.lock);
+    if (!location.exists()) {
+      const auto it = shard.table.find(StoredDigest(key));
+      if (it == shard.table.end()) return Location();
+      const Location before = it->second.location();
+      shard.table.erase(it);
+      AddKeys(-1);
+      return before;
+    }
+    const auto [it, inserted] = shard.table.try_emplace(StoredDigest(key), location);
+    if (inserted) {
+      AddKeys(1);
+      return Location();
+    }
+    const Location before = it->second.location();
+    it->second = Place(location);
+    return before;
+  }
+
+  bool Relocate(const PreparedKey& key, Location from, Location to) override {
+    Shard& shard = ShardOf(key);
+    ShardLocked lock(shard.lock);
+    const auto it = shard.table.find(StoredDigest(key));
+    if (it == shard.table.end() || it->second.location() != from) return false;
+    it->second = Place(to);
+    return true;
+  }
+
+  void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override;
+  void FinishLoad() override;
+
+  uint64_t KeyCount() const override { return keys_.load(std::memory_order_relaxed); }
+
+  uint64_t MemoryBytes() const override {
+    uint64_t bytes = kShards * sizeof(Shard);
+    for (const Shard& shard : Shards()) {
+      ShardLocked lock(shard.lock);
+      // A control byte goes with each slot.
+      bytes += shard.table.capacity() * (sizeof(Table::value_type) + 1);
+    }
+    return bytes;
+  }
+
+  std::unique_ptr<KeystoreCursor> NewCursor() const override {
+    return std::make_unique<Cursor>(this);
+  }
+
+ private:
+  // A shard at a time: a key never leaves its shard.
+  class Cursor : public KeystoreCursor {
+   public:
+    explicit Cursor(const HashTable* keystore) : keystore_(keystore) {}
+
+    void Next(std::vector<Location>* locations) override {
+      locations->clear();
+      while (locations->empty() && next_ < kShards) {
+        const Shard& shard = keystore_->shards_[next_++];
+        ShardLocked lock(shard.lock);
+        locations->reserve(shard.table.size());
+        for (const auto& [digest, place] : shard.table) locations->push_back(place.location());
+      }
+    }
+
+   private:
+    const HashTable* const keystore_;
+    size_t next_ = 0;
+  };
+
+  Shard& ShardOf(const PreparedKey& key) const { return shards_[ShardIndex(key)]; }
+  absl::Span<Shard> Shards() const { return {shards_.get(), kShards}; }
+
+  // One thread at a time calls Apply.
+  void AddKeys(int64_t n) {
+    keys_.store(keys_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+
+  static void LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry,
+                      LoadContext* context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->lock);
+
+  const SipKey secret_;
+  const std::unique_ptr<Shard[]> shards_;
+  std::atomic<uint64_t> keys_{0};
+};
+
+void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry,
+                        LoadContext* context) {
+  const Place place = Place::Of(entry);
+  shard->holds_deletes |= entry.is_delete;
+  const auto [it, inserted] = shard->table.try_emplace(StoredDigest(key), place);
+  if (inserted) return;
+  Place loser = it->second;
+  if (context->IsNewer(place.location(), loser.location())) {
+    it->second = place;
+  } else {
+    loser = place;
+  }
+  if (!loser.is_delete()) context->Superseded(loser.location());
+}
+
+void HashTable::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
+  PreparedKey keys[kGroup];
+  for (size_t begin = 0; begin < entries.size(); begin += kGroup) {
+    const size_t count = std::min(kGroup, entries.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+      keys[i].key = entries[begin + i].key;
+      Prepare(&keys[i]);
+      Prefetch(keys[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      Shard& shard = ShardOf(keys[i]);
+      ShardLocked lock(shard.lock);
+      LoadOne(&shard, keys[i], entries[begin + i], context);
+    }
+  }
+}
+
+void HashTable::FinishLoad() {
+  uint64_t keys = 0;
+  for (Shard& shard : Shards()) {
+    ShardLocked lock(shard.lock);
+    if (shard.holds_deletes) {
+      absl::erase_if(shard.table, [](const auto& entry) { return entry.second.is_delete(); });
+      shard.holds_deletes = false;
+    }
+    keys += shard.table.size();
+  }
+  keys_.store(keys, std::memory_order_relaxed);
+}
+
+absl::StatusOr<std::unique_ptr<Keystore>> CreateHashTable() {
+  SipKey secret;
+  ssize_t n;
+  do {
+    n = getrandom(&secret, sizeof(secret), 0);
+  } while (n < 0 && errno == EINTR);
+  if (n != sizeof(secret)) {
+    return absl::UnavailableError(absl::StrCat("getrandom: ", strerror(errno)));
+  }
+  return std::unique_ptr<Keystore>(new HashTable(secret));
+}
+
+}  // namespace
+
+KeystoreFactory HashKeystore() {
+  KeystoreFactory factory;
+  factory.traits.name = "hash";
+  factory.create = CreateHashTable;
+  return factory;
+}
+
+}  // namespace rumcask
