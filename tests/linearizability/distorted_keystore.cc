@@ -1,0 +1,162 @@
+#include "tests/linearizability/distorted_keystore.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/mutex.h"
+
+namespace rumcask {
+namespace {
+
+// True in about one of `period` calls of this thread; shares nothing with other threads, which
+// would order them.
+bool Chance(uint64_t period) {
+  thread_local uint64_t state =
+      reinterpret_cast<uintptr_t>(&state) * uint64_t{0x9e3779b97f4a7c15} | 1;
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return (state >> 20) % period == 0;
+}
+
+// Forwards; the distorted ones override what they distort.
+class YieldingKeystore : public Keystore {
+ public:
+  YieldingKeystore(std::unique_ptr<Keystore> inner, uint64_t period)
+      : inner_(std::move(inner)), period_(period) {}
+
+  void Prepare(PreparedKey* key) const override { inner_->Prepare(key); }
+  void Prefetch(const PreparedKey& key) const override { inner_->Prefetch(key); }
+  absl::Status Get(const PreparedKey& key, Location* location) const override {
+    MaybeYield();
+    absl::Status status = inner_->Get(key, location);
+    MaybeYield();
+    return status;
+  }
+  Location Apply(const PreparedKey& key, Location location) override {
+    MaybeYield();
+    const Location before = inner_->Apply(key, location);
+    MaybeYield();
+    return before;
+  }
+  bool Relocate(const PreparedKey& key, Location from, Location to) override {
+    return inner_->Relocate(key, from, to);
+  }
+  void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override {
+    inner_->Load(entries, context);
+  }
+  void FinishLoad() override { inner_->FinishLoad(); }
+  uint64_t KeyCount() const override { return inner_->KeyCount(); }
+  uint64_t MemoryBytes() const override { return inner_->MemoryBytes(); }
+  std::unique_ptr<KeystoreCursor> NewCursor() const override { return inner_->NewCursor(); }
+
+ protected:
+  bool Strikes() const { return Chance(period_); }
+  // Where the key is now.
+  Location Current(const PreparedKey& key) const {
+    Location location;
+    return inner_->Get(key, &location).ok() ? location : Location();
+  }
+
+  const std::unique_ptr<Keystore> inner_;
+
+ private:
+  void MaybeYield() const {
+    if (Chance(8)) std::this_thread::yield();
+  }
+
+  const uint64_t period_;
+};
+
+class StaleGetKeystore : public YieldingKeystore {
+ public:
+  using YieldingKeystore::YieldingKeystore;
+
+  absl::Status Get(const PreparedKey& key, Location* location) const override {
+    if (Strikes()) {
+      MutexLock lock(mutex_);
+      auto it = previous_.find(key.key);
+      if (it != previous_.end()) {
+        *location = it->second;
+        return absl::OkStatus();
+      }
+    }
+    return YieldingKeystore::Get(key, location);
+  }
+  Location Apply(const PreparedKey& key, Location location) override {
+    const Location before = YieldingKeystore::Apply(key, location);
+    MutexLock lock(mutex_);
+    if (before.exists()) previous_[std::string(key.key)] = before;
+    return before;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, Location, std::less<>> previous_ ABSL_GUARDED_BY(mutex_);
+};
+
+class DroppedApplyKeystore : public YieldingKeystore {
+ public:
+  using YieldingKeystore::YieldingKeystore;
+
+  Location Apply(const PreparedKey& key, Location location) override {
+    return Strikes() ? Current(key) : YieldingKeystore::Apply(key, location);
+  }
+};
+
+class LateApplyKeystore : public YieldingKeystore {
+ public:
+  using YieldingKeystore::YieldingKeystore;
+
+  // One thread at a time, as core calls it.
+  Location Apply(const PreparedKey& key, Location location) override {
+    if (late_.has_value()) {
+      PreparedKey prepared(late_->first);
+      Prepare(&prepared);
+      YieldingKeystore::Apply(prepared, late_->second);
+      late_.reset();
+    }
+    if (!Strikes()) return YieldingKeystore::Apply(key, location);
+    late_.emplace(std::string(key.key), location);
+    return Current(key);
+  }
+
+ private:
+  std::optional<std::pair<std::string, Location>> late_;
+};
+
+std::unique_ptr<Keystore> Distort(std::unique_ptr<Keystore> inner, Distortion distortion,
+                                  uint64_t period) {
+  switch (distortion) {
+    case Distortion::kYield:
+      break;
+    case Distortion::kStaleGet:
+      return std::make_unique<StaleGetKeystore>(std::move(inner), period);
+    case Distortion::kDroppedApply:
+      return std::make_unique<DroppedApplyKeystore>(std::move(inner), period);
+    case Distortion::kLateApply:
+      return std::make_unique<LateApplyKeystore>(std::move(inner), period);
+  }
+  return std::make_unique<YieldingKeystore>(std::move(inner), period);
+}
+
+}  // namespace
+
+KeystoreFactory Distorted(KeystoreFactory factory, Distortion distortion, uint64_t period) {
+  KeystoreFactory distorted;
+  distorted.traits = factory.traits;
+  distorted.create = [create = std::move(factory.create), distortion,
+                      period]() -> absl::StatusOr<std::unique_ptr<Keystore>> {
+    absl::StatusOr<std::unique_ptr<Keystore>> inner = create();
+    if (!inner.ok()) return inner.status();
+    return Distort(*std::move(inner), distortion, period);
+  };
+  return distorted;
+}
+
+}  // namespace rumcask
