@@ -3,7 +3,7 @@
 //   options.keystore = rumcask::HashKeystore();
 //
 // Keys are not stored: the table maps a 128-bit digest of the key to the 8-byte location of its
-// record, so that an entry costs about 33 bytes of memory whatever the key's length. Opening
+// record, so that an entry costs about 35 bytes of memory whatever the key's length. Opening
 // rebuilds the table from the log's key tables.
 //
 // 96 bits of the digest are stored and at least 12 more choose the shard. The digest is SipHash

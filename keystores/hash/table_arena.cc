@@ -1,0 +1,82 @@
+#include "keystores/hash/table_arena.h"
+
+#include <sys/mman.h>
+
+#include <iterator>
+#include <new>
+
+namespace rumcask {
+namespace {
+
+// From here on the tables are larger than what the processor's first-level TLB reaches, and a huge
+// page that is not full yet is small beside them.
+constexpr size_t kHugePagesFromChunks = 4;
+
+// The order of the smallest block that holds `bytes`.
+int OrderOf(size_t bytes) {
+  int order = 0;
+  while ((TableArena::kUnit << order) < bytes) ++order;
+  return order;
+}
+
+}  // namespace
+
+TableArena::~TableArena() {
+  for (const Address chunk : chunks_) munmap(reinterpret_cast<void*>(chunk), kChunkBytes);
+}
+
+void* TableArena::Allocate(size_t bytes) {
+  const int order = OrderOf(bytes);
+  if (order < kMinOrder || order > kMaxOrder) return ::operator new(bytes);
+  MutexLock lock(mutex_);
+  return reinterpret_cast<void*>(TakeBlock(order));
+}
+
+void TableArena::Free(void* block, size_t bytes) {
+  int order = OrderOf(bytes);
+  if (order < kMinOrder || order > kMaxOrder) return ::operator delete(block);
+  MutexLock lock(mutex_);
+  Address address = reinterpret_cast<Address>(block);
+  const Address chunk = ChunkOf(address);
+  for (; order < kMaxOrder; ++order) {
+    const size_t size = kUnit << order;
+    const size_t index = (address - chunk) / size;
+    const Address buddy = chunk + (index ^ 1) * size;
+    if (free_[order].erase(buddy) == 0) break;
+    if (buddy < address) address = buddy;
+  }
+  free_[order].insert(address);
+}
+
+TableArena::Address TableArena::TakeBlock(int order) {
+  int from = order;
+  while (from <= kMaxOrder && free_[from].empty()) ++from;
+  Address block;
+  if (from > kMaxOrder) {
+    from = kMaxOrder;
+    block = NewChunk();
+  } else {
+    block = *free_[from].begin();
+    free_[from].erase(free_[from].begin());
+  }
+  // What is too much goes back in halves.
+  while (from > order) {
+    --from;
+    free_[from].insert(block + (kUnit << from));
+  }
+  return block;
+}
+
+TableArena::Address TableArena::NewChunk() {
+  void* const chunk =
+      mmap(nullptr, kChunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (chunk == MAP_FAILED) throw std::bad_alloc();
+  if (chunks_.size() >= kHugePagesFromChunks) (void)madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
+  return *chunks_.insert(reinterpret_cast<Address>(chunk)).first;
+}
+
+TableArena::Address TableArena::ChunkOf(Address block) const {
+  return *std::prev(chunks_.upper_bound(block));
+}
+
+}  // namespace rumcask
