@@ -1,0 +1,221 @@
+#include "tests/crash/crash_workloads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+
+#include "core/repair.h"
+
+namespace rumcask {
+namespace {
+
+#define ASSERT_OK(expression)                  \
+  do {                                         \
+    const absl::Status status_ = (expression); \
+    ASSERT_TRUE(status_.ok()) << status_;      \
+  } while (false)
+
+std::string Key(int i) { return "key" + std::to_string(i); }
+std::string Value(int i, size_t size) {
+  std::string value = "v" + std::to_string(i) + ".";
+  value.resize(std::max(size, value.size()), static_cast<char>('a' + i % 26));
+  return value;
+}
+
+void SinglePuts(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 90; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i, 100)));
+  ASSERT_OK(run.oracle().Close());
+}
+
+void SyncedPuts(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 45; ++i) ASSERT_OK(run.oracle().Put(Key(i % 20), Value(i, 150), true));
+  ASSERT_OK(run.oracle().Close());
+}
+
+void SomeSynced(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 80; ++i) {
+    ASSERT_OK(run.oracle().Put(Key(i % 30), Value(i, 120), i % 9 == 8));
+    if (i % 25 == 24) ASSERT_OK(run.oracle().Sync());
+  }
+}
+
+// Batches from inside a sector to over several, and larger than a segment.
+void Batches(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 24; ++i) {
+    std::vector<CrashOracle::Operation> operations;
+    for (int j = 0; j < 2 + i % 5; ++j) {
+      operations.push_back({Key((i + j) % 15), Value(100 * i + j, 60 + 40 * (i % 4))});
+    }
+    operations.push_back({Key(i % 15), std::nullopt});
+    ASSERT_OK(run.oracle().Write(operations, i % 6 == 5));
+  }
+  std::vector<CrashOracle::Operation> large;
+  for (int j = 0; j < 40; ++j) large.push_back({Key(j), Value(j, 150)});
+  ASSERT_OK(run.oracle().Write(large));
+  ASSERT_OK(run.oracle().Put("after", "the large batch", true));
+}
+
+void OverwritesAndDeletes(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 140; ++i) {
+    if (i % 4 == 3) {
+      ASSERT_OK(run.oracle().Delete(Key(i % 7), i % 20 == 3));
+    } else {
+      ASSERT_OK(run.oracle().Put(Key(i % 7), Value(i, 100)));
+    }
+  }
+  ASSERT_OK(run.oracle().Delete("never there", true));
+}
+
+void ThreeReopens(CrashRun& run) {
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_OK(run.Open());
+    for (int i = 0; i < 14; ++i) ASSERT_OK(run.oracle().Put(Key(i + round), Value(i, 90)));
+    ASSERT_OK(run.oracle().Close());
+  }
+}
+
+// The cleanly closed segment takes further records.
+void CleanCloseAndContinue(CrashRun& run) {
+  run.SetCutting(false);
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 10; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i, 90)));
+  ASSERT_OK(run.oracle().Close());
+  run.SetCutting(true);
+  ASSERT_OK(run.Open());
+  for (int i = 5; i < 45; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i + 100, 110), i == 20));
+}
+
+void LargeValues(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_OK(run.oracle().Put(Key(i % 4), Value(i, i % 3 == 0 ? 9000 : 700), i % 5 == 4));
+  }
+}
+
+// The process dies again and again; the power may fail at any time, with what the earlier processes
+// wrote still in the page cache only.
+void KillsInARow(CrashRun& run) {
+  for (int round = 0; round < 4; ++round) {
+    ASSERT_OK(run.Reopen());
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_OK(run.oracle().Put(Key(i + 7 * round), Value(100 * round + i, 110), i == 11));
+    }
+    run.Kill();
+  }
+  ASSERT_OK(run.Reopen());
+  ASSERT_OK(run.oracle().Sync());
+}
+
+// Appends that fail for want of space, and what is written after them.
+void FailedAppends(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 60; ++i) {
+    if (i % 6 == 5) {
+      FaultPlan plan;
+      plan.call = 1;
+      plan.fault = i % 12 == 5 ? Fault::kEnospc : Fault::kShort;
+      plan.matches = [](const Call& call) {
+        return call.kind == CallKind::kWrite || call.kind == CallKind::kOpen;
+      };
+      run.faults().SetPlan(plan);
+    }
+    (void)run.oracle().Put(Key(i % 25), Value(i, 200));
+    run.faults().SetPlan(FaultPlan());
+  }
+  ASSERT_OK(run.oracle().Sync());
+}
+
+// With the background thread, and a group of threads that sync together while sealing stalls.
+void SyncedGroup(CrashRun& run) {
+  ASSERT_OK(run.Open(/*background_threads=*/1));
+  std::atomic<int> syncs{0};
+  run.on_operation = [&](const char* what, const std::string&) {
+    if (std::string_view(what) == "sync" && ++syncs % 4 == 1) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&run, t] {
+      for (int i = 0; i < 22; ++i) {
+        ASSERT_OK(run.oracle().Put(std::to_string(t) + Key(i % 9), Value(i, 130), i % 4 == 3));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_OK(run.oracle().Close());
+}
+
+// Unsynced writers roll past a sealer that has come to a halt inside its fdatasync.
+void StalledSealer(CrashRun& run) {
+  ASSERT_OK(run.Open(/*background_threads=*/1));
+  std::atomic<bool> stalled{false};
+  std::atomic<bool> released{false};
+  run.on_operation = [&](const char* what, const std::string& name) {
+    // Segments are synced by the sealer, MANIFEST by the first writer.
+    if (std::string_view(what) != "sync" || !absl::EndsWith(name, ".seg")) return;
+    if (stalled.exchange(true)) return;
+    while (!released.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  for (int i = 0; i < 110; ++i) ASSERT_OK(run.oracle().Put(Key(i % 40), Value(i, 120)));
+  released.store(true);
+  ASSERT_OK(run.oracle().Put("synced", "after the stall", true));
+  ASSERT_OK(run.oracle().Close());
+}
+
+void ConditionalWrites(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  DB* const db = run.oracle().db();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_OK(run.oracle().Put(Key(i % 5), Value(i, 100)));
+    // Refused, yet with sync it waits until what refused it is durable.
+    EXPECT_TRUE(absl::IsAlreadyExists(db->PutIfAbsent(Key(i % 5), "no", {i % 8 == 7})));
+    EXPECT_TRUE(absl::IsAborted(db->CompareAndDelete(Key(i % 5), 1u << 30, {false})));
+  }
+}
+
+// A repair writes a new database; until its MANIFEST is there, it is none.
+void RepairBeside(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 50; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i, 100), i % 10 == 9));
+  ASSERT_OK(run.oracle().Close());
+  auto report = Repair(kCrashPath, "/crash/repaired", &run.faults());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->records_kept, 50u);
+  auto db = DB::Open("/crash/repaired", run.options());
+  ASSERT_TRUE(db.ok()) << db.status();
+  State state;
+  ASSERT_OK(ReadAll(db->get(), &state));
+  EXPECT_EQ(state, run.oracle().StateAt(run.oracle().last_version()));
+}
+
+}  // namespace
+
+std::vector<CrashWorkload> CrashWorkloads() {
+  return {{"SinglePuts", SinglePuts},
+          {"SyncedPuts", SyncedPuts},
+          {"SomeSynced", SomeSynced},
+          {"Batches", Batches},
+          {"OverwritesAndDeletes", OverwritesAndDeletes},
+          {"ThreeReopens", ThreeReopens},
+          {"CleanCloseAndContinue", CleanCloseAndContinue},
+          {"LargeValues", LargeValues},
+          {"KillsInARow", KillsInARow},
+          {"FailedAppends", FailedAppends},
+          {"SyncedGroup", SyncedGroup},
+          {"StalledSealer", StalledSealer},
+          {"ConditionalWrites", ConditionalWrites},
+          {"RepairBeside", RepairBeside}};
+}
+
+}  // namespace rumcask

@@ -1,0 +1,22 @@
+// The workloads whose crashes are enumerated.
+
+#ifndef RUMCASK_TESTS_CRASH_CRASH_WORKLOADS_H_
+#define RUMCASK_TESTS_CRASH_CRASH_WORKLOADS_H_
+
+#include <functional>
+#include <vector>
+
+#include "tests/crash/crash_enumeration.h"
+
+namespace rumcask {
+
+struct CrashWorkload {
+  const char* name;
+  std::function<void(CrashRun&)> run;
+};
+
+std::vector<CrashWorkload> CrashWorkloads();
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_CRASH_CRASH_WORKLOADS_H_
