@@ -1,0 +1,37 @@
+// Makes mutated files of a database valid where a checksum alone would give them away.
+//
+// A fuzzer does not guess checksums. With these it gets to the code behind them, with lengths,
+// numbers and links that no writer would have written. Offsets are those of FORMAT.md.
+
+#ifndef RUMCASK_TESTS_FUZZ_CHECKSUM_FIXER_H_
+#define RUMCASK_TESTS_FUZZ_CHECKSUM_FIXER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "core/format.h"
+
+namespace rumcask {
+
+// Where a segment's records ended and its last checksum, for the header of the next one.
+struct SegmentLink {
+  uint64_t id = 0;
+  uint64_t end = 0;
+  uint64_t checksum = 0;
+};
+
+// Magic and checksum of both copies, whose bodies and lengths stay as they are.
+void FixManifest(std::string* bytes);
+
+// The uuid in the first copy; zeros if the file is too short.
+Uuid ManifestUuid(const std::string& bytes);
+
+// Magic, uuid, id and checksum of the header; the checksums of the records as far as their lengths
+// lead from one to the next; and of the footer, if there is one. With `predecessor`, also the
+// header's link. Returns the link that the next segment should have.
+SegmentLink FixSegment(const Uuid& uuid, uint64_t id, const SegmentLink* predecessor,
+                       std::string* bytes);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_FUZZ_CHECKSUM_FIXER_H_

@@ -1,0 +1,145 @@
+// A whole hostile directory: opened read-only and read-write, every key read, iterated, verified,
+// repaired and written to. Nothing may crash, hang, read out of bounds or believe a length; and
+// what takes a write and closes must open again and show it. See directory_input.h.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/db.h"
+#include "core/map_keystore.h"
+#include "core/repair.h"
+#include "tests/crash_kit/crash_file_system.h"
+#include "tests/fuzz/directory_input.h"
+#include "tests/fuzz/expect.h"
+
+namespace rumcask {
+namespace {
+
+constexpr char kPath[] = "/crash/db";
+constexpr char kRepaired[] = "/crash/repaired";
+constexpr char kKey[] = "written by the fuzz test";
+
+class HostileDirectory {
+ public:
+  explicit HostileDirectory(const DirectoryInput& input) {
+    options_.keystore = TestKeystore();
+    options_.read_mode = input.read_mode;
+    options_.append_mode = input.append_mode;
+    options_.segment_bytes = 4096;
+    options_.background_threads = 0;
+    CrashFileSystem fs;
+    RUMCASK_FUZZ_EXPECT(fs.CreateDirectory(kPath).ok() && fs.SyncParent(kPath).ok());
+    for (const auto& [name, bytes] : input.files) {
+      fs.WriteFile(std::string(kPath) + "/" + name, bytes);
+    }
+    image_ = fs.Cut(KeepPolicy::KeepEverything());
+  }
+
+  // Opening to read and everything offline; the directory stays as it is.
+  void Read() {
+    CrashFileSystem fs(image_);
+    options_.file_system = &fs;
+    const auto before = fs.Contents(kPath);
+    absl::StatusOr<std::unique_ptr<DB>> db = DB::OpenReadOnly(kPath, options_);
+    if (db.ok()) {
+      Use(db->get());
+      RUMCASK_FUZZ_EXPECT(!(*db)->Put(kKey, "value").ok());
+      (void)(*db)->Close();
+    }
+    (void)VerifyFiles(kPath, &fs);
+    RUMCASK_FUZZ_EXPECT(fs.Contents(kPath) == before);
+  }
+
+  // What a repair makes is a database without damage.
+  void RepairIt() {
+    CrashFileSystem fs(image_);
+    options_.file_system = &fs;
+    const auto before = fs.Contents(kPath);
+    const absl::StatusOr<RepairReport> report = Repair(kPath, kRepaired, &fs);
+    RUMCASK_FUZZ_EXPECT(fs.Contents(kPath) == before);
+    if (!report.ok()) return;
+    const absl::StatusOr<VerifyReport> verified = VerifyFiles(kRepaired, &fs);
+    RUMCASK_FUZZ_EXPECT(verified.ok() && verified->clean());
+    absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(kRepaired, options_);
+    // It may be of a keystore that this one can't take the place of.
+    if (absl::IsFailedPrecondition(db.status())) return;
+    RUMCASK_FUZZ_EXPECT(db.ok());
+    Use(db->get());
+  }
+
+  void Write() {
+    CrashFileSystem fs(image_);
+    options_.file_system = &fs;
+    const auto before = fs.Contents(kPath);
+    absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(kPath, options_);
+    if (!db.ok()) {
+      auto after = fs.Contents(kPath);
+      // Whoever tries to open leaves its name.
+      after["LOCK"] = before.count("LOCK") > 0 ? before.at("LOCK") : "";
+      auto expected = before;
+      expected.try_emplace("LOCK", "");
+      RUMCASK_FUZZ_EXPECT(after == expected);
+      return;
+    }
+    Use(db->get());
+    WriteResult result;
+    const std::string value(300, 'v');
+    absl::Status written = (*db)->Put(kKey, value, {}, &result);
+    const absl::Status deleted = (*db)->Delete("a");
+    WriteBatch batch;
+    for (int i = 0; i < 20; ++i) batch.Put("batch " + std::to_string(i), value);
+    const absl::Status batched = (*db)->Write(batch, {/*sync=*/true});
+    // The size of a segment, so that the log rolls.
+    if (written.ok()) written = (*db)->Put(kKey, std::string(5000, 'w'));
+    const absl::Status closed = (*db)->Close();
+    if (!written.ok() || !deleted.ok() || !batched.ok() || !closed.ok()) return;
+    db = DB::Open(kPath, options_);
+    RUMCASK_FUZZ_EXPECT(db.ok());
+    uint64_t version = 0;
+    std::string got;
+    RUMCASK_FUZZ_EXPECT((*db)->Get(kKey, &got, &version).ok());
+    RUMCASK_FUZZ_EXPECT(got == std::string(5000, 'w') && version > result.version);
+    RUMCASK_FUZZ_EXPECT(absl::IsNotFound((*db)->Get("a").status()));
+    RUMCASK_FUZZ_EXPECT((*db)->Get("batch 7").ok());
+  }
+
+ private:
+  void Use(DB* db) {
+    std::vector<std::string> keys = {"a", "k0", "key1", kKey};
+    absl::StatusOr<std::unique_ptr<Iterator>> it = db->NewIterator();
+    RUMCASK_FUZZ_EXPECT(it.ok());
+    for (; (*it)->Valid(); (*it)->Next()) keys.emplace_back((*it)->key());
+    std::string value;
+    for (const std::string& key : keys) (void)db->Get(key, &value);
+    std::vector<PinnedValue> pins(keys.size());
+    for (size_t i = 0; i < keys.size(); ++i) (void)db->Get(keys[i], &pins[i]);
+    const std::vector<std::string_view> views(keys.begin(), keys.end());
+    std::vector<std::string> values;
+    std::vector<absl::Status> statuses;
+    db->MultiGet(views, &values, &statuses);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      RUMCASK_FUZZ_EXPECT(!statuses[i].ok() || values[i] == pins[i].value());
+    }
+    (void)db->GetStats();
+    (void)db->Verify();
+  }
+
+  Options options_;
+  CrashImage image_;
+};
+
+}  // namespace
+}  // namespace rumcask
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace rumcask;
+  const DirectoryInput input = DecodeDirectoryInput({reinterpret_cast<const char*>(data), size});
+  HostileDirectory directory(input);
+  directory.Read();
+  directory.RepairIt();
+  directory.Write();
+  return 0;
+}
