@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/format.h"
 #include "core/mutex.h"
 
@@ -67,18 +68,18 @@ absl::StatusOr<std::unique_ptr<DatabaseLock>> DatabaseLock::Acquire(Directory* d
   // From here on the destructor gives the entry back.
   std::unique_ptr<DatabaseLock> lock(new DatabaseLock(identity, kind));
   const bool writes = kind == LockKind::kExclusive;
-  absl::StatusOr<std::unique_ptr<File>> file = directory->Open(
-      kLockName, create ? OpenMode::kCreateOrKeep
-                        : (writes ? OpenMode::kReadWrite : OpenMode::kReadOnly));
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory->Open(kLockName, create ? OpenMode::kCreateOrKeep
+                                        : (writes ? OpenMode::kReadWrite : OpenMode::kReadOnly));
   if (!file.ok()) return file.status();
   absl::Status status = (*file)->TryLock(kind);
   if (absl::IsUnavailable(status)) {
     // A reader's pid is not in the file; a writer's may be that of an earlier one.
     const std::string holder = Holder(**file);
-    return absl::UnavailableError(absl::StrCat(
-        directory->path(), " is open in another process, ",
-        holder.empty() ? std::string("which did not leave its name") : holder,
-        writes ? ", or in readers" : ""));
+    return absl::UnavailableError(
+        absl::StrCat(directory->path(), " is open in another process, ",
+                     holder.empty() ? std::string("which did not leave its name") : holder,
+                     writes ? ", or in readers" : ""));
   }
   if (!status.ok()) return status;
   lock->file_ = std::move(*file);

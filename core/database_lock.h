@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+
 #include "core/file_system.h"
 
 namespace rumcask {

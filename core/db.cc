@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/store.h"
 
 namespace rumcask {
@@ -113,8 +114,8 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value) {
     return absl::OkStatus();
   }
   segment->pins.fetch_add(1, std::memory_order_relaxed);
-  value->pin_ = std::shared_ptr<const void>(
-      record.bytes, [kept = segment->shared_from_this()](const void*) {
+  value->pin_ =
+      std::shared_ptr<const void>(record.bytes, [kept = segment->shared_from_this()](const void*) {
         kept->pins.fetch_sub(1, std::memory_order_relaxed);
       });
   value->bytes_ = record.value();
@@ -147,8 +148,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
       RecordView record;
-      status[i] =
-          store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
+      status[i] = store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
       if (status[i].ok()) (*values)[begin + i].assign(record.value());
     }
   }
@@ -167,8 +167,7 @@ struct DB::OneWrite {
   bool conditional() const { return condition != Condition::kNone; }
   // Whether what is there now refuses the write.
   bool Refuses(uint64_t version) const {
-    return condition == Condition::kAbsent ? version != 0
-                                           : conditional() && version != expected;
+    return condition == Condition::kAbsent ? version != 0 : conditional() && version != expected;
   }
 
   PreparedKey prepared;
@@ -233,8 +232,8 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
   if (!refused) return absl::OkStatus();
   return write->condition == OneWrite::Condition::kAbsent
              ? absl::AlreadyExistsError("key exists")
-             : absl::AbortedError(absl::StrCat("key is at version ", outcome.version, ", not ",
-                                               write->expected));
+             : absl::AbortedError(
+                   absl::StrCat("key is at version ", outcome.version, ", not ", write->expected));
 }
 
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options,
@@ -282,9 +281,8 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
   absl::Status status = store->CheckUsable();
   if (!status.ok()) return status;
   if (batch.encoded_bytes() > kMaxBatchBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("batch of ", batch.encoded_bytes(),
-                                                   " bytes; at most ", kMaxBatchBytes,
-                                                   " are allowed"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
   }
   // Everything that needs no lock comes before it.
   std::vector<NewRecord> records;

@@ -19,8 +19,8 @@
 // whose sync failed.
 //
 // Damage. A read never returns bytes that fail their checksum, belong to another key, or are older
-// than a newer value that was acknowledged. A damaged record is DataLoss naming file and offset, for
-// its key only. Limits of that promise: with ReadMode::kMapped a sector the device cannot read
+// than a newer value that was acknowledged. A damaged record is DataLoss naming file and offset,
+// for its key only. Limits of that promise: with ReadMode::kMapped a sector the device cannot read
 // raises SIGBUS; keystores that identify a key by a digest state the odds of a collision.
 //
 // Threads. Every function may be called from any thread at any time, except that the destructor
@@ -46,6 +46,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "core/iterator.h"
 #include "core/options.h"
 #include "core/pinned_value.h"

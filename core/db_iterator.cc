@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/db.h"
 #include "core/store.h"
 
@@ -14,7 +15,8 @@ namespace {
 class UnorderedIterator : public Iterator {
  public:
   UnorderedIterator(std::shared_ptr<Store> store, IteratorOptions options)
-      : store_(std::move(store)), options_(std::move(options)),
+      : store_(std::move(store)),
+        options_(std::move(options)),
         cursor_(store_->keystore_->NewCursor()) {
     Next();
   }
@@ -46,12 +48,11 @@ class UnorderedIterator : public Iterator {
         }
       }
       const Location location = locations_[at_++];
-      absl::Status status =
-          store_->segments_.segment(location)->Read(location, &buffer_, &record_);
+      absl::Status status = store_->segments_.segment(location)->Read(location, &buffer_, &record_);
       if (status.ok() && record_.header.kind != RecordKind::kPut) {
-        status = absl::DataLossError(
-            absl::StrCat(store_->segments_.segment(location)->name(), " offset ",
-                         location.offset(), ": value was lost and given up by a repair"));
+        status = absl::DataLossError(absl::StrCat(store_->segments_.segment(location)->name(),
+                                                  " offset ", location.offset(),
+                                                  ": value was lost and given up by a repair"));
       }
       if (!status.ok()) {
         if (status_.ok()) status_ = store_->Report(std::move(status));

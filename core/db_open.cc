@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/db.h"
 #include "core/index_loader.h"
 #include "core/manifest.h"
@@ -23,9 +24,8 @@ absl::Status CheckOptions(const Options& options) {
     return absl::InvalidArgumentError("Options::keystore is not set");
   }
   if (options.max_key_bytes == 0 || options.max_key_bytes > kMaxKeyBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("Options::max_key_bytes is ",
-                                                   options.max_key_bytes, ", not 1 to ",
-                                                   kMaxKeyBytes));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Options::max_key_bytes is ", options.max_key_bytes, ", not 1 to ", kMaxKeyBytes));
   }
   if (options.segment_bytes < kMinSegmentBytes || options.segment_bytes > kMaxSegmentBytes) {
     return absl::InvalidArgumentError(absl::StrCat("Options::segment_bytes is ",
@@ -51,8 +51,7 @@ absl::Status RandomBytes(void* to, size_t size) {
 
 // In-memory keystores are rebuilt at every opening and may take each other's place.
 bool Exchangeable(const std::string& stored, const KeystoreTraits& traits) {
-  return stored == traits.name ||
-         (!traits.persistent && (stored == "hash" || stored == "btree"));
+  return stored == traits.name || (!traits.persistent && (stored == "hash" || stored == "btree"));
 }
 
 // What a directory without MANIFEST is.
@@ -160,16 +159,15 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   if (!lock.ok() && !read_only) return lock.status();
   const KeystoreTraits& traits = options.keystore->traits;
   if (!Exchangeable(manifest->keystore, traits)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        Text(path), ": made with keystore \"", manifest->keystore, "\", which \"", traits.name,
-        "\" can't take the place of without reindexing"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(Text(path), ": made with keystore \"", manifest->keystore, "\", which \"",
+                     traits.name, "\" can't take the place of without reindexing"));
   }
 
   absl::StatusOr<RecoveredLog> log = Recover(directory->get(), *manifest, read_only);
   if (!log.ok()) return log.status();
-  const size_t max_key_bytes =
-      std::min({static_cast<size_t>(manifest->max_key_bytes), options.max_key_bytes,
-                traits.max_key_bytes});
+  const size_t max_key_bytes = std::min(
+      {static_cast<size_t>(manifest->max_key_bytes), options.max_key_bytes, traits.max_key_bytes});
   auto store = std::make_shared<Store>(std::move(*directory), options, read_only, max_key_bytes);
   if (lock.ok()) store->lock_ = std::move(*lock);
   std::vector<Damage> damages = log->damages;

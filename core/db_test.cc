@@ -14,8 +14,9 @@
 #include <thread>
 #include <vector>
 
-#include "core/map_keystore.h"
 #include "gtest/gtest.h"
+
+#include "core/map_keystore.h"
 
 namespace rumcask {
 namespace {
@@ -78,8 +79,7 @@ class DbTest : public testing::TestWithParam<Modes> {
     auto it = db_->NewIterator();
     ASSERT_TRUE(it.ok());
     for (; (*it)->Valid(); (*it)->Next()) {
-      EXPECT_TRUE(
-          walked.emplace(std::string((*it)->key()), std::string((*it)->value())).second);
+      EXPECT_TRUE(walked.emplace(std::string((*it)->key()), std::string((*it)->value())).second);
     }
     EXPECT_TRUE((*it)->status().ok()) << (*it)->status();
     EXPECT_EQ(walked, model_);
@@ -102,12 +102,11 @@ class DbTest : public testing::TestWithParam<Modes> {
   std::map<std::string, std::string> model_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Modes, DbTest,
-    testing::Values(Modes{AppendMode::kMapped, ReadMode::kMapped, 1},
-                    Modes{AppendMode::kMapped, ReadMode::kPread, 0},
-                    Modes{AppendMode::kWrite, ReadMode::kMapped, 0},
-                    Modes{AppendMode::kWrite, ReadMode::kPread, 1}));
+INSTANTIATE_TEST_SUITE_P(Modes, DbTest,
+                         testing::Values(Modes{AppendMode::kMapped, ReadMode::kMapped, 1},
+                                         Modes{AppendMode::kMapped, ReadMode::kPread, 0},
+                                         Modes{AppendMode::kWrite, ReadMode::kMapped, 0},
+                                         Modes{AppendMode::kWrite, ReadMode::kPread, 1}));
 
 TEST_P(DbTest, WhatIsPutIsFoundAgainAlsoAfterReopening) {
   Open();

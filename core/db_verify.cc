@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+
 #include "core/db.h"
 #include "core/segment_scanner.h"
 #include "core/store.h"
@@ -52,12 +53,11 @@ class IndexAudit {
   // Each record must be the key's newest, or the index must know a newer one.
   absl::Status CheckSegment(const Extent& extent) {
     const Segment& segment = *extent.segment;
-    return VerifySegment(
-        store_->directory_.get(), store_->segments_.manifest().uuid, segment.id(), extent.end,
-        extent.sealed, report_,
-        [&](const RecordHeader& header, std::string_view key, uint64_t offset) {
-          if (header.is_data()) CheckRecord(segment, header, key, offset);
-        });
+    return VerifySegment(store_->directory_.get(), store_->segments_.manifest().uuid, segment.id(),
+                         extent.end, extent.sealed, report_,
+                         [&](const RecordHeader& header, std::string_view key, uint64_t offset) {
+                           if (header.is_data()) CheckRecord(segment, header, key, offset);
+                         });
   }
 
   void CheckRecord(const Segment& segment, const RecordHeader& header, std::string_view key,

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/text.h"
 
 namespace rumcask {
@@ -52,8 +53,8 @@ std::string Joined(std::string_view directory, std::string_view name) {
 }  // namespace
 
 absl::Status ErrnoStatus(std::string_view operation, std::string_view name, int error) {
-  return absl::Status(CodeOf(error), absl::StrCat(Text(operation), " ", Text(name), ": ",
-                                                  std::strerror(error)));
+  return absl::Status(CodeOf(error),
+                      absl::StrCat(Text(operation), " ", Text(name), ": ", std::strerror(error)));
 }
 
 absl::StatusOr<size_t> File::ReadUpTo(uint64_t offset, void* buffer, size_t size) const {
@@ -75,9 +76,8 @@ absl::Status File::Read(uint64_t offset, void* buffer, size_t size) const {
   absl::StatusOr<size_t> done = ReadUpTo(offset, buffer, size);
   if (!done.ok()) return done.status();
   if (*done < size) {
-    return absl::OutOfRangeError(
-        absl::StrCat("read at ", offset, " of ", name_, ": file ends after ", *done, " of ", size,
-                     " bytes"));
+    return absl::OutOfRangeError(absl::StrCat("read at ", offset, " of ", name_,
+                                              ": file ends after ", *done, " of ", size, " bytes"));
   }
   return absl::OkStatus();
 }
@@ -176,7 +176,8 @@ absl::StatusOr<std::unique_ptr<Directory>> FileSystem::OpenDirectory(std::string
 }
 
 absl::Status FileSystem::CreateDirectory(std::string_view path) {
-  return StatusOf("mkdir", path, Uninterrupted([&] { return DoCreateDirectory(std::string(path)); }));
+  return StatusOf("mkdir", path,
+                  Uninterrupted([&] { return DoCreateDirectory(std::string(path)); }));
 }
 
 absl::Status FileSystem::SyncParent(std::string_view path) {

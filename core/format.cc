@@ -140,8 +140,7 @@ void EncodeTrailer(const Trailer& trailer, uint64_t segment_seed, char* to) {
   StoreU64(to + kTrailerChecksum, XXH3_64bits_withSeed(to, kTrailerChecksum, segment_seed));
 }
 
-bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes,
-                   Trailer* trailer) {
+bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes, Trailer* trailer) {
   if (std::memcmp(from, kTrailerMagic, kMagicBytes) != 0) return false;
   if (LoadU64(from + kTrailerChecksum) !=
       XXH3_64bits_withSeed(from, kTrailerChecksum, segment_seed)) {

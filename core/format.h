@@ -120,8 +120,7 @@ uint64_t SegmentSeed(const Uuid& uuid, uint64_t segment_id);
 // The part of a record's checksum that depends on neither its number nor its place. Expensive for
 // large values, so it is taken before the write lock.
 inline uint64_t InnerChecksum(std::string_view key, std::string_view value) {
-  return XXH3_64bits_withSeed(value.data(), value.size(),
-                              XXH3_64bits(key.data(), key.size()));
+  return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
 }
 
 // Writes header, key and zero padding of a record to `to`, which has room for
@@ -160,9 +159,9 @@ inline bool DecodeRecordHeader(const char* from, uint64_t available, RecordHeade
 inline bool VerifyRecord(const char* record, const RecordHeader& header, uint64_t seed_at_offset) {
   char hashed[24];
   std::memcpy(hashed, record + 8, 16);
-  StoreU64(hashed + 16, InnerChecksum({record + kRecordHeaderBytes, header.key_bytes},
-                                      {record + kRecordHeaderBytes + header.key_bytes,
-                                       header.value_bytes}));
+  StoreU64(hashed + 16,
+           InnerChecksum({record + kRecordHeaderBytes, header.key_bytes},
+                         {record + kRecordHeaderBytes + header.key_bytes, header.value_bytes}));
   return XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_at_offset) == header.checksum;
 }
 

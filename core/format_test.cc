@@ -4,10 +4,11 @@
 #include <utility>
 #include <vector>
 
+#include "gtest/gtest.h"
+
 #include "core/key_table.h"
 #include "core/manifest.h"
 #include "core/varint.h"
-#include "gtest/gtest.h"
 
 namespace rumcask {
 namespace {
@@ -16,18 +17,18 @@ TEST(SegmentNameTest, OnlyWhatSegmentNameMakesParses) {
   for (uint64_t id : {uint64_t{1}, uint64_t{255}, uint64_t{1} << 40, UINT64_MAX - 1}) {
     EXPECT_EQ(ParseSegmentName(SegmentName(id)), id);
   }
-  for (const char* name :
-       {"", ".seg", "1.seg", "0000000000000000.seg", "ffffffffffffffff.seg",
-        "000000000000000A.seg", "0000000000000001.SEG", "0000000000000001.seg ",
-        "00000000000000001.seg", " 000000000000001.seg", "0000000000000001.tmp",
-        "+000000000000001.seg", "0x00000000000001.seg", "MANIFEST", "LOCK"}) {
+  for (const char* name : {"", ".seg", "1.seg", "0000000000000000.seg", "ffffffffffffffff.seg",
+                           "000000000000000A.seg", "0000000000000001.SEG", "0000000000000001.seg ",
+                           "00000000000000001.seg", " 000000000000001.seg", "0000000000000001.tmp",
+                           "+000000000000001.seg", "0x00000000000001.seg", "MANIFEST", "LOCK"}) {
     EXPECT_EQ(ParseSegmentName(name), std::nullopt) << name;
   }
 }
 
 TEST(VarintTest, RoundTrips) {
   for (int shift = 0; shift < 64; ++shift) {
-    for (uint64_t value : {(uint64_t{1} << shift) - 1, uint64_t{1} << shift, ~uint64_t{0} >> shift}) {
+    for (uint64_t value :
+         {(uint64_t{1} << shift) - 1, uint64_t{1} << shift, ~uint64_t{0} >> shift}) {
       std::string bytes;
       AppendVarint(&bytes, value);
       std::string_view rest = bytes;

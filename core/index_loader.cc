@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/key_table.h"
 #include "core/mutex.h"
 #include "core/segment_scanner.h"

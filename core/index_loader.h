@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "core/damage.h"
 #include "core/file_system.h"
 #include "core/keystore.h"
@@ -16,9 +17,9 @@ namespace rumcask {
 // Offers every record of the log to the keystore, from key tables where they are whole and by
 // reading the segment where not, several segments at a time. Sets the segments' live bytes.
 //
-// A record that cannot be read is no obstacle as long as a key table tells its key. Where none does,
-// the damage is an error naming file and offset - or, with `tolerate`, is added to `*damages` and
-// what verifies beyond it is taken.
+// A record that cannot be read is no obstacle as long as a key table tells its key. Where none
+// does, the damage is an error naming file and offset - or, with `tolerate`, is added to `*damages`
+// and what verifies beyond it is taken.
 absl::Status LoadIndex(Directory* directory, SegmentSet* segments, Keystore* keystore,
                        bool tolerate, std::vector<Damage>* damages);
 

@@ -13,7 +13,8 @@ namespace rumcask {
 // What opening did to bring the database to a consistent state.
 struct RecoveryReport {
   bool was_clean = true;
-  // Bytes of a never-promised tail that were cut, and the files they were in.
+  // The never-promised tail that is cut: its bytes as far as they were written, and how many whole
+  // segments were part of it.
   uint64_t dropped_bytes = 0;
   uint64_t dropped_segments = 0;
   // Sequence number of the last record kept.

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "core/file_system.h"
 #include "core/format.h"
 
@@ -74,8 +75,8 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
 // Reads and decodes; NotFound if there is no MANIFEST.
 absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory);
 
-// Replaces MANIFEST in one step. On OK it survives a power cut. On an error of the last fsync either
-// the old or the new one may be found later: `*switched` tells whether the rename was done.
+// Replaces MANIFEST in one step. On OK it survives a power cut. On an error of the last fsync
+// either the old or the new one may be found later: `*switched` tells whether the rename was done.
 absl::Status WriteManifest(Directory* directory, const Manifest& manifest,
                            bool* switched = nullptr);
 

@@ -185,8 +185,8 @@ class PosixFileSystemImpl : public FileSystem {
     if (!fd.ok()) return -errno;
     struct stat info;
     if (::fstat(fd.get(), &info) < 0) return -errno;
-    *directory = std::make_unique<PosixDirectory>(
-        path, std::move(fd), DirectoryIdentity{info.st_dev, info.st_ino});
+    *directory = std::make_unique<PosixDirectory>(path, std::move(fd),
+                                                  DirectoryIdentity{info.st_dev, info.st_ino});
     return 0;
   }
   int DoCreateDirectory(const std::string& path) override {

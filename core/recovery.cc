@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/segment_scanner.h"
 #include "core/segment_sealer.h"
 
@@ -62,6 +63,8 @@ class Recovery {
   absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
   absl::Status Judge();
   absl::Status DropFrom(size_t first);
+  // Takes account of what follows the last kept record of a segment.
+  absl::Status NoteDropped(const Candidate& candidate, uint64_t begin);
   bool ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes, Trailer* trailer);
 
   Directory* const directory_;
@@ -83,8 +86,7 @@ absl::Status Recovery::ListFiles() {
     if (const std::optional<uint64_t> id = ParseSegmentName(name)) present_.push_back(*id);
   }
   std::sort(present_.begin(), present_.end());
-  log_.highest_id =
-      std::max(log_.manifest.highest_id, present_.empty() ? 0 : present_.back());
+  log_.highest_id = std::max(log_.manifest.highest_id, present_.empty() ? 0 : present_.back());
   return absl::OkStatus();
 }
 
@@ -110,8 +112,7 @@ absl::Status Recovery::CheckListed() {
   return absl::OkStatus();
 }
 
-bool Recovery::ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes,
-                           Trailer* trailer) {
+bool Recovery::ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes, Trailer* trailer) {
   if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
   char bytes[kTrailerBytes];
   return file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() &&
@@ -140,7 +141,8 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     segment.end = *size;
     ++log_.report.damaged_footers;
     const uint64_t at = *size < kTrailerBytes ? 0 : *size - kTrailerBytes;
-    log_.damages.push_back({SegmentName(id), at, *size - at, "footer of a sealed segment is damaged"});
+    log_.damages.push_back(
+        {SegmentName(id), at, *size - at, "footer of a sealed segment is damaged"});
   }
   if (stream == Stream::kUser) {
     tail_id_ = id;
@@ -169,9 +171,9 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
   candidate.state = DecodeSegmentHeader(page, log_.manifest.uuid, id, &candidate.header);
   candidate.file = std::move(*file);
   if (candidate.state == HeaderState::kTooNew) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(candidate.file->name(), ": format ", candidate.header.format,
-                     " is not one this version reads"));
+    return absl::FailedPreconditionError(absl::StrCat(candidate.file->name(), ": format ",
+                                                      candidate.header.format,
+                                                      " is not one this version reads"));
   }
   if (candidate.state == HeaderState::kValid) {
     log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
@@ -200,12 +202,10 @@ bool Recovery::Links(const Candidate& candidate) const {
   const SegmentHeader& header = candidate.header;
   if (header.predecessor_id == tail_id_) {
     return !tail_known_ || tail_id_ == 0 ||
-           (header.predecessor_end == tail_end_ &&
-            header.predecessor_checksum == tail_checksum_);
+           (header.predecessor_end == tail_end_ && header.predecessor_checksum == tail_checksum_);
   }
   // A predecessor that MANIFEST knows as retired ends the walk - if nothing kept stands between.
-  return header.predecessor_id > tail_id_ &&
-         header.predecessor_id <= log_.manifest.highest_id &&
+  return header.predecessor_id > tail_id_ && header.predecessor_id <= log_.manifest.highest_id &&
          log_.manifest.Find(header.predecessor_id) == nullptr;
 }
 
@@ -270,11 +270,11 @@ absl::Status Recovery::WalkChain() {
       if (!status.ok()) return status;
     }
     if (!linked || segment.end < candidate.required_end) {
-      absl::Status status = Damaged(
-          SegmentName(candidate.id), linked ? segment.end : 0,
-          linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
-                                candidate.required_end)
-                 : std::string("segment header is damaged"));
+      absl::Status status =
+          Damaged(SegmentName(candidate.id), linked ? segment.end : 0,
+                  linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
+                                        candidate.required_end)
+                         : std::string("segment header is damaged"));
       if (!status.ok()) return status;
       // Read-only: the loader finds what verifies beyond the damage.
       segment.id = candidate.id;
@@ -296,13 +296,18 @@ absl::Status Recovery::WalkChain() {
     log_.segments.push_back(std::move(segment));
     if (footed) continue;
     // Space after the end of an unsealed segment may hold marks of what came after the cut.
-    uint64_t mark = 0;
-    absl::Status status =
-        FindHighestSyncMark(*candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id),
-                            records_end, candidate.file_bytes, &mark);
+    absl::Status status = NoteDropped(candidate, records_end);
     if (!status.ok()) return status;
-    log_.durable_sequence = std::max(log_.durable_sequence, mark);
   }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
+  absl::StatusOr<TailTraces> traces = ReadTailTraces(
+      *candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id), begin, candidate.file_bytes);
+  if (!traces.ok()) return traces.status();
+  log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
+  log_.report.dropped_bytes += traces->bytes;
   return absl::OkStatus();
 }
 
@@ -310,21 +315,17 @@ absl::Status Recovery::DropFrom(size_t first) {
   for (size_t i = first; i < candidates_.size(); ++i) {
     const Candidate& candidate = candidates_[i];
     if (candidate.required_end > kSegmentHeaderBytes) {
-      absl::Status status = Damaged(SegmentName(candidate.id), 0,
-                                    "follows a gap, yet MANIFEST vouches for it");
+      absl::Status status =
+          Damaged(SegmentName(candidate.id), 0, "follows a gap, yet MANIFEST vouches for it");
       if (!status.ok()) return status;
     }
     log_.doomed.push_back(candidate.id);
     if (candidate.state == HeaderState::kUnborn) continue;
     log_.dropped.push_back(candidate.id);
     ++log_.report.dropped_segments;
-    log_.report.dropped_bytes += candidate.file_bytes;
-    uint64_t mark = 0;
-    absl::Status status =
-        FindHighestSyncMark(*candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id),
-                            kSegmentHeaderBytes, candidate.file_bytes, &mark);
+    log_.dropped_file_bytes += candidate.file_bytes;
+    absl::Status status = NoteDropped(candidate, kSegmentHeaderBytes);
     if (!status.ok()) return status;
-    log_.durable_sequence = std::max(log_.durable_sequence, mark);
   }
   return absl::OkStatus();
 }
@@ -344,8 +345,8 @@ absl::Status Recovery::Judge() {
   const uint64_t seen = std::max(log_.last_sequence, log_.durable_sequence);
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
   if (!log_.manifest.clean && (seen > 0 || !candidates_.empty())) {
-    log_.next_sequence = std::max(log_.manifest.next_sequence,
-                                  (seen / kSequenceBlock + 2) * kSequenceBlock);
+    log_.next_sequence =
+        std::max(log_.manifest.next_sequence, (seen / kSequenceBlock + 2) * kSequenceBlock);
   }
   return absl::OkStatus();
 }

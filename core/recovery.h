@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "core/damage.h"
 #include "core/file_system.h"
 #include "core/format.h"
@@ -52,6 +53,7 @@ struct RecoveredLog {
   std::vector<uint64_t> doomed;
   // Those of them that follow the cut. If something promised is gone, it may be in these.
   std::vector<uint64_t> dropped;
+  uint64_t dropped_file_bytes = 0;
   uint64_t highest_id = 0;        // of any segment file or MANIFEST
   uint64_t last_sequence = 0;     // e
   uint64_t durable_sequence = 0;  // d
@@ -66,10 +68,10 @@ struct RecoveredLog {
 absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
                                      bool read_only);
 
-// Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that were
-// not sealed are cut, given a footer and made durable; MANIFEST is replaced, listing what was kept;
-// files it does not list are removed. After a clean close nothing but MANIFEST's state changes.
-// Updates `log` accordingly.
+// Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that
+// were not sealed are cut, given a footer and made durable; MANIFEST is replaced, listing what was
+// kept; files it does not list are removed. After a clean close nothing but MANIFEST's state
+// changes. Updates `log` accordingly.
 absl::Status CommitRecovery(Directory* directory, RecoveredLog* log);
 
 }  // namespace rumcask

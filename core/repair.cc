@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/database_lock.h"
 #include "core/key_table.h"
 #include "core/manifest.h"
@@ -299,8 +300,7 @@ absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
                                segment.trailer.table_bytes, "key table is damaged"});
   }
   // If something promised is missing, it may lie beyond the place where recovery had to stop.
-  const bool searches_on =
-      !segment.listed_sealed && log_.last_sequence < log_.durable_sequence;
+  const bool searches_on = !segment.listed_sealed && log_.last_sequence < log_.durable_sequence;
   const bool end_known = segment.has_trailer || !(segment.listed_sealed || searches_on);
   const uint64_t end = searches_on ? segment.file_bytes : segment.end;
   absl::Status status = CopyByScan(**file, segment.id, end, end_known, &copy);

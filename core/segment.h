@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "core/file_system.h"
 #include "core/format.h"
 #include "core/location.h"

@@ -47,8 +47,7 @@ bool SegmentScanner::VerifyInPieces() {
   char hashed[24];
   std::memcpy(hashed, head + 8, 16);
   XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset_withSeed(state,
-                             XXH3_64bits(head + kRecordHeaderBytes, header_.key_bytes));
+  XXH3_64bits_reset_withSeed(state, XXH3_64bits(head + kRecordHeaderBytes, header_.key_bytes));
   uint64_t at = offset_ + kRecordHeaderBytes + header_.key_bytes;
   const uint64_t value_end = at + header_.value_bytes;
   while (at < value_end) {
@@ -71,8 +70,7 @@ bool SegmentScanner::Verify() {
   if (head == nullptr || !DecodeRecordHeader(head, end_ - offset_, &header_)) return false;
   checksummed_ += header_.record_bytes();
   const uint64_t size = header_.record_bytes();
-  const uint64_t padding =
-      size - kRecordHeaderBytes - header_.key_bytes - header_.value_bytes;
+  const uint64_t padding = size - kRecordHeaderBytes - header_.key_bytes - header_.value_bytes;
   if (size > kPiece) {
     if (!VerifyInPieces()) return false;
     const char* tail = Window(offset_ + size - 8, 8);
@@ -120,28 +118,32 @@ SegmentScanner::Step SegmentScanner::Resync() {
   return Step::kEnd;
 }
 
-absl::Status FindHighestSyncMark(const File& file, uint64_t segment_seed, uint64_t begin,
-                                 uint64_t end, uint64_t* sequence) {
-  *sequence = 0;
+absl::StatusOr<TailTraces> ReadTailTraces(const File& file, uint64_t segment_seed, uint64_t begin,
+                                          uint64_t end) {
+  TailTraces traces;
   std::vector<char> buffer(kPiece);
   // Windows overlap by a header, so that none is cut in two.
-  for (uint64_t at = begin; at < end && end - at >= kRecordHeaderBytes;
-       at += kPiece - kRecordHeaderBytes) {
+  for (uint64_t at = begin; at < end; at += kPiece - kRecordHeaderBytes) {
     const size_t size = static_cast<size_t>(std::min<uint64_t>(kPiece, end - at));
     absl::StatusOr<size_t> got = file.ReadUpTo(at, buffer.data(), size);
     if (!got.ok()) return got.status();
+    const auto last_used = std::find_if(buffer.rend() - static_cast<ptrdiff_t>(*got), buffer.rend(),
+                                        [](char c) { return c != 0; });
+    if (last_used != buffer.rend()) {
+      traces.bytes = at + static_cast<uint64_t>(buffer.rend() - last_used) - begin;
+    }
     for (size_t i = 0; i + kRecordHeaderBytes <= *got; i += 8) {
       const char* bytes = buffer.data() + i;
       if (static_cast<RecordKind>(bytes[kRecordKindOffset]) != RecordKind::kSyncMark) continue;
       RecordHeader header;
       if (DecodeRecordHeader(bytes, kRecordHeaderBytes, &header) &&
           VerifyRecord(bytes, header, segment_seed + at + i)) {
-        *sequence = std::max(*sequence, header.sequence);
+        traces.durable_sequence = std::max(traces.durable_sequence, header.sequence);
       }
     }
     if (*got < size) break;
   }
-  return absl::OkStatus();
+  return traces;
 }
 
 }  // namespace rumcask

@@ -1,8 +1,9 @@
 // Reads the records of a segment one after the other, with pread, believing nothing.
 //
-// Used where the log is judged: recovery, sealing, verifying, repairing. A length is checked against
-// the limits and against what is left before anything is read or allocated by it, and a large value
-// is checksummed piece by piece, so that a hostile file costs no more memory than a good one.
+// Used where the log is judged: recovery, sealing, verifying, repairing. A length is checked
+// against the limits and against what is left before anything is read or allocated by it, and a
+// large value is checksummed piece by piece, so that a hostile file costs no more memory than a
+// good one.
 
 #ifndef RUMCASK_CORE_SEGMENT_SCANNER_H_
 #define RUMCASK_CORE_SEGMENT_SCANNER_H_
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "core/file_system.h"
 #include "core/format.h"
 
@@ -74,10 +76,18 @@ class SegmentScanner {
   size_t buffer_size_ = 0;
 };
 
-// The largest number vouched for by any sync mark within [begin, end) of the file, at any multiple
-// of 8, whatever lies between; 0 if there is none.
-absl::Status FindHighestSyncMark(const File& file, uint64_t segment_seed, uint64_t begin,
-                                 uint64_t end, uint64_t* sequence);
+// What follows the end of the records in a segment that was not sealed.
+struct TailTraces {
+  // The largest number vouched for by any sync mark, at any multiple of 8, whatever lies between;
+  // 0 if there is none.
+  uint64_t durable_sequence = 0;
+  // Up to the last byte that is not zero: what was written, as opposed to reserved.
+  uint64_t bytes = 0;
+};
+
+// Reads [begin, end) of the file.
+absl::StatusOr<TailTraces> ReadTailTraces(const File& file, uint64_t segment_seed, uint64_t begin,
+                                          uint64_t end);
 
 }  // namespace rumcask
 

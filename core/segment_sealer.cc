@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/key_table.h"
 #include "core/segment_scanner.h"
 

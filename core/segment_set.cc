@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/segment_sealer.h"
 
 namespace rumcask {
@@ -26,8 +27,7 @@ absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
         absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
   }
   // The cleanly closed segment will grow in the mapping it gets here.
-  const bool grows =
-      !read_only_ && log_.continues_last && recovered.id == log_.segments.back().id;
+  const bool grows = !read_only_ && log_.continues_last && recovered.id == log_.segments.back().id;
   absl::StatusOr<std::unique_ptr<File>> opened = directory_->Open(
       SegmentName(recovered.id), grows ? OpenMode::kReadWrite : OpenMode::kReadOnly);
   if (!opened.ok()) return opened.status();
@@ -113,15 +113,14 @@ absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> records,
-                                      uint64_t bytes, bool* broken) {
+absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> records, uint64_t bytes,
+                                      bool* broken) {
   std::vector<NewRecord> marked(1);
   marked[0].header.kind = RecordKind::kSyncMark;
   marked[0].header.sequence = mark;
   marked[0].inner = InnerChecksum({}, {});
   marked.insert(marked.end(), records.begin(), records.end());
-  absl::Status status =
-      active_->Append(absl::MakeSpan(marked), bytes + kRecordHeaderBytes, broken);
+  absl::Status status = active_->Append(absl::MakeSpan(marked), bytes + kRecordHeaderBytes, broken);
   if (!status.ok()) return status;
   for (size_t i = 0; i < records.size(); ++i) records[i].location = marked[i + 1].location;
   // A later group may have asked for a higher one meanwhile.
@@ -153,8 +152,7 @@ absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
   if (!status.ok()) return status;
   const MappedRegion* const region = segment->region();
   const bool mapped = config_.append_mode == AppendMode::kMapped && region != nullptr;
-  const uint64_t capacity =
-      mapped ? region->size() : std::max(config_.segment_bytes, last.end);
+  const uint64_t capacity = mapped ? region->size() : std::max(config_.segment_bytes, last.end);
   active_ = std::make_shared<SegmentWriter>(std::move(segment), mapped, last.end, last.end,
                                             capacity, last.last_checksum);
   entry_durable_ = true;
@@ -162,8 +160,7 @@ absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id,
-                                                                   uint64_t capacity) {
+absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, uint64_t capacity) {
   absl::StatusOr<std::unique_ptr<File>> opened =
       directory_->Open(SegmentName(id), OpenMode::kCreateNew);
   if (!opened.ok()) return opened.status();
@@ -172,11 +169,10 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id,
     return absl::ResourceExhaustedError(
         absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
   }
-  auto segment = std::make_shared<Segment>(id, slot, Stream::kUser,
-                                           SegmentSeed(log_.manifest.uuid, id));
+  auto segment =
+      std::make_shared<Segment>(id, slot, Stream::kUser, SegmentSeed(log_.manifest.uuid, id));
   AttachFile(segment.get(), std::move(*opened), capacity, /*grows=*/true);
-  const bool mapped =
-      config_.append_mode == AppendMode::kMapped && segment->region() != nullptr;
+  const bool mapped = config_.append_mode == AppendMode::kMapped && segment->region() != nullptr;
   auto writer = std::make_shared<SegmentWriter>(std::move(segment), mapped, kSegmentHeaderBytes, 0,
                                                 capacity, 0);
   absl::Status status = writer->ExtendAhead();
@@ -219,8 +215,8 @@ absl::Status SegmentSet::Roll(uint64_t bytes) {
   if (!status.ok()) return status;
   table_.Add(prepared_->shared_segment());
   if (active_ != nullptr) {
-    seals_.push_back({active_->shared_segment(), prepared_->shared_segment(), active_->end(),
-                      last_sequence_});
+    seals_.push_back(
+        {active_->shared_segment(), prepared_->shared_segment(), active_->end(), last_sequence_});
     seals_pending_.store(true, std::memory_order_release);
     WakeBackground();
   }

@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "core/file_system.h"
 #include "core/mutex.h"
 #include "core/options.h"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
 #include "core/segment_sealer.h"
 #include "core/segment_set.h"
 
@@ -53,8 +54,8 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
     status = job.segment->region()->ProtectReadOnly();
     if (!status.ok()) return status;
   }
-  const uint64_t bytes = footless ? job.end : job.end + ((trailer->table_bytes + 7) & ~uint64_t{7}) +
-                                                  kTrailerBytes;
+  const uint64_t bytes =
+      footless ? job.end : job.end + ((trailer->table_bytes + 7) & ~uint64_t{7}) + kTrailerBytes;
   job.segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
   job.segment->sealed.store(!footless, std::memory_order_release);
   seal_count_.fetch_add(1, std::memory_order_relaxed);

@@ -88,8 +88,7 @@ absl::Status SegmentWriter::Append(absl::Span<NewRecord> records, uint64_t bytes
   return absl::OkStatus();
 }
 
-absl::Status SegmentWriter::WriteOut(absl::Span<NewRecord> records, uint64_t bytes,
-                                     bool* broken) {
+absl::Status SegmentWriter::WriteOut(absl::Span<NewRecord> records, uint64_t bytes, bool* broken) {
   absl::Status status;
   uint64_t last_checksum = 0;
   NewRecord& last = records.back();

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+
 #include "core/location.h"
 #include "core/mutex.h"
 #include "core/segment.h"
@@ -22,8 +23,8 @@ struct NewRecord {
   RecordHeader header;  // number and checksum are set by appending
   std::string_view key;
   std::string_view value;
-  uint64_t inner = 0;   // InnerChecksum(key, value)
-  Location location;    // set by appending
+  uint64_t inner = 0;  // InnerChecksum(key, value)
+  Location location;   // set by appending
 };
 
 // The place in one segment where the log grows.

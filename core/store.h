@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+
 #include "core/database_lock.h"
 #include "core/file_system.h"
 #include "core/keystore.h"

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+
 #include "core/database_lock.h"
 #include "core/key_table.h"
 #include "core/manifest.h"
@@ -48,8 +49,8 @@ class FooterCheck {
     for (size_t i = trailer_.table_bytes; i < table_.size(); ++i) {
       if (table_[i] != 0) Add(trailer_.table_offset + i, 1, "padding after the key table not zero");
     }
-    entry_ = std::make_unique<KeyTableReader>(
-        std::string_view(table_.data(), trailer_.table_bytes), trailer_);
+    entry_ = std::make_unique<KeyTableReader>(std::string_view(table_.data(), trailer_.table_bytes),
+                                              trailer_);
   }
 
   bool usable() const { return entry_ != nullptr; }
@@ -76,11 +77,11 @@ class FooterCheck {
     if (!all_records_valid) return;
     const Trailer& counted = builder_.trailer();
     if (counted.records != trailer_.records || counted.puts != trailer_.puts ||
-        counted.deletes != trailer_.deletes ||
-        counted.first_sequence != trailer_.first_sequence ||
+        counted.deletes != trailer_.deletes || counted.first_sequence != trailer_.first_sequence ||
         counted.last_sequence != trailer_.last_sequence ||
         counted.last_checksum != trailer_.last_checksum) {
-      Add(file_bytes_ - kTrailerBytes, kTrailerBytes, "footer's counts are not those of the records");
+      Add(file_bytes_ - kTrailerBytes, kTrailerBytes,
+          "footer's counts are not those of the records");
     }
   }
 
@@ -146,9 +147,9 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
       // What no record follows is then taken for the remains of the footer.
       if (step == SegmentScanner::Step::kEnd && !end_known) break;
       all_valid = false;
-      report->damages.push_back({SegmentName(id), at, scanner.offset() - at,
-                                 scanner.gave_up() ? "no record, and too costly to search on"
-                                                   : "damaged record"});
+      report->damages.push_back(
+          {SegmentName(id), at, scanner.offset() - at,
+           scanner.gave_up() ? "no record, and too costly to search on" : "damaged record"});
       continue;
     }
     const RecordHeader& header = scanner.header();
@@ -171,8 +172,8 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
 absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
   absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory);
   if (absl::IsDataLoss(manifest.status())) {
-    report->damages.push_back({std::string(kManifestName), 0, 0,
-                               std::string(manifest.status().message())});
+    report->damages.push_back(
+        {std::string(kManifestName), 0, 0, std::string(manifest.status().message())});
     return absl::OkStatus();
   }
   if (!manifest.ok()) return manifest.status();
@@ -228,11 +229,11 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
   for (const auto& [digest, entry] : newest) {
     if (entry.live) ++report.keys;
   }
-  report.unused_bytes += log->report.dropped_bytes;
+  report.unused_bytes += log->dropped_file_bytes;
   // What the chain tells, unless reading the records has told it already.
   for (Damage& damage : log->damages) {
-    const bool told = std::any_of(
-        report.damages.begin(), report.damages.end(), [&](const Damage& known) {
+    const bool told =
+        std::any_of(report.damages.begin(), report.damages.end(), [&](const Damage& known) {
           return known.file == damage.file && known.offset == damage.offset;
         });
     if (!told) report.damages.push_back(std::move(damage));

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+
 #include "core/file_system.h"
 #include "core/format.h"
 #include "core/verify.h"
