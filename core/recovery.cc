@@ -13,8 +13,8 @@ namespace rumcask {
 namespace {
 
 // Numbers given out before an unclean end and lost with the tail must not come back. Whatever was
-// given out since the last opening lies less than one of these blocks above the end of the prefix,
-// so skipping a whole one leaves them all behind.
+// given out since the last opening lies less than one of these blocks above the end of the prefix
+// and the number that opening began with, so skipping a whole one leaves them all behind.
 constexpr uint64_t kSequenceBlock = uint64_t{1} << 40;
 
 // A user segment that MANIFEST does not vouch for as sealed.
@@ -345,8 +345,7 @@ absl::Status Recovery::Judge() {
   const uint64_t seen = std::max(log_.last_sequence, log_.durable_sequence);
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
   if (!log_.manifest.clean && (seen > 0 || !candidates_.empty())) {
-    log_.next_sequence =
-        std::max(log_.manifest.next_sequence, (seen / kSequenceBlock + 2) * kSequenceBlock);
+    log_.next_sequence = (log_.next_sequence / kSequenceBlock + 2) * kSequenceBlock;
   }
   return absl::OkStatus();
 }
