@@ -1,10 +1,12 @@
 #include "core/db.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "core/seeded_bug.h"
 #include "core/store.h"
 
 namespace rumcask {
@@ -216,6 +218,11 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
     if (writes) {
       status = store->segments_.Append({&write->record, 1}, write->record.header.record_bytes());
       if (!status.ok()) return status;
+      if (SeededBug("published-apart")) {
+        store->segments_.write_mutex().Unlock();
+        std::this_thread::yield();
+        store->segments_.write_mutex().Lock();
+      }
       outcome.existed = Publish(store, write->prepared, write->record).exists();
       outcome.version = write->record.header.sequence;
     } else if (store->read_only_) {

@@ -13,6 +13,7 @@
 #include "core/index_loader.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
+#include "core/seeded_bug.h"
 #include "core/store.h"
 #include "core/text.h"
 
@@ -93,7 +94,8 @@ absl::StatusOr<Manifest> Create(FileSystem* file_system, Directory* directory,
   manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
   if (status.ok()) status = WriteManifest(directory, manifest);
   // The directory's own entry: without it a power cut takes the whole database.
-  if (status.ok()) status = file_system->SyncParent(path);
+  const bool syncs_parent = !SeededBug("parent-not-synced");
+  if (status.ok() && syncs_parent) status = file_system->SyncParent(path);
   if (!status.ok()) return status;
   return manifest;
 }

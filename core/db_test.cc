@@ -347,6 +347,42 @@ TEST_P(DbTest, MultiGetAnswersEachKeyOnItsOwn) {
   EXPECT_TRUE(absl::IsInvalidArgument(statuses[110]));
 }
 
+// Takes all keys of one length for the same key, as a keystore of digests does with odds of 2^-108.
+class CollidingKeystore : public MapKeystore {
+ public:
+  absl::Status Get(const PreparedKey& key, Location* location) const override {
+    return MapKeystore::Get(PreparedKey(Alias(key)), location);
+  }
+  Location Apply(const PreparedKey& key, Location location) override {
+    return MapKeystore::Apply(PreparedKey(Alias(key)), location);
+  }
+
+ private:
+  static std::string_view Alias(const PreparedKey& key) {
+    static const std::string x(100, 'x');
+    return std::string_view(x).substr(0, key.key.size());
+  }
+};
+
+TEST_P(DbTest, ARecordOfAnotherKeyIsNeverReturned) {
+  options_.keystore->create = []() -> absl::StatusOr<std::unique_ptr<Keystore>> {
+    return std::unique_ptr<Keystore>(new CollidingKeystore);
+  };
+  Open();
+  ASSERT_TRUE(db_->Put("key1", "one").ok());
+  ASSERT_TRUE(db_->Put("key2", "two").ok());
+  EXPECT_EQ(*db_->Get("key2"), "two");
+  EXPECT_TRUE(absl::IsDataLoss(db_->Get("key1").status()));
+  PinnedValue pinned;
+  EXPECT_TRUE(absl::IsDataLoss(db_->Get("key1", &pinned)));
+  std::vector<std::string> values;
+  std::vector<absl::Status> statuses;
+  db_->MultiGet({"key1", "key2"}, &values, &statuses);
+  EXPECT_TRUE(absl::IsDataLoss(statuses[0]));
+  EXPECT_TRUE(statuses[1].ok());
+  EXPECT_TRUE(absl::IsDataLoss(db_->PutIfAbsent("key1", "three")));
+}
+
 TEST_P(DbTest, LiveBytesAreExact) {
   Open();
   for (int i = 0; i < 300; ++i) Put("key" + std::to_string(i % 40), std::string(i, 'x'));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/seeded_bug.h"
 #include "core/segment_scanner.h"
 #include "core/segment_sealer.h"
 
@@ -215,8 +216,9 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   segment->file_bytes = candidate.file_bytes;
   segment->has_trailer =
       ReadTrailer(*candidate.file, seed, candidate.file_bytes, &segment->trailer);
-  if (segment->has_trailer && segment->trailer.last_sequence <= log_.durable_sequence &&
-      segment->trailer.last_sequence > 0) {
+  if (segment->has_trailer && segment->trailer.last_sequence > 0 &&
+      (segment->trailer.last_sequence <= log_.durable_sequence ||
+       SeededBug("footer-is-evidence"))) {
     // Vouched for: the footer was made durable together with the records before it.
     segment->end = segment->trailer.table_offset;
     segment->last_sequence = segment->trailer.last_sequence;
@@ -243,7 +245,8 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
       log_.durable_sequence = std::max(log_.durable_sequence, header.sequence);
     }
     // The stream ends at the last whole record or whole batch.
-    if (header.part == BatchPart::kNone || header.part == BatchPart::kLast) {
+    if (header.part == BatchPart::kNone || header.part == BatchPart::kLast ||
+        SeededBug("half-batch-kept")) {
       segment->end = scanner.next_offset();
       segment->last_sequence = last;
       segment->last_checksum = checksum;
@@ -306,7 +309,9 @@ absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
   absl::StatusOr<TailTraces> traces = ReadTailTraces(
       *candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id), begin, candidate.file_bytes);
   if (!traces.ok()) return traces.status();
-  log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
+  if (!SeededBug("marks-beyond-tear-ignored")) {
+    log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
+  }
   log_.report.dropped_bytes += traces->bytes;
   return absl::OkStatus();
 }
@@ -344,7 +349,7 @@ absl::Status Recovery::Judge() {
   log_.report.last_version = log_.last_sequence;
   const uint64_t seen = std::max(log_.last_sequence, log_.durable_sequence);
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
-  if (!log_.manifest.clean && (seen > 0 || !candidates_.empty())) {
+  if (!log_.manifest.clean && (seen > 0 || !candidates_.empty()) && !SeededBug("numbers-reused")) {
     log_.next_sequence = (log_.next_sequence / kSequenceBlock + 2) * kSequenceBlock;
   }
   return absl::OkStatus();
@@ -384,10 +389,12 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
       segment.has_trailer = true;
       segment.trailer = *trailer;
     }
-    next.Append(segment.id, segment.stream, !continued, segment.end);
+    const bool vouches = !continued || !SeededBug("evidence-erased");
+    next.Append(segment.id, segment.stream, !continued, vouches ? segment.end : 0);
     if (!continued) segment.listed_sealed = true;
   }
-  next.durable_sequence = std::max(next.durable_sequence, log->last_sequence);
+  next.durable_sequence =
+      SeededBug("evidence-erased") ? 0 : std::max(next.durable_sequence, log->last_sequence);
   // Entries of files that were created before the crash.
   absl::Status status = directory->Sync();
   if (status.ok()) status = WriteManifest(directory, next);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/seeded_bug.h"
 #include "core/segment_sealer.h"
 #include "core/segment_set.h"
 
@@ -43,7 +44,8 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
   const bool footless = absl::IsResourceExhausted(trailer.status());
   if (!trailer.ok() && !footless) return trailer.status();
   absl::Status status = job.successor->file()->Sync();
-  if (status.ok()) status = directory_->Sync();
+  const bool syncs_entries = !SeededBug("entry-not-synced");
+  if (status.ok() && syncs_entries) status = directory_->Sync();
   if (!status.ok()) return status;
   {
     MutexLock lock(write_mutex_);
@@ -108,18 +110,22 @@ absl::Status SegmentSet::SyncOnce() {
     if (active_ != nullptr) segment = active_->shared_segment();
     entry_durable = entry_durable_;
   }
-  absl::Status status = SealPending();
+  absl::Status status;
+  if (!SeededBug("ack-before-seal")) status = SealPending();
   if (!status.ok()) return status;
   if (segment != nullptr) {
     status = segment->file()->Sync();
+    if (SeededBug("entry-not-synced")) entry_durable = true;
     if (status.ok() && !entry_durable) status = directory_->Sync();
     if (!status.ok()) {
+      if (SeededBug("failed-sync-retried")) return status;
       Fail(status);
       return this->status();
     }
     sync_count_.fetch_add(1, std::memory_order_relaxed);
     MutexLock lock(write_mutex_);
     if (active_ != nullptr && active_->segment() == segment.get()) entry_durable_ = true;
+    if (SeededBug("group-too-large")) sequence = last_sequence_;
     mark_.store(sequence, std::memory_order_relaxed);
   }
   RaiseDurable(sequence);

@@ -17,6 +17,7 @@
 #include "core/db.h"
 #include "core/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
@@ -290,6 +291,24 @@ TEST_P(HolesTest, H7_AWriteWaitingForItsSyncIsPublished) {
   EXPECT_EQ(Get("k"), "first");
 }
 
+// Of many writers that want a key to be theirs one gets it.
+TEST_P(HolesTest, H7_OneOfManyCreatesAKey) {
+  constexpr int kKeys = 3000;
+  options_.segment_bytes = uint64_t{1} << 20;
+  Open();
+  std::vector<std::atomic<int>> winners(kKeys);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kKeys; ++i) {
+        if (db_->PutIfAbsent(Key(i), "mine").ok()) winners[i].fetch_add(1);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < kKeys; ++i) ASSERT_EQ(winners[i].load(), 1) << i;
+}
+
 // ... and a synced operation that appends nothing returns only when what it observed is durable.
 TEST_P(HolesTest, H7_ARefusalWithSyncWaitsForWhatItObserved) {
   struct Case {
@@ -377,6 +396,51 @@ TEST_P(HolesTest, H13_SyncingWithoutWritingWritesNoMark) {
   EXPECT_EQ(db_->GetStats().segments[0].records, records + 2);
   Put("k", "x");
   EXPECT_EQ(db_->GetStats().segments[0].records, records + 3);
+}
+
+// What is written while a group's fdatasync runs is not part of the group: it waits for its own.
+TEST_P(HolesTest, H13_AGroupIsWhatWasThereWhenItsSyncBegan) {
+  Open();
+  Put("before", "value", true);
+  Stall stall(disk_.get(), IsSegmentSync);
+  std::thread leader([&] { Put("leader", "value", true); });
+  stall.AwaitReached();
+  std::thread late([&] { Put("late", "value", true); });
+  while (!Has("late")) std::this_thread::yield();
+  stall.Release();
+  leader.join();
+  late.join();
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_TRUE(Has("leader"));
+  EXPECT_TRUE(Has("late"));
+}
+
+// After a failed fdatasync the kernel takes the pages for clean: a second one would succeed without
+// having written them. So the first is final.
+TEST_P(HolesTest, H13_AFailedSyncIsFinal) {
+  FaultFileSystem faults(disk_.get());
+  options_.file_system = &faults;
+  Open();
+  Put("durable", "value", true);
+  FaultPlan plan;
+  plan.call = 1;
+  plan.fault = Fault::kEio;
+  plan.matches = [](const Call& call) {
+    return call.kind == CallKind::kSync && absl::EndsWith(call.name, ".seg");
+  };
+  plan.on_fault = [this](const Call& call) { disk_->LoseDirty(call.name); };
+  faults.SetPlan(plan);
+  EXPECT_FALSE(db_->Put("lost", "value", {true}).ok());
+  EXPECT_FALSE(db_->BackgroundStatus().ok());
+  EXPECT_FALSE(db_->Sync().ok());
+  EXPECT_FALSE(db_->Put("later", "value").ok());
+  EXPECT_FALSE(db_->Put("later", "value", {true}).ok());
+  EXPECT_EQ(Get("durable"), "value");
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_EQ(Get("durable"), "value");
+  EXPECT_FALSE(Has("later"));
 }
 
 // H14. A sealed segment that is gone is named, not taken for one that was retired.
