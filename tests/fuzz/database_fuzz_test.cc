@@ -62,11 +62,12 @@ class HostileDirectory {
     RUMCASK_FUZZ_EXPECT(fs.Contents(kPath) == before);
     if (!report.ok()) return;
     const absl::StatusOr<VerifyReport> verified = VerifyFiles(kRepaired, &fs);
-    RUMCASK_FUZZ_EXPECT(verified.ok() && verified->clean());
+    RUMCASK_FUZZ_EXPECT_OK(verified.status());
+    for (const Damage& damage : verified->damages) RUMCASK_FUZZ_EXPECT_OK(DamageStatus(damage));
     absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(kRepaired, options_);
     // It may be of a keystore that this one can't take the place of.
     if (absl::IsFailedPrecondition(db.status())) return;
-    RUMCASK_FUZZ_EXPECT(db.ok());
+    RUMCASK_FUZZ_EXPECT_OK(db.status());
     Use(db->get());
   }
 
@@ -97,20 +98,20 @@ class HostileDirectory {
     const absl::Status closed = (*db)->Close();
     if (!written.ok() || !deleted.ok() || !batched.ok() || !closed.ok()) return;
     db = DB::Open(kPath, options_);
-    RUMCASK_FUZZ_EXPECT(db.ok());
+    RUMCASK_FUZZ_EXPECT_OK(db.status());
     uint64_t version = 0;
     std::string got;
-    RUMCASK_FUZZ_EXPECT((*db)->Get(kKey, &got, &version).ok());
+    RUMCASK_FUZZ_EXPECT_OK((*db)->Get(kKey, &got, &version));
     RUMCASK_FUZZ_EXPECT(got == std::string(5000, 'w') && version > result.version);
     RUMCASK_FUZZ_EXPECT(absl::IsNotFound((*db)->Get("a").status()));
-    RUMCASK_FUZZ_EXPECT((*db)->Get("batch 7").ok());
+    RUMCASK_FUZZ_EXPECT_OK((*db)->Get("batch 7").status());
   }
 
  private:
   void Use(DB* db) {
     std::vector<std::string> keys = {"a", "k0", "key1", kKey};
     absl::StatusOr<std::unique_ptr<Iterator>> it = db->NewIterator();
-    RUMCASK_FUZZ_EXPECT(it.ok());
+    RUMCASK_FUZZ_EXPECT_OK(it.status());
     for (; (*it)->Valid(); (*it)->Next()) keys.emplace_back((*it)->key());
     std::string value;
     for (const std::string& key : keys) (void)db->Get(key, &value);

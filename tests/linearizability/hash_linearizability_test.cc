@@ -1,9 +1,11 @@
 // Linearizability with the hash keystore, whose readers meet writers in locks of its own; see
-// linearizability_test.cc. Half a million calls, or in the full form five million:
+// linearizability_test.cc. Half a million calls:
 //
 //   bazel test --config=tsan //tests/linearizability:hash_linearizability_test
-//   bazel test --config=tsan --test_env=RUMCASK_LINEARIZABILITY_CALLS=5000000 --test_timeout=7200 \
-//     --nocache_test_results //tests/linearizability:hash_linearizability_test
+//
+// In the full form five million: add
+//
+//   --test_env=RUMCASK_LINEARIZABILITY_CALLS=5000000 --test_timeout=7200
 
 #include "gtest/gtest.h"
 
