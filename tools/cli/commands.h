@@ -1,0 +1,25 @@
+// The verbs of the rumcask tool, each in a file of its own.
+
+#ifndef RUMCASK_TOOLS_CLI_COMMANDS_H_
+#define RUMCASK_TOOLS_CLI_COMMANDS_H_
+
+#include <string>
+#include <vector>
+
+namespace rumcask::cli {
+
+// Each gets what follows the verb on the command line and returns an ExitCode.
+int RunPut(const std::vector<std::string>& arguments);
+int RunGet(const std::vector<std::string>& arguments);
+int RunDelete(const std::vector<std::string>& arguments);
+int RunScan(const std::vector<std::string>& arguments);
+int RunCount(const std::vector<std::string>& arguments);
+int RunLoad(const std::vector<std::string>& arguments);
+int RunDump(const std::vector<std::string>& arguments);
+int RunStats(const std::vector<std::string>& arguments);
+int RunVerify(const std::vector<std::string>& arguments);
+int RunRepair(const std::vector<std::string>& arguments);
+
+}  // namespace rumcask::cli
+
+#endif  // RUMCASK_TOOLS_CLI_COMMANDS_H_

@@ -1,0 +1,116 @@
+// rumcask dump DB
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "core/db.h"
+#include "tools/cli/command.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/dump_format.h"
+#include "tools/cli/lines_format.h"
+#include "tools/cli/open_database.h"
+#include "tools/cli/output.h"
+#include "tools/cli/progress.h"
+
+namespace rumcask::cli {
+namespace {
+
+struct DumpFlags {
+  std::optional<std::string> format;
+  std::optional<std::string> separator;
+};
+
+absl::Status CopyRecords(const ReadOnlyDatabase& database, Iterator* it, uint64_t key_count,
+                         RecordWriter* writer, Output* output, uint64_t* records) {
+  Progress progress("dump", key_count);
+  for (; it->Valid() && output->status().ok(); it->Next()) {
+    absl::Status status = writer->Write(it->key(), it->value());
+    if (!status.ok()) return status;
+    ++*records;
+    progress.Update(*records, *records);
+  }
+  // Without its end it is seen to be incomplete.
+  const absl::Status damage = it->status().ok() ? database.complete : it->status();
+  if (damage.ok()) writer->End();
+  absl::Status status = output->Flush();
+  return status.ok() ? damage : status;
+}
+
+absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
+  const std::string format =
+      dump.format.value_or(dump.separator.has_value() ? "lines" : "bytevalue");
+  const bool delimited = format == "lines";
+  if (!delimited && format != "bytevalue" && format != "print") {
+    return UsageError(absl::StrFormat("unknown format '%s'", format));
+  }
+  if (dump.separator && !delimited) return UsageError("--separator goes with --format lines");
+  if (flags.hex && !delimited) {
+    return UsageError("--hex goes with --format lines; bytevalue is hexadecimal as it is");
+  }
+  absl::StatusOr<std::string> separator = ParseSeparator(dump.separator.value_or("\t"), flags.hex);
+  if (!separator.ok()) return UsageError(std::string(separator.status().message()));
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
+  if (!database.ok()) return database.status();
+  const Stats stats = database->db->GetStats();
+  absl::StatusOr<std::unique_ptr<Iterator>> it = database->db->NewIterator();
+  if (!it.ok()) return it.status();
+
+  Output output(STDOUT_FILENO, "standard output");
+  std::unique_ptr<RecordWriter> writer;
+  if (delimited) {
+    writer = std::make_unique<LinesWriter>(*separator, flags.hex, &output);
+  } else {
+    writer = std::make_unique<DumpWriter>(
+        format == "print" ? DumpEncoding::kPrint : DumpEncoding::kByteValue, stats.live_bytes,
+        &output);
+  }
+  writer->Begin();
+  uint64_t records = 0;
+  absl::Status status =
+      CopyRecords(*database, it->get(), stats.keys, writer.get(), &output, &records);
+  if (status.ok()) return status;
+  (void)output.Flush();
+  if (absl::IsInvalidArgument(status)) {
+    status = absl::Status(status.code(),
+                          absl::StrCat(status.message(), ", which lines can't show without --hex"));
+  }
+  return absl::Status(
+      status.code(),
+      absl::StrCat(status.message(), absl::StrFormat("; the dump is incomplete: it has %d of %d "
+                                                     "records",
+                                                     records, stats.keys)));
+}
+
+}  // namespace
+
+int RunDump(const std::vector<std::string>& arguments) {
+  CommandLine line(
+      "Prints all records in the text format of Berkeley DB and LMDB, which 'rumcask load' and "
+      "mdb_load read, or as lines. What can't be read because of damage is left out; the dump then "
+      "lacks its last line, DATA=END, and the exit code is 3.");
+  Flags flags;
+  DumpFlags dump;
+  AddDatabase(&line, &flags);
+  line.Option(
+      "--format", "FORMAT", &dump.format,
+      "bytevalue (hexadecimal, the default), print (readable), or lines, which refuses what "
+      "lines can't show");
+  line.Option("--separator", "TEXT", &dump.separator,
+              "Between key and value with --format lines, which it implies; default: a tab");
+  AddKeystore(&line, &flags);
+  AddHex(&line, &flags);
+  return Run("dump", &line, arguments, [&] { return Dump(flags, dump); });
+}
+
+}  // namespace rumcask::cli

@@ -1,0 +1,247 @@
+#include "tools/cli/dump_format.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+
+#include "core/options.h"
+#include "tools/cli/text_encoding.h"
+
+namespace rumcask::cli {
+namespace {
+
+constexpr size_t kMaxHeaderLineBytes = 4096;
+// Of what is written at a time.
+constexpr size_t kPieceBytes = size_t{16} << 10;
+
+bool IsPrintable(char byte) { return byte >= ' ' && byte <= '~'; }
+
+// A page of LMDB's is at least half full, counting the large values that have pages of their own,
+// and its inner pages and those in transit add less than that; the constant is for small databases.
+uint64_t MapBytes(uint64_t content_bytes) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  return (content_bytes * 4 / kMiB + 16) * kMiB;
+}
+
+}  // namespace
+
+absl::Status DumpDecoder::Append(std::string_view piece) {
+  return encoding_ == DumpEncoding::kPrint ? AppendPrint(piece) : AppendByteValue(piece);
+}
+
+absl::Status DumpDecoder::Finish() const {
+  if (state_ == State::kBetween) return absl::OkStatus();
+  if (encoding_ == DumpEncoding::kPrint) return BadEscape();
+  return absl::InvalidArgumentError(absl::StrFormat("the %s ends within a byte", what_));
+}
+
+absl::Status DumpDecoder::AppendByteValue(std::string_view piece) {
+  for (const char digit : piece) {
+    absl::Status status = AppendDigit(digit);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DumpDecoder::AppendPrint(std::string_view piece) {
+  while (!piece.empty()) {
+    if (state_ == State::kBetween) {
+      const std::string_view plain = piece.substr(0, piece.find('\\'));
+      if (plain.size() > limit_ - to_->size()) return TooLong();
+      to_->append(plain);
+      piece.remove_prefix(plain.size());
+      if (piece.empty()) break;
+      state_ = State::kBackslash;
+    } else if (state_ == State::kBackslash && piece[0] == '\\') {
+      if (to_->size() == limit_) return TooLong();
+      to_->push_back('\\');
+      state_ = State::kBetween;
+    } else {
+      if (HexDigitValue(piece[0]) < 0) return BadEscape();
+      absl::Status status = AppendDigit(piece[0]);
+      if (!status.ok()) return status;
+    }
+    piece.remove_prefix(1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DumpDecoder::AppendDigit(char digit) {
+  const int value = HexDigitValue(digit);
+  if (value < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the %s has a character that is no hexadecimal digit", what_));
+  }
+  if (state_ != State::kFirstDigit) {
+    first_digit_ = value;
+    state_ = State::kFirstDigit;
+    return absl::OkStatus();
+  }
+  if (to_->size() == limit_) return TooLong();
+  to_->push_back(static_cast<char>(first_digit_ * 16 + value));
+  state_ = State::kBetween;
+  return absl::OkStatus();
+}
+
+absl::Status DumpDecoder::BadEscape() const {
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the %s has a backslash without two hexadecimal digits or a backslash after it (mdb_dump -p "
+      "before LMDB 0.9.25 writes such; without -p it does not)",
+      what_));
+}
+
+absl::Status DumpDecoder::TooLong() const {
+  return absl::InvalidArgumentError(
+      absl::StrFormat("the %s is longer than %d bytes", what_, limit_));
+}
+
+absl::Status DumpReader::Begin() {
+  std::string line;
+  while (lines_->StartLine()) {
+    absl::Status status = lines_->ReadRest(kMaxHeaderLineBytes, &line);
+    if (status.ok() && line == "HEADER=END") return absl::OkStatus();
+    const size_t equals = line.find('=');
+    if (status.ok() && lines_->line_number() == 1 && line.substr(0, equals) != "VERSION") {
+      status = absl::InvalidArgumentError(
+          "this is no db_dump file, which begins with VERSION=3; for lines of a key and a value "
+          "give --separator");
+    } else if (status.ok() && equals == std::string::npos) {
+      status = absl::InvalidArgumentError("the header has a line that is not NAME=VALUE");
+    }
+    if (!status.ok()) return status;
+    status = TakeHeaderLine(std::string_view(line).substr(0, equals),
+                            std::string_view(line).substr(equals + 1));
+    if (!status.ok()) return status;
+  }
+  if (!lines_->status().ok()) return lines_->status();
+  return absl::InvalidArgumentError("the input ends without HEADER=END");
+}
+
+absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view value) {
+  // Other names are about the database that the dump was made from.
+  if (name == "VERSION" && value != "3") {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("version %s of the db_dump format is not known", value));
+  }
+  if (name == "format") {
+    if (value == "bytevalue") {
+      encoding_ = DumpEncoding::kByteValue;
+    } else if (value == "print") {
+      encoding_ = DumpEncoding::kPrint;
+    } else {
+      return absl::InvalidArgumentError(absl::StrFormat("format %s is not known", value));
+    }
+  }
+  if (name == "type" && value != "btree" && value != "hash") {
+    return absl::InvalidArgumentError(absl::StrFormat("type %s has no keys and values", value));
+  }
+  if (name == "keys" && value == "0") {
+    return absl::InvalidArgumentError("the dump was made without keys");
+  }
+  if ((name == "duplicates" || name == "dupsort") && value == "1") {
+    return absl::InvalidArgumentError(
+        "the dump has several values for a key, of which rumcask would keep one");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
+  if (!lines_->StartLine()) {
+    if (!lines_->status().ok()) return lines_->status();
+    return absl::InvalidArgumentError("the input ends without DATA=END: part of it is missing");
+  }
+  std::string_view piece;
+  if (!lines_->NextPiece(&piece) || piece[0] != ' ') {
+    absl::Status status = AfterLastRecord(piece);
+    if (!status.ok()) return status;
+    return false;
+  }
+  absl::Status status = ReadData("key", kMaxKeyBytes, piece.substr(1), key);
+  if (!status.ok()) return status;
+  if (key != nullptr && key->empty()) return absl::InvalidArgumentError("the key is empty");
+  if (!lines_->StartLine() || !lines_->NextPiece(&piece) || piece[0] != ' ') {
+    if (!lines_->status().ok()) return lines_->status();
+    return absl::InvalidArgumentError("the key has no value");
+  }
+  status = ReadData("value", kMaxValueBytes, piece.substr(1), value);
+  if (!status.ok()) return status;
+  return true;
+}
+
+absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::string_view rest,
+                                  std::string* to) {
+  std::string_view piece = rest;
+  if (to != nullptr) {
+    to->clear();
+    DumpDecoder decoder(encoding_, what, limit, to);
+    do {
+      absl::Status status = decoder.Append(piece);
+      if (!status.ok()) return status;
+    } while (lines_->NextPiece(&piece));
+    absl::Status status = decoder.Finish();
+    if (!status.ok()) return status;
+  } else {
+    while (lines_->NextPiece(&piece)) {
+    }
+  }
+  if (!lines_->status().ok()) return lines_->status();
+  if (lines_->terminated()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat("the input ends within the %s", what));
+}
+
+absl::Status DumpReader::AfterLastRecord(std::string_view first_piece) {
+  std::string line(first_piece);
+  std::string rest;
+  absl::Status status = lines_->ReadRest(kMaxHeaderLineBytes, &rest);
+  if (!status.ok()) return status;
+  if (line + rest != "DATA=END") {
+    return absl::InvalidArgumentError("neither data, which begins with a space, nor DATA=END");
+  }
+  if (lines_->StartLine()) {
+    return absl::InvalidArgumentError(
+        "something follows DATA=END: only a dump of one database can be loaded");
+  }
+  return lines_->status();
+}
+
+void DumpWriter::Begin() {
+  output_->Append(absl::StrFormat("VERSION=3\nformat=%s\ntype=btree\nmapsize=%d\nHEADER=END\n",
+                                  encoding_ == DumpEncoding::kPrint ? "print" : "bytevalue",
+                                  MapBytes(content_bytes_)));
+}
+
+absl::Status DumpWriter::Write(std::string_view key, std::string_view value) {
+  WriteLine(key);
+  WriteLine(value);
+  return absl::OkStatus();
+}
+
+void DumpWriter::End() { output_->Append("DATA=END\n"); }
+
+void DumpWriter::WriteLine(std::string_view bytes) {
+  output_->Append(" ");
+  std::string text;
+  for (size_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
+    text.clear();
+    for (const char byte : bytes.substr(begin, kPieceBytes)) {
+      if (encoding_ == DumpEncoding::kByteValue) {
+        AppendHexByte(static_cast<unsigned char>(byte), &text);
+      } else if (IsPrintable(byte) && byte != '\\') {
+        text.push_back(byte);
+      } else {
+        // Not two backslashes for one, which some readers take for something else.
+        text.push_back('\\');
+        AppendHexByte(static_cast<unsigned char>(byte), &text);
+      }
+    }
+    output_->Append(text);
+  }
+  output_->Append("\n");
+}
+
+}  // namespace rumcask::cli

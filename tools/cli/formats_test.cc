@@ -1,0 +1,318 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "core/options.h"
+#include "tools/cli/dump_format.h"
+#include "tools/cli/line_reader.h"
+#include "tools/cli/lines_format.h"
+#include "tools/cli/output.h"
+#include "tools/cli/records.h"
+#include "tools/cli/text_encoding.h"
+
+namespace rumcask::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+using Records = std::vector<std::pair<std::string, std::string>>;
+
+// A file that is gone when the test is.
+class TemporaryFile {
+ public:
+  TemporaryFile() : file_(std::tmpfile()) {}
+  explicit TemporaryFile(std::string_view content) : TemporaryFile() {
+    Output output(fd(), "file");
+    output.Append(content);
+    EXPECT_TRUE(output.Flush().ok());
+    Rewind();
+  }
+  ~TemporaryFile() { std::fclose(file_); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  int fd() const { return ::fileno(file_); }
+  void Rewind() const { ::lseek(fd(), 0, SEEK_SET); }
+  std::string Content() const {
+    std::string content;
+    char byte;
+    Rewind();
+    while (::read(fd(), &byte, 1) == 1) content.push_back(byte);
+    return content;
+  }
+
+ private:
+  std::FILE* const file_;
+};
+
+// What a reader reads, and how it ends.
+struct Reading {
+  Records records;
+  absl::Status status;
+  uint64_t line_number = 0;
+
+  std::string message() const { return std::string(status.message()); }
+};
+
+Reading ReadAll(RecordReader* reader, const LineReader& lines) {
+  Reading reading;
+  reading.status = reader->Begin();
+  std::string key;
+  std::string value;
+  while (reading.status.ok()) {
+    const absl::StatusOr<bool> more = reader->Next(&key, &value);
+    reading.status = more.status();
+    if (!more.ok() || !*more) break;
+    reading.records.emplace_back(key, value);
+  }
+  reading.line_number = lines.line_number();
+  return reading;
+}
+
+Reading ReadDump(std::string_view content) {
+  const TemporaryFile file(content);
+  LineReader lines(file.fd());
+  DumpReader reader(&lines);
+  return ReadAll(&reader, lines);
+}
+
+Reading ReadLines(std::string_view content, std::string_view separator, bool hex = false) {
+  const TemporaryFile file(content);
+  LineReader lines(file.fd());
+  LinesReader reader(separator, hex, &lines);
+  return ReadAll(&reader, lines);
+}
+
+// With one more line of data.
+std::string PrintDump(std::string_view line) {
+  return "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n key\n " + std::string(line) +
+         "\nDATA=END\n";
+}
+
+TEST(TextEncoding, HexIsRead) {
+  EXPECT_EQ(FromHex("00ff7A7a"), std::string("\0\xffzz", 4));
+  EXPECT_EQ(FromHex(""), "");
+  EXPECT_EQ(FromHex("0"), std::nullopt);
+  EXPECT_EQ(FromHex("0g"), std::nullopt);
+  EXPECT_EQ(FromHex("0x12"), std::nullopt);
+  EXPECT_EQ(ToHex(std::string("\0\xff", 2)), "00ff");
+}
+
+TEST(LineReader, LinesAreCountedWhateverTheirLength) {
+  const std::string longer_than_the_buffer(200'000, 'x');
+  const TemporaryFile file("a\n\n" + longer_than_the_buffer + "\nend");
+  LineReader lines(file.fd());
+  std::string line;
+  ASSERT_TRUE(lines.StartLine());
+  ASSERT_TRUE(lines.ReadRest(1, &line).ok());
+  EXPECT_EQ(line, "a");
+  ASSERT_TRUE(lines.StartLine());
+  ASSERT_TRUE(lines.ReadRest(0, &line).ok());
+  EXPECT_THAT(line, IsEmpty());
+  EXPECT_TRUE(lines.terminated());
+  ASSERT_TRUE(lines.StartLine());
+  EXPECT_TRUE(absl::IsInvalidArgument(lines.ReadRest(199'999, &line)));
+  ASSERT_TRUE(lines.StartLine()) << "goes past what is left of a line";
+  EXPECT_EQ(lines.line_number(), 4);
+  ASSERT_TRUE(lines.ReadRest(3, &line).ok());
+  EXPECT_EQ(line, "end");
+  EXPECT_FALSE(lines.terminated());
+  EXPECT_FALSE(lines.StartLine());
+  EXPECT_TRUE(lines.status().ok());
+  EXPECT_EQ(lines.consumed(), 200'007);
+}
+
+TEST(LineReader, ErrorsAreNotTheEnd) {
+  LineReader lines(-1);
+  EXPECT_FALSE(lines.StartLine());
+  EXPECT_THAT(std::string(lines.status().message()), HasSubstr("cannot read: Bad file"));
+}
+
+TEST(Output, ErrorsAreKept) {
+  Output output(-1, "the file");
+  output.Append("x");
+  EXPECT_TRUE(output.status().ok());
+  EXPECT_EQ(output.Flush().message(), "cannot write the file: Bad file descriptor");
+  output.Append(std::string(1'000'000, 'x'));
+  EXPECT_FALSE(output.status().ok());
+}
+
+TEST(DumpReader, ReadsWhatMdbDumpWrites) {
+  const Reading reading = ReadDump(
+      "VERSION=3\nformat=bytevalue\ndatabase=sub\ntype=btree\nmapsize=1048576\nmaxreaders=126\n"
+      "db_pagesize=4096\nHEADER=END\n 615c62\n 765C770a\n 62\n \nDATA=END\n");
+  EXPECT_TRUE(reading.status.ok()) << reading.status;
+  EXPECT_THAT(reading.records, ElementsAre(Pair("a\\b", "v\\w\n"), Pair("b", "")));
+}
+
+TEST(DumpReader, ReadsEscapes) {
+  const Reading reading = ReadDump(PrintDump("a\\00b\\\\\\0A =\\fF"));
+  EXPECT_TRUE(reading.status.ok()) << reading.status;
+  EXPECT_THAT(reading.records, ElementsAre(Pair("key", std::string("a\0b\\\n =\xff", 8))));
+  for (const char* line : {"a\\z", "a\\6x", "a\\6", "a\\"}) {
+    EXPECT_THAT(ReadDump(PrintDump(line)).message(), HasSubstr("the value has a backslash"));
+  }
+}
+
+TEST(DumpReader, NamesWhatIsWrong) {
+  const std::string header = "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n";
+  const struct {
+    std::string content;
+    uint64_t line;
+    std::string cause;
+  } cases[] = {
+      {"", 0, "the input ends without HEADER=END"},
+      {"a;b\n", 1, "this is no db_dump file"},
+      {"VERSION=2\n", 1, "version 2 "},
+      {"VERSION=3\nformat=csv\n", 2, "format csv "},
+      {"VERSION=3\ntype=recno\n", 2, "type recno "},
+      {"VERSION=3\nduplicates=1\n", 2, "several values for a key"},
+      {"VERSION=3\nkeys=0\n", 2, "without keys"},
+      {"VERSION=3\nnothing\n", 2, "not NAME=VALUE"},
+      {"VERSION=3\nx=" + std::string(5000, 'x') + "\n", 2, "longer than 4096"},
+      {"VERSION=3\n", 1, "the input ends without HEADER=END"},
+      {header, 4, "without DATA=END"},
+      {header + " 61\n", 5, "the key has no value"},
+      {header + " 61\nDATA=END\n", 6, "the key has no value"},
+      {header + " 61\n 62", 6, "the input ends within the value"},
+      {header + " 61\n 62\n", 6, "without DATA=END"},
+      {header + " 61\n 6\n", 6, "the value ends within a byte"},
+      {header + " 6g\n 62\n", 5, "the key has a character that is no hex"},
+      {header + " \n 62\n", 5, "the key is empty"},
+      {header + "61\n 62\n", 5, "neither data"},
+      {header + "\n", 5, "neither data"},
+      {header + " " + std::string(size_t{65536} * 2, '6') + "\n 62\n", 5,
+       "the key is longer than 65535 bytes"},
+      {header + "DATA=END\nVERSION=3\n", 6, "something follows DATA=END"},
+  };
+  for (const auto& c : cases) {
+    const Reading reading = ReadDump(c.content);
+    EXPECT_TRUE(absl::IsInvalidArgument(reading.status)) << c.content;
+    EXPECT_THAT(reading.message(), HasSubstr(c.cause));
+    EXPECT_EQ(reading.line_number, c.line) << c.cause;
+  }
+}
+
+TEST(DumpReader, SkipsWithoutLooking) {
+  const TemporaryFile file(
+      "VERSION=3\nformat=bytevalue\nHEADER=END\n bad\n bad\n 61\n 62\nDATA=END");
+  LineReader lines(file.fd());
+  DumpReader reader(&lines);
+  ASSERT_TRUE(reader.Begin().ok());
+  EXPECT_TRUE(*reader.Next(nullptr, nullptr));
+  std::string key;
+  std::string value;
+  EXPECT_TRUE(*reader.Next(&key, &value));
+  EXPECT_EQ(key + value, "ab");
+  EXPECT_FALSE(*reader.Next(nullptr, nullptr));
+}
+
+// Every byte, and lengths around those of buffers.
+Records AnyRecords() {
+  Records records;
+  std::mt19937_64 random(1);
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
+  records.emplace_back(all, all);
+  records.emplace_back("empty", "");
+  for (const size_t length : {1, 2, 16383, 16384, 16385, 65535, 65536, 65537, 1'000'000}) {
+    std::string bytes(length, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    records.emplace_back(bytes.substr(0, kMaxKeyBytes), bytes);
+    records.emplace_back(std::string(std::min(length, kMaxKeyBytes), '\\'),
+                         std::string(length, '\\'));
+  }
+  return records;
+}
+
+TEST(DumpWriter, ItsReaderGetsTheSameBack) {
+  for (const DumpEncoding encoding : {DumpEncoding::kByteValue, DumpEncoding::kPrint}) {
+    const TemporaryFile file;
+    Output output(file.fd(), "file");
+    DumpWriter writer(encoding, 1, &output);
+    writer.Begin();
+    for (const auto& [key, value] : AnyRecords()) ASSERT_TRUE(writer.Write(key, value).ok());
+    writer.End();
+    ASSERT_TRUE(output.Flush().ok());
+    file.Rewind();
+    LineReader lines(file.fd());
+    DumpReader reader(&lines);
+    const Reading reading = ReadAll(&reader, lines);
+    EXPECT_TRUE(reading.status.ok()) << reading.status;
+    EXPECT_TRUE(reading.records == AnyRecords());
+  }
+}
+
+TEST(DumpWriter, WritesPlainAscii) {
+  const TemporaryFile file;
+  Output output(file.fd(), "file");
+  DumpWriter writer(DumpEncoding::kPrint, 1 << 20, &output);
+  writer.Begin();
+  ASSERT_TRUE(writer.Write("a\\b", "c d\n\xff").ok());
+  writer.End();
+  ASSERT_TRUE(output.Flush().ok());
+  EXPECT_EQ(file.Content(),
+            "VERSION=3\nformat=print\ntype=btree\nmapsize=20971520\nHEADER=END\n a\\5cb\n "
+            "c d\\0a\\ff\nDATA=END\n");
+}
+
+TEST(LinesReader, SplitsAtTheFirstSeparator) {
+  EXPECT_THAT(ReadLines("a;b;c\nd;\ne;f", ";").records,
+              ElementsAre(Pair("a", "b;c"), Pair("d", ""), Pair("e", "f")));
+  EXPECT_THAT(ReadLines("a: b:c\r\n", ": ").records, ElementsAre(Pair("a", "b:c\r")));
+  EXPECT_THAT(ReadLines("", ";").records, IsEmpty());
+  EXPECT_THAT(ReadLines("61\t00\n", "\t", true).records,
+              ElementsAre(Pair("a", std::string(1, '\0'))));
+}
+
+TEST(LinesReader, NamesWhatIsWrong) {
+  EXPECT_EQ(ReadLines("a;b\nc\n", ";").message(), "the line has no separator");
+  EXPECT_EQ(ReadLines("a;b\nc\n", ";").line_number, 2);
+  EXPECT_EQ(ReadLines("a;b\n\n", ";").message(), "the line has no separator");
+  EXPECT_EQ(ReadLines(";b\n", ";").message(), "the key is empty");
+  EXPECT_EQ(ReadLines("6;61\n", ";", true).message(), "the key is not hexadecimal");
+  EXPECT_EQ(ReadLines("61;x\n", ";", true).message(), "the value is not hexadecimal");
+  EXPECT_EQ(ReadLines(std::string(kMaxKeyBytes + 1, 'x') + ";\n", ";").message(),
+            "the key is longer than 65535 bytes");
+}
+
+TEST(LinesFormat, SeparatorsAreChecked) {
+  EXPECT_EQ(*ParseSeparator("\\t", false), "\t");
+  EXPECT_EQ(*ParseSeparator("::", true), "::");
+  EXPECT_FALSE(ParseSeparator("", false).ok());
+  EXPECT_FALSE(ParseSeparator("a\n", false).ok());
+  EXPECT_FALSE(ParseSeparator("; a", true).ok());
+}
+
+TEST(LinesWriter, RefusesWhatWouldNotComeBack) {
+  const TemporaryFile file;
+  Output output(file.fd(), "file");
+  LinesWriter writer("::", false, &output);
+  EXPECT_FALSE(writer.Write("a::b", "").ok());
+  EXPECT_FALSE(writer.Write("a:", "").ok()) << "would split one byte early";
+  EXPECT_FALSE(writer.Write("a\nb", "").ok());
+  EXPECT_FALSE(writer.Write("a", "b\nc").ok());
+  EXPECT_TRUE(writer.Write(":a", "::b").ok());
+  LinesWriter hex_writer(";", true, &output);
+  EXPECT_TRUE(hex_writer.Write("\n", ";").ok());
+  ASSERT_TRUE(output.Flush().ok());
+  EXPECT_EQ(file.Content(), ":a::::b\n0a;3b\n");
+}
+
+}  // namespace
+}  // namespace rumcask::cli

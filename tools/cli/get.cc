@@ -1,0 +1,50 @@
+// rumcask get DB KEY
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "core/db.h"
+#include "tools/cli/command.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/open_database.h"
+#include "tools/cli/output.h"
+#include "tools/cli/text_encoding.h"
+
+namespace rumcask::cli {
+namespace {
+
+absl::Status Get(const Flags& flags, std::string_view key_text) {
+  absl::StatusOr<std::string> key = DecodeArgument(flags, key_text);
+  if (!key.ok()) return key.status();
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
+  if (!database.ok()) return database.status();
+  PinnedValue value;
+  absl::Status status = database->db->Get(*key, &value);
+  if (absl::IsNotFound(status) && !database->complete.ok()) {
+    return Prefixed("no such key among those that can be read: ", database->complete);
+  }
+  if (!status.ok()) return status;
+  return Print(flags.hex ? ToHex(value.value()) + "\n" : std::string(value.value()));
+}
+
+}  // namespace
+
+int RunGet(const std::vector<std::string>& arguments) {
+  CommandLine line(
+      "Prints the bytes of KEY's value and nothing more (with --hex: and a newline). Exit code 2 "
+      "if there is no such key.");
+  Flags flags;
+  std::string key;
+  AddDatabase(&line, &flags);
+  line.Argument("KEY", &key, "After -- it may begin with a dash");
+  AddKeystore(&line, &flags);
+  AddHex(&line, &flags);
+  return Run("get", &line, arguments, [&] { return Get(flags, key); });
+}
+
+}  // namespace rumcask::cli

@@ -1,0 +1,100 @@
+#include "tools/cli/lines_format.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+
+#include "core/options.h"
+#include "tools/cli/text_encoding.h"
+
+namespace rumcask::cli {
+namespace {
+
+absl::Status DecodeHex(std::string_view what, std::string* text) {
+  std::optional<std::string> bytes = FromHex(*text);
+  if (!bytes) return absl::InvalidArgumentError(absl::StrFormat("the %s is not hexadecimal", what));
+  *text = *std::move(bytes);
+  return absl::OkStatus();
+}
+
+absl::Status CheckLength(std::string_view what, const std::string& bytes, size_t limit) {
+  if (bytes.size() <= limit) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat("the %s is longer than %d bytes", what, limit));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex) {
+  std::string separator(text);
+  for (size_t at = separator.find("\\t"); at != std::string::npos; at = separator.find("\\t")) {
+    separator.replace(at, 2, "\t");
+  }
+  if (separator.empty()) return absl::InvalidArgumentError("the separator is empty");
+  if (separator.find('\n') != std::string::npos) {
+    return absl::InvalidArgumentError("the separator has a newline");
+  }
+  for (const char byte : separator) {
+    if (hex && HexDigitValue(byte) >= 0) {
+      return absl::InvalidArgumentError("with --hex the separator can't have hexadecimal digits");
+    }
+  }
+  return separator;
+}
+
+absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
+  if (!lines_->StartLine()) {
+    if (!lines_->status().ok()) return lines_->status();
+    return false;
+  }
+  if (key == nullptr) return true;
+  const size_t factor = hex_ ? 2 : 1;
+  absl::Status status =
+      lines_->ReadRest((kMaxKeyBytes + kMaxValueBytes) * factor + separator_.size(), &line_);
+  if (!status.ok()) return status;
+  const size_t at = line_.find(separator_);
+  if (at == std::string::npos) return absl::InvalidArgumentError("the line has no separator");
+  if (at == 0) return absl::InvalidArgumentError("the key is empty");
+  key->assign(line_, 0, at);
+  value->assign(line_, at + separator_.size());
+  if (hex_) {
+    status = DecodeHex("key", key);
+    if (status.ok()) status = DecodeHex("value", value);
+  }
+  if (status.ok()) status = CheckLength("key", *key, kMaxKeyBytes);
+  if (status.ok()) status = CheckLength("value", *value, kMaxValueBytes);
+  if (!status.ok()) return status;
+  return true;
+}
+
+absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
+  if (hex_) {
+    output_->Append(ToHex(key));
+    output_->Append(separator_);
+    output_->Append(ToHex(value));
+    output_->Append("\n");
+    return absl::OkStatus();
+  }
+  if (key.find('\n') != std::string_view::npos) {
+    return absl::InvalidArgumentError("a key has a newline");
+  }
+  // Also where the end of the key and the separator together contain one.
+  if ((std::string(key) + separator_).find(separator_) != key.size()) {
+    return absl::InvalidArgumentError("a key has the separator in it");
+  }
+  if (value.find('\n') != std::string_view::npos) {
+    return absl::InvalidArgumentError("a value has a newline");
+  }
+  output_->Append(key);
+  output_->Append(separator_);
+  output_->Append(value);
+  output_->Append("\n");
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask::cli

@@ -1,0 +1,21 @@
+// The rumcask tool: looks after databases from the command line.
+
+#include "tools/cli/command.h"
+#include "tools/cli/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace rumcask::cli;  // NOLINT: for the table
+  constexpr Command kCommands[] = {
+      {"put", "Store a value; creates the database", RunPut},
+      {"get", "Print a value", RunGet},
+      {"delete", "Remove a key", RunDelete},
+      {"scan", "Print keys and values", RunScan},
+      {"count", "Print the number of keys", RunCount},
+      {"load", "Store the records of a file; creates the database", RunLoad},
+      {"dump", "Print all records so that load, or LMDB's mdb_load, can read them", RunDump},
+      {"stats", "Print figures about the database", RunStats},
+      {"verify", "Check every byte", RunVerify},
+      {"repair", "Write what is sound to a new database", RunRepair},
+  };
+  return Main(argc, argv, kCommands);
+}

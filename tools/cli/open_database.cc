@@ -1,0 +1,106 @@
+#include "tools/cli/open_database.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "core/db.h"
+#include "core/listener.h"
+#include "core/options.h"
+#include "keystores/by_name.h"
+#include "tools/cli/command.h"
+
+namespace rumcask::cli {
+namespace {
+
+// Keeps what opening says about damage.
+class DamageCollector : public Listener {
+ public:
+  void OnDamage(const absl::Status& status) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    damages_.push_back(status);
+  }
+
+  std::vector<absl::Status> damages() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return damages_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<absl::Status> damages_;
+};
+
+absl::StatusOr<std::unique_ptr<DB>> Opened(
+    const Flags& flags, const std::function<absl::StatusOr<std::unique_ptr<DB>>()>& open) {
+  absl::StatusOr<std::unique_ptr<DB>> db = RetryWhileLocked(flags, open);
+  if (absl::IsNotFound(db.status())) {
+    return absl::NotFoundError(absl::StrFormat("%s: there is no database", flags.db));
+  }
+  return db;
+}
+
+absl::Status Complete(const std::vector<absl::Status>& damages, const Stats& stats) {
+  // A damaged footer hides nothing: the records themselves were read.
+  if (damages.size() <= stats.recovery.damaged_footers) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      damages.front().message(), "; keys may be hidden by damage, 'rumcask verify' lists it"));
+}
+
+}  // namespace
+
+absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags) {
+  absl::StatusOr<KeystoreFactory> factory = KeystoreByName(flags.keystore);
+  if (!factory.ok()) return UsageError(std::string(factory.status().message()));
+  return factory;
+}
+
+absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags) {
+  absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
+  if (!keystore.ok()) return keystore.status();
+  std::shared_ptr<DamageCollector> collector;
+  absl::StatusOr<std::unique_ptr<DB>> db = Opened(flags, [&] {
+    collector = std::make_shared<DamageCollector>();
+    Options options;
+    options.keystore = *keystore;
+    options.listener = collector;
+    return DB::OpenReadOnly(flags.db, options);
+  });
+  if (!db.ok()) return db.status();
+  absl::Status complete = Complete(collector->damages(), (*db)->GetStats());
+  return ReadOnlyDatabase{*std::move(db), std::move(complete)};
+}
+
+absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool create_if_missing) {
+  absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
+  if (!keystore.ok()) return keystore.status();
+  Options options;
+  options.keystore = *std::move(keystore);
+  options.create_if_missing = create_if_missing;
+  return Opened(flags, [&] { return DB::Open(flags.db, options); });
+}
+
+Patience::Patience(double seconds) : duration_(seconds), begin_(std::chrono::steady_clock::now()) {}
+
+bool Patience::Lasts(const absl::Status& status) const {
+  constexpr std::chrono::duration<double> kPause(0.05);
+  const std::chrono::duration<double> left =
+      duration_ - (std::chrono::steady_clock::now() - begin_);
+  if (!absl::IsUnavailable(status) || left.count() <= 0) return false;
+  std::this_thread::sleep_for(std::min(kPause, left));
+  return true;
+}
+
+}  // namespace rumcask::cli

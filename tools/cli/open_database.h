@@ -1,0 +1,57 @@
+// Opening the database that the command line names.
+
+#ifndef RUMCASK_TOOLS_CLI_OPEN_DATABASE_H_
+#define RUMCASK_TOOLS_CLI_OPEN_DATABASE_H_
+
+#include <chrono>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "core/db.h"
+#include "core/keystore.h"
+#include "tools/cli/command.h"
+
+namespace rumcask::cli {
+
+// A database opened for reading, as far as damage allows.
+struct ReadOnlyDatabase {
+  std::unique_ptr<DB> db;
+  // DataLoss if damage hides which keys there are, so that one may be missing that should be there.
+  absl::Status complete;
+};
+
+// Open as the flags say, waiting for whoever has it open if they say so. An unknown keystore is a
+// UsageError.
+absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags);
+absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool create_if_missing);
+
+absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags);
+
+// Decides how often to try what may fail because the database is open elsewhere.
+class Patience {
+ public:
+  explicit Patience(double seconds);
+  // Whether to try again after `status`; waits a moment if so.
+  bool Lasts(const absl::Status& status) const;
+
+ private:
+  const std::chrono::duration<double> duration_;
+  const std::chrono::steady_clock::time_point begin_;
+};
+
+// What `attempt`, called until it returns a StatusOr that is not Unavailable or
+// `flags.wait_seconds` are over, returned last.
+template <typename Attempt>
+auto RetryWhileLocked(const Flags& flags, const Attempt& attempt) -> decltype(attempt()) {
+  const Patience patience(flags.wait_seconds);
+  while (true) {
+    auto result = attempt();
+    if (!patience.Lasts(result.status())) return result;
+  }
+}
+
+}  // namespace rumcask::cli
+
+#endif  // RUMCASK_TOOLS_CLI_OPEN_DATABASE_H_

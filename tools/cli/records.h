@@ -1,0 +1,37 @@
+// Keys and values as text in a file, whatever the format.
+
+#ifndef RUMCASK_TOOLS_CLI_RECORDS_H_
+#define RUMCASK_TOOLS_CLI_RECORDS_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace rumcask::cli {
+
+// Reads one record after the other. An error is about the line that the LineReader stands at, and
+// nothing can be read after it.
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+  // Reads up to the first record.
+  virtual absl::Status Begin() = 0;
+  // False at the end. Both null: skips a record without looking into it.
+  virtual absl::StatusOr<bool> Next(std::string* key, std::string* value) = 0;
+};
+
+// Writes one record after the other to an Output, whose errors are its own.
+class RecordWriter {
+ public:
+  virtual ~RecordWriter() = default;
+  virtual void Begin() = 0;
+  // InvalidArgument, and nothing is written, if the format has no way to write this record.
+  virtual absl::Status Write(std::string_view key, std::string_view value) = 0;
+  virtual void End() = 0;
+};
+
+}  // namespace rumcask::cli
+
+#endif  // RUMCASK_TOOLS_CLI_RECORDS_H_

@@ -1,0 +1,138 @@
+// rumcask stats DB
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+
+#include "core/db.h"
+#include "tools/cli/command.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/figures.h"
+#include "tools/cli/open_database.h"
+#include "tools/cli/output.h"
+
+namespace rumcask::cli {
+namespace {
+
+uint64_t DeadBytes(uint64_t log_bytes, uint64_t live_bytes) {
+  return log_bytes > live_bytes ? log_bytes - live_bytes : 0;
+}
+
+std::string AsJson(const Stats& stats) {
+  nlohmann::ordered_json json = {
+      {"keystore", stats.keystore},
+      {"keys", stats.keys},
+      {"index_bytes", stats.index_bytes},
+      {"log_bytes", stats.log_bytes},
+      {"live_bytes", stats.live_bytes},
+      {"dead_bytes", DeadBytes(stats.log_bytes, stats.live_bytes)},
+      {"file_bytes", stats.file_bytes},
+      {"last_version", stats.last_version},
+      {"durable_version", stats.durable_version},
+  };
+  json["recovery"] = {
+      {"was_clean", stats.recovery.was_clean},
+      {"dropped_bytes", stats.recovery.dropped_bytes},
+      {"dropped_segments", stats.recovery.dropped_segments},
+      {"last_version", stats.recovery.last_version},
+      {"scanned_segments", stats.recovery.scanned_segments},
+      {"damaged_footers", stats.recovery.damaged_footers},
+  };
+  json["segments"] = nlohmann::ordered_json::array();
+  for (const SegmentStats& segment : stats.segments) {
+    json["segments"].push_back({
+        {"id", segment.id},
+        {"sealed", segment.sealed},
+        {"records", segment.records},
+        {"file_bytes", segment.file_bytes},
+        {"log_bytes", segment.log_bytes},
+        {"live_bytes", segment.live_bytes},
+        {"dead_bytes", DeadBytes(segment.log_bytes, segment.live_bytes)},
+    });
+  }
+  return json.dump(2) + "\n";
+}
+
+// How the database was left.
+std::string Condition(const RecoveryReport& recovery) {
+  std::string text = recovery.was_clean ? "closed cleanly" : "not closed cleanly";
+  if (recovery.dropped_bytes > 0 || recovery.dropped_segments > 0) {
+    absl::StrAppendFormat(&text, "; its unfinished end, %s in %s, is left out",
+                          FormatBytes(recovery.dropped_bytes),
+                          FormatCount(recovery.dropped_segments, "segment"));
+  }
+  if (recovery.damaged_footers > 0) {
+    absl::StrAppendFormat(&text, "; damaged key tables in %s",
+                          FormatCount(recovery.damaged_footers, "segment"));
+  }
+  return text;
+}
+
+std::string AsTable(std::string_view path, const Stats& stats) {
+  std::string text;
+  const auto row = [&text](std::string_view name, std::string_view figure,
+                           const std::string& remark = "") {
+    absl::StrAppendFormat(&text, "%-16s %s%s\n", name, figure,
+                          remark.empty() ? "" : " (" + remark + ")");
+  };
+  const uint64_t dead = DeadBytes(stats.log_bytes, stats.live_bytes);
+  row("database", path);
+  row("condition", Condition(stats.recovery));
+  row("read to open",
+      absl::StrFormat("%d of %s in full, key tables of the rest", stats.recovery.scanned_segments,
+                      FormatCount(stats.segments.size(), "segment")));
+  row("keystore", stats.keystore);
+  row("keys", FormatCount(stats.keys));
+  row("index in memory", FormatBytes(stats.index_bytes),
+      stats.keys == 0
+          ? ""
+          : absl::StrFormat("%.1f bytes per key", static_cast<double>(stats.index_bytes) /
+                                                      static_cast<double>(stats.keys)));
+  row("log", FormatBytes(stats.log_bytes));
+  row("  live", FormatBytes(stats.live_bytes), FormatShare(stats.live_bytes, stats.log_bytes));
+  row("  dead", FormatBytes(dead), FormatShare(dead, stats.log_bytes));
+  row("files", FormatBytes(stats.file_bytes));
+  row("last version", absl::StrCat(stats.last_version));
+  row("durable version", absl::StrCat(stats.durable_version));
+
+  absl::StrAppendFormat(&text, "\n%-20s %-7s %12s %11s %11s %11s %11s %8s\n", "segment", "state",
+                        "records", "file", "log", "live", "dead", "share");
+  for (const SegmentStats& segment : stats.segments) {
+    absl::StrAppendFormat(&text, "%016x.seg %-7s %12s %11s %11s %11s %11s %8s\n", segment.id,
+                          segment.sealed ? "sealed" : "open", FormatCount(segment.records),
+                          FormatBytes(segment.file_bytes), FormatBytes(segment.log_bytes),
+                          FormatBytes(segment.live_bytes),
+                          FormatBytes(DeadBytes(segment.log_bytes, segment.live_bytes)),
+                          FormatShare(segment.live_bytes, segment.log_bytes));
+  }
+  return text;
+}
+
+absl::Status PrintStats(const Flags& flags) {
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
+  if (!database.ok()) return database.status();
+  const Stats stats = database->db->GetStats();
+  absl::Status status = Print(flags.json ? AsJson(stats) : AsTable(flags.db, stats));
+  return status.ok() ? database->complete : status;
+}
+
+}  // namespace
+
+int RunStats(const std::vector<std::string>& arguments) {
+  CommandLine line("Prints figures about the database and each of its segments.");
+  Flags flags;
+  AddDatabase(&line, &flags);
+  AddKeystore(&line, &flags);
+  AddJson(&line, &flags);
+  return Run("stats", &line, arguments, [&] { return PrintStats(flags); });
+}
+
+}  // namespace rumcask::cli

@@ -1,0 +1,57 @@
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tools/cli/figures.h"
+#include "tools/cli/progress.h"
+#include "tools/cli/suggestion.h"
+
+namespace rumcask::cli {
+namespace {
+
+TEST(Figures, AreEasyToRead) {
+  EXPECT_EQ(FormatCount(0), "0");
+  EXPECT_EQ(FormatCount(999), "999");
+  EXPECT_EQ(FormatCount(1000), "1,000");
+  EXPECT_EQ(FormatCount(1234567), "1,234,567");
+  EXPECT_EQ(FormatCount(1, "key"), "1 key");
+  EXPECT_EQ(FormatCount(0, "key"), "0 keys");
+  EXPECT_EQ(FormatBytes(1023), "1023 B");
+  EXPECT_EQ(FormatBytes(1024), "1.0 KiB");
+  EXPECT_EQ(FormatBytes(1024 * 1024 - 1), "1.0 MiB");
+  EXPECT_EQ(FormatBytes(uint64_t{5} << 29), "2.5 GiB");
+  EXPECT_EQ(FormatBytes(~uint64_t{0}), "16.0 EiB");
+  EXPECT_EQ(FormatShare(1, 8), "12.5 %");
+  EXPECT_EQ(FormatShare(0, 0), "-");
+  EXPECT_EQ(FormatSeconds(7), "0:07");
+  EXPECT_EQ(FormatSeconds(3753), "1:02:33");
+}
+
+TEST(ProgressLine, TellsWhatIsLeftIfTheTotalIsKnown) {
+  EXPECT_EQ(ProgressLine("load", 1200000, 40, 100, 8),
+            "load: 1,200,000 records, 40.0 %, 0:12 left");
+  EXPECT_EQ(ProgressLine("load", 3, 40, 0, 8), "load: 3 records");
+  EXPECT_EQ(ProgressLine("dump", 101, 101, 100, 8), "dump: 101 records");
+}
+
+TEST(Suggestion, DistanceCountsSlipsOfTheFinger) {
+  EXPECT_EQ(EditDistance("scan", "scan"), 0u);
+  EXPECT_EQ(EditDistance("scna", "scan"), 1u);
+  EXPECT_EQ(EditDistance("sca", "scan"), 1u);
+  EXPECT_EQ(EditDistance("", "scan"), 4u);
+  EXPECT_EQ(EditDistance("delte", "delete"), 1u);
+}
+
+TEST(Suggestion, OnlyOfWhatIsClose) {
+  const std::vector<std::string_view> verbs = {"put", "get", "scan", "stats", "delete"};
+  EXPECT_EQ(MostSimilar("scn", verbs), "scan");
+  EXPECT_EQ(MostSimilar("pur", verbs), "put");
+  EXPECT_EQ(MostSimilar("stat", verbs), "stats");
+  EXPECT_EQ(MostSimilar("compact", verbs), std::nullopt);
+  EXPECT_EQ(MostSimilar("x", verbs), std::nullopt);
+}
+
+}  // namespace
+}  // namespace rumcask::cli
