@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,7 @@ class Recovery {
     if (status.ok()) status = ReadCandidates();
     if (status.ok()) status = WalkChain();
     if (status.ok()) status = Judge();
+    if (status.ok()) status = BoundSealed();
     if (!status.ok()) return status;
     return std::move(log_);
   }
@@ -63,6 +65,8 @@ class Recovery {
   bool Links(const Candidate& candidate) const;
   absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
   absl::Status Judge();
+  absl::Status BoundSealed();
+  absl::StatusOr<std::optional<SegmentHeader>> HeaderOf(uint64_t id);
   absl::Status DropFrom(size_t first);
   // Takes account of what follows the last kept record of a segment.
   absl::Status NoteDropped(const Candidate& candidate, uint64_t begin);
@@ -140,6 +144,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   } else {
     // Its records are found by scanning; where they end is part of what is lost.
     segment.end = *size;
+    segment.end_known = false;
     ++log_.report.damaged_footers;
     const uint64_t at = *size < kTrailerBytes ? 0 : *size - kTrailerBytes;
     log_.damages.push_back(
@@ -351,6 +356,49 @@ absl::Status Recovery::Judge() {
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
   if (!log_.manifest.clean && (seen > 0 || !candidates_.empty()) && !SeededBug("numbers-reused")) {
     log_.next_sequence = (log_.next_sequence / kSequenceBlock + 2) * kSequenceBlock;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SegmentHeader>> Recovery::HeaderOf(uint64_t id) {
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory_->Open(SegmentName(id), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  std::string bytes(kSegmentHeaderBytes, '\0');
+  absl::StatusOr<size_t> got = (*file)->ReadUpTo(0, bytes.data(), bytes.size());
+  if (!got.ok()) return got.status();
+  bytes.resize(*got);
+  SegmentHeader header;
+  if (DecodeSegmentHeader(bytes, log_.manifest.uuid, id, &header) != HeaderState::kValid) {
+    return std::nullopt;
+  }
+  return header;
+}
+
+// A sealed segment whose footer is damaged: the header of its successor tells where its records
+// end. The last one has to hold what MANIFEST calls durable.
+absl::Status Recovery::BoundSealed() {
+  for (size_t i = 0; i < log_.segments.size(); ++i) {
+    RecoveredSegment& segment = log_.segments[i];
+    if (segment.end_known || segment.stream != Stream::kUser) continue;
+    segment.must_reach = log_.durable_sequence;
+    const auto successor =
+        std::find_if(log_.segments.begin() + static_cast<ptrdiff_t>(i) + 1, log_.segments.end(),
+                     [](const RecoveredSegment& other) { return other.stream == Stream::kUser; });
+    if (successor == log_.segments.end()) continue;
+    absl::StatusOr<std::optional<SegmentHeader>> header = HeaderOf(successor->id);
+    if (!header.ok()) return header.status();
+    if (!header->has_value() || (*header)->predecessor_id != segment.id) continue;
+    segment.must_reach = 0;
+    if ((*header)->predecessor_end <= segment.file_bytes) {
+      segment.end = (*header)->predecessor_end;
+      segment.end_known = true;
+      continue;
+    }
+    absl::Status status = Damaged(
+        SegmentName(segment.id), segment.file_bytes,
+        absl::StrCat("the file ends here, its records end at ", (*header)->predecessor_end));
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""Dumps the rumcask database in argv[1]: one line `hexkey hexvalue` per key, ascending.
+
+Written from core/FORMAT.md alone: a check that the page suffices, a start for readers in other
+languages. Short rather than fast; holds all files in memory. Exit status 3 after any damage, with
+messages on standard error; if it is in single records only, all other keys are printed.
+"""
+import os, re, struct, sys
+from struct import pack, unpack_from
+from xxhash import xxh3_64_intdigest as xxh3
+
+PUT, DELETE, LOST, MARK, FENCE, MASK = 1, 2, 3, 4, 5, 2**64 - 1
+
+class Damage(Exception): pass
+def check(ok, *message):
+    if not ok: raise Damage(' '.join(map(str, message)))
+
+def varints(data, at, count):
+    values = []
+    for _ in range(count):
+        start = at
+        while data[at] > 127: at += 1
+        at += 1
+        values.append(sum((data[i] & 127) << 7 * (i - start) for i in range(start, at)) & MASK)
+    return values, at
+
+def read_manifest(data):
+    for copy in (data, data[len(data) // 2:]):
+        version, length, checksum = unpack_from('<IIQ', copy, 8)
+        body, at, sealed, unsealed = copy[24:24 + length], 16, {}, {}
+        if (copy[:8], len(body), checksum) == (b'rumcaskM', length, xxh3(body, version)): break
+    else: raise Damage('MANIFEST: no valid copy')
+    check(version == 0, 'MANIFEST has the unknown format number', version)
+    (_, name), at = varints(body, at, 2)
+    (_, highest_id, durable, _, _), at = varints(body, at + name, 5)
+    (ranges,), at = varints(body, at + 1, 1)
+    for _ in range(ranges):
+        (first, more), at = varints(body, at, 2)
+        stream, is_sealed, ((end,), at) = body[at], body[at + 1], varints(body, at + 2, 1)
+        if is_sealed: sealed.update((id, stream) for id in range(first, first + more + 1))
+        else: unsealed[first] = stream, end
+    return body[:16], highest_id, durable, sealed, unsealed  # the last two by id
+
+class Segment:
+    def __init__(self, id, data, uuid):
+        self.id, self.data, self.name = id, data, '%016x.seg' % id
+        self.seed = xxh3(uuid + pack('<Q', id))
+        self.stream = self.durable = 0  # stay 0 if the header is not valid
+        if data[:8] == b'rumcask\n' and data[120:128] == pack('<Q', xxh3(data[:120], self.seed)):
+            version, self.stream = unpack_from('<IB', data, 8)
+            check(version == 0, self.name, 'has the unknown format number', version)
+            *self.link, self.durable = unpack_from('<QQQQ', data, 48)
+
+    def record_at(self, at):
+        """(number, kind, part, key, value, checksum, end) if a record verifies at `at`."""
+        if at + 24 > len(self.data): return
+        checksum, number, values, keys, kind, part = unpack_from('<QQIHBB', self.data, at)
+        end, after = at + 24 + keys + values, at + (24 + keys + values + 7) // 8 * 8
+        if not 0 < kind < 64 or part > 3 or values > 2**30 + 64 or after > len(self.data): return
+        key, value = self.data[at + 24:end - values], self.data[end - values:end]
+        head = self.data[at + 8:at + 24] + pack('<Q', xxh3(value, xxh3(key)))
+        if xxh3(head, self.seed + at & MASK) != checksum: return None
+        check(kind <= FENCE or kind >= 32, self.name, 'has at', at, 'the unknown kind', kind)
+        return number, kind, part, key, value, checksum, after
+
+    def scan(self):
+        """Sets entries, end and last checksum by reading record after record."""
+        found, at, good = [], 128, (0, 128, 0)
+        while record := self.record_at(at):
+            found.append((record[0], self.id, at, record[1], record[3]))
+            at = record[6]
+            if record[2] in (0, 3): good = len(found), at, record[5]
+        self.entries, self.end, self.last = found[:good[0]], *good[1:]
+
+    def read_footer(self):
+        """The same from key table and trailer; False if these are damaged."""
+        trailer, self.entries, at, offset, before = self.data[-96:].ljust(96), [], 0, 128, 0
+        magic, self.end, length, tables, count = unpack_from('<8sQQQQ', trailer)
+        self.last, _, checksum = unpack_from('<QQQ', trailer, 72)
+        table = self.data[self.end:self.end + length]
+        if (magic, checksum, tables) != (b'rumcaskF', xxh3(trailer[:88], self.seed),
+                                         xxh3(table, self.seed)): return False
+        while at < length:
+            kind, ((keys, values, zigzag), at) = table[at] & 63, varints(table, at + 1, 3)
+            number = before + (zigzag // 2 if zigzag % 2 == 0 else -(zigzag + 1) // 2) & MASK
+            if kind != MARK: before = number
+            self.entries.append((number, self.id, offset, kind, table[at:at + keys]))
+            at += keys + (8 if kind == 6 else 0)
+            offset += (24 + keys + values + 7) // 8 * 8
+        check(count == len(self.entries) and offset == self.end, self.name, 'has a wrong footer')
+        return True
+
+    def promised(self):
+        """The highest number that the header or a sync mark anywhere calls durable."""
+        places = (found.start() - 16 for found in re.finditer(b'(?=\0{6}\4\0)', self.data))
+        records = (self.record_at(at) for at in places if at >= 128 and at % 8 == 0)
+        return max([self.durable] + [record[0] for record in records if record])
+
+def live_segments(directory):
+    """The segments that count, by id, with their entries."""
+    def load(name): return open(os.path.join(directory, name), 'rb').read()
+    uuid, highest_id, highest, sealed, unsealed = read_manifest(load('MANIFEST'))
+    segments, live, before, link = {}, {}, 0, [0, 0, 0]
+    for name in sorted(os.listdir(directory)):
+        id = int(name[:16], 16) if re.fullmatch('[0-9a-f]{16}[.]seg', name) else 0
+        if id in sealed or id in unsealed or id > highest_id:
+            segments[id] = Segment(id, load(name), uuid)
+    for id, stream in sealed.items():
+        check(id in segments, 'sealed segment', id, 'is missing')
+        live[id] = segment = segments[id]
+        if not segment.read_footer():  # then the next segment's header knows the end, or F does
+            segment.scan()
+            ends = [s.link for s in segments.values() if s.stream and s.link[0] == id]
+            here, last = [id, segment.end, segment.last], max(segment.entries, default=[0])[0]
+            check(here in ends if ends else last >= highest, segment.name, 'has lost records')
+        if stream == 1: before, link = id, [id, segment.end, segment.last]
+    loose = [s for id, s in segments.items() if id not in sealed and s.stream != 2]
+    for segment in [s for s in loose if s.stream == 1]:
+        segment.scan()
+        gone = before < segment.link[0] <= highest_id and segment.link[0] not in segments
+        if not segment.entries or not (segment.link == link or gone and link[0] == before): break
+        live[segment.id] = segment
+        link = [segment.id, segment.end, segment.last]
+        highest = max([highest] + [entry[0] for entry in segment.entries if entry[3] != MARK])
+    for id, (stream, end) in unsealed.items():
+        if stream == 2 and id in segments:
+            live[id] = segments[id]
+            live[id].scan()
+            live[id].entries = [entry for entry in live[id].entries if entry[2] < end]
+        check(not end or id in live and live[id].end >= end, 'segment', id, 'is too short')
+    promised = max([0] + [segment.promised() for segment in loose])
+    check(promised <= highest, 'records up to', promised, 'are promised,', highest, 'is the last')
+    return live
+
+def main(directory):
+    segments, status = live_segments(directory), 0
+    entries = sorted(entry for segment in segments.values() for entry in segment.entries)
+    newest = {entry[4]: entry for entry in entries if entry[3] in (PUT, DELETE, LOST)}
+    for key, (number, id, at, kind, _) in sorted(newest.items()):
+        record = segments[id].record_at(at) or [None] * 7
+        if (number, kind, key) != (record[0], PUT, record[3]) and kind != DELETE:
+            print(segments[id].name, 'at', at, key.hex(), 'is damaged', file=sys.stderr)
+            status = 3
+        elif kind == PUT: print(key.hex(), record[4].hex())
+    return status
+
+if __name__ == '__main__':
+    try: sys.exit(main(sys.argv[1]))
+    except (Damage, OSError, struct.error, IndexError) as damage: print(damage, file=sys.stderr)
+    sys.exit(3)
