@@ -101,7 +101,7 @@ class IndexLoader {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Collects entries whose keys live elsewhere until they are passed on.
+// Collects entries and passes them on many at a time.
 class EntryBatch {
  public:
   EntryBatch(Segment* segment, Keystore* keystore, LoadContext* context)
@@ -109,6 +109,7 @@ class EntryBatch {
     entries_.reserve(kBatch);
   }
 
+  // `key` must live until the next Flush.
   void Add(const RecordHeader& header, std::string_view key, uint64_t offset) {
     if (!header.is_data()) return;
     const uint64_t bytes = header.record_bytes();
@@ -118,19 +119,34 @@ class EntryBatch {
     if (entries_.size() == kBatch) Flush();
   }
 
+  // The same with a key that does not live on.
+  void AddCopy(const RecordHeader& header, std::string_view key, uint64_t offset) {
+    if (keys_.size() + key.size() > keys_.capacity()) {
+      Flush();
+      keys_.reserve(std::max(kCopiedBytes, key.size()));
+    }
+    const size_t begin = keys_.size();
+    keys_.append(key);
+    Add(header, std::string_view(keys_).substr(begin), offset);
+  }
+
   void Flush() {
     // Counted as live before the keystore can call any of it superseded.
     segment_->live_bytes.fetch_add(live_, std::memory_order_relaxed);
     live_ = 0;
     keystore_->Load(entries_, context_);
     entries_.clear();
+    keys_.clear();
   }
 
  private:
+  static constexpr size_t kCopiedBytes = size_t{64} << 10;
+
   Segment* const segment_;
   Keystore* const keystore_;
   LoadContext* const context_;
   std::vector<LoadEntry> entries_;
+  std::string keys_;  // never grows while entries_ refer to it
   uint64_t live_ = 0;
 };
 
@@ -161,7 +177,6 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
   uint64_t records = 0;
   uint64_t records_end = kSegmentHeaderBytes;
   uint64_t last = 0;
-  std::string key;
   auto step = scanner.Next();
   while (step != SegmentScanner::Step::kEnd) {
     if (step == SegmentScanner::Step::kError) return scanner.status();
@@ -175,15 +190,13 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
       if (!status.ok()) return status;
       continue;
     }
-    key.assign(scanner.key());
-    batch.Add(scanner.header(), key, scanner.offset());
-    // The key lives only until the scanner moves on.
-    batch.Flush();
+    batch.AddCopy(scanner.header(), scanner.key(), scanner.offset());
     ++records;
     records_end = scanner.next_offset();
     last = std::max(last, scanner.header().sequence);  // a mark's is there already
     step = scanner.Next();
   }
+  batch.Flush();
   if (last < recovered.must_reach) {
     absl::Status status =
         Note({segment->name(), records_end, recovered.end - records_end,
