@@ -55,8 +55,8 @@ std::optional<uint64_t> ParseSegmentName(std::string_view name) {
       return std::nullopt;
     }
   }
-  // The highest id would leave none for the next segment.
-  if (id == 0 || id == UINT64_MAX) return std::nullopt;
+  // The highest ids would leave none for the next segments.
+  if (id == 0 || id >= kEndOfNumbers) return std::nullopt;
   return id;
 }
 
@@ -112,6 +112,9 @@ HeaderState DecodeSegmentHeader(std::string_view from, const Uuid& uuid, uint64_
   if (header->stream != Stream::kUser && header->stream != Stream::kSurvivor) {
     return HeaderState::kInvalid;
   }
+  if (header->base_sequence >= kEndOfNumbers || header->durable_sequence >= kEndOfNumbers) {
+    return HeaderState::kInvalid;
+  }
   return HeaderState::kValid;
 }
 
@@ -158,8 +161,9 @@ bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes,
   // Valid bytes of a hostile file may still be nonsense: sums are taken so that they can't wrap.
   if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
   const uint64_t room = file_bytes - kTrailerBytes;
-  return trailer->table_offset >= kSegmentHeaderBytes && trailer->table_offset % 8 == 0 &&
-         trailer->table_offset <= room && trailer->table_bytes <= room - trailer->table_offset &&
+  return trailer->last_sequence < kEndOfNumbers && trailer->table_offset >= kSegmentHeaderBytes &&
+         trailer->table_offset % 8 == 0 && trailer->table_offset <= room &&
+         trailer->table_bytes <= room - trailer->table_offset &&
          trailer->table_offset + ((trailer->table_bytes + 7) & ~uint64_t{7}) == room;
 }
 

@@ -46,6 +46,10 @@ inline void StoreU64(char* to, uint64_t value) { std::memcpy(to, &value, sizeof(
 inline void StoreU32(char* to, uint32_t value) { std::memcpy(to, &value, sizeof(value)); }
 inline void StoreU16(char* to, uint16_t value) { std::memcpy(to, &value, sizeof(value)); }
 
+// Numbers of records and ids of segments stay below this, so that arithmetic on them never wraps.
+// No honest database comes near it.
+inline constexpr uint64_t kEndOfNumbers = uint64_t{1} << 63;
+
 // ---- names ----
 
 inline constexpr std::string_view kLockName = "LOCK";
@@ -152,7 +156,7 @@ inline bool DecodeRecordHeader(const char* from, uint64_t available, RecordHeade
   const uint8_t part = static_cast<uint8_t>(from[23]);
   header->kind = static_cast<RecordKind>(kind);
   header->part = static_cast<BatchPart>(part);
-  return kind != 0 && kind < kEndOfKinds && part <= 3 &&
+  return kind != 0 && kind < kEndOfKinds && part <= 3 && header->sequence < kEndOfNumbers &&
          header->value_bytes <= kMaxValueBytes + 64 &&
          (header->record_bytes() <= available || SeededBug("length-not-checked"));
 }

@@ -14,10 +14,10 @@ namespace rumcask {
 namespace {
 
 TEST(SegmentNameTest, OnlyWhatSegmentNameMakesParses) {
-  for (uint64_t id : {uint64_t{1}, uint64_t{255}, uint64_t{1} << 40, UINT64_MAX - 1}) {
+  for (uint64_t id : {uint64_t{1}, uint64_t{255}, uint64_t{1} << 40, kEndOfNumbers - 1}) {
     EXPECT_EQ(ParseSegmentName(SegmentName(id)), id);
   }
-  for (const char* name : {"", ".seg", "1.seg", "0000000000000000.seg", "ffffffffffffffff.seg",
+  for (const char* name : {"", ".seg", "1.seg", "0000000000000000.seg", "8000000000000000.seg",
                            "000000000000000A.seg", "0000000000000001.SEG", "0000000000000001.seg ",
                            "00000000000000001.seg", " 000000000000001.seg", "0000000000000001.tmp",
                            "+000000000000001.seg", "0x00000000000001.seg", "MANIFEST", "LOCK"}) {

@@ -161,6 +161,12 @@ absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSeg
   // from being loaded.
   KeyTableReader check(table, trailer);
   while (check.Next()) {
+    const RecordKind kind = check.header().kind;
+    if (!IsKnownKind(kind) && !IsSkippableKind(kind)) {
+      return absl::FailedPreconditionError(absl::StrCat(segment->name(), " offset ", check.offset(),
+                                                        ": record kind ", static_cast<int>(kind),
+                                                        " needs a newer version"));
+    }
   }
   if (!check.ok()) return false;
   EntryBatch batch(segment, keystore_, &context_);

@@ -63,6 +63,7 @@ bool KeyTableReader::Next() {
   header_.key_bytes = static_cast<uint16_t>(key_bytes);
   header_.value_bytes = static_cast<uint32_t>(value_bytes);
   header_.sequence = previous_ + UnZigZag(delta);
+  if (header_.sequence >= kEndOfNumbers) return Fail();
   if (header_.has_number()) previous_ = header_.sequence;
   key_ = rest_.substr(0, key_bytes);
   rest_.remove_prefix(key_bytes);

@@ -86,6 +86,10 @@ bool DecodeBody(std::string_view body, Manifest* manifest) {
       !ReadByte(&body, &clean) || clean > 1 || !ReadVarint(&body, &ranges)) {
     return false;
   }
+  if (manifest->highest_id >= kEndOfNumbers || manifest->durable_sequence >= kEndOfNumbers ||
+      manifest->next_sequence >= kEndOfNumbers) {
+    return false;
+  }
   manifest->clean = clean == 1;
   uint64_t above = 0;
   for (uint64_t i = 0; i < ranges; ++i) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/location.h"
 #include "core/seeded_bug.h"
 #include "core/segment_scanner.h"
 #include "core/segment_sealer.h"
@@ -99,19 +100,23 @@ absl::Status Recovery::CheckListed() {
   for (const ManifestRange& range : log_.manifest.live) {
     // A hostile MANIFEST may list 2^60 ids: what is present bounds the walk.
     auto at = std::lower_bound(present_.begin(), present_.end(), range.first_id);
-    for (uint64_t id = range.first_id;; ++id, ++at) {
-      if (at == present_.end() || *at != id) {
-        // A merely prepared file holds nothing.
-        if (!range.sealed && range.required_end == 0) break;
-        absl::Status status = Damaged(SegmentName(id), 0, "segment listed in MANIFEST is missing");
+    for (uint64_t expected = range.first_id; expected <= range.last_id; ++expected, ++at) {
+      const uint64_t end = range.last_id + 1;
+      const uint64_t next = at == present_.end() ? end : std::min(*at, end);
+      // A merely prepared file holds nothing.
+      if (next != expected && (range.sealed || range.required_end != 0)) {
+        absl::Status status =
+            Damaged(SegmentName(expected), 0,
+                    next == expected + 1 ? "segment listed in MANIFEST is missing"
+                                         : absl::StrCat("segments through ", SegmentName(next - 1),
+                                                        " listed in MANIFEST are missing"));
         if (!status.ok()) return status;
-        break;
       }
-      if (range.sealed) {
-        absl::Status status = ReadSealed(id, range.stream);
-        if (!status.ok()) return status;
-      }
-      if (id == range.last_id) break;
+      if (next == end) break;
+      expected = next;
+      if (!range.sealed) continue;
+      absl::Status status = ReadSealed(expected, range.stream);
+      if (!status.ok()) return status;
     }
   }
   return absl::OkStatus();
@@ -121,7 +126,8 @@ bool Recovery::ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes,
   if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
   char bytes[kTrailerBytes];
   return file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() &&
-         DecodeTrailer(bytes, seed, file_bytes, trailer);
+         DecodeTrailer(bytes, seed, file_bytes, trailer) &&
+         trailer->table_offset <= Location::kMaxOffset;
 }
 
 absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
@@ -143,7 +149,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     segment.last_checksum = segment.trailer.last_checksum;
   } else {
     // Its records are found by scanning; where they end is part of what is lost.
-    segment.end = *size;
+    segment.end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
     segment.end_known = false;
     ++log_.report.damaged_footers;
     const uint64_t at = *size < kTrailerBytes ? 0 : *size - kTrailerBytes;
@@ -232,7 +238,8 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   }
   // A footer alone proves nothing about the records before it: they are read.
   ++log_.report.scanned_segments;
-  SegmentScanner scanner(candidate.file.get(), seed, kSegmentHeaderBytes, candidate.file_bytes);
+  SegmentScanner scanner(candidate.file.get(), seed, kSegmentHeaderBytes,
+                         std::min(candidate.file_bytes, Location::kMaxOffset));
   SegmentScanner::Step step;
   uint64_t checksum = 0;
   uint64_t last = 0;
@@ -391,7 +398,8 @@ absl::Status Recovery::BoundSealed() {
     if (!header->has_value() || (*header)->predecessor_id != segment.id) continue;
     segment.must_reach = 0;
     if ((*header)->predecessor_end <= segment.file_bytes) {
-      segment.end = (*header)->predecessor_end;
+      segment.end = std::clamp((*header)->predecessor_end, uint64_t{kSegmentHeaderBytes},
+                               Location::kMaxOffset);
       segment.end_known = true;
       continue;
     }

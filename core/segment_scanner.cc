@@ -101,7 +101,6 @@ SegmentScanner::Step SegmentScanner::Next() {
 }
 
 SegmentScanner::Step SegmentScanner::Resync() {
-  checksummed_ = 0;
   const uint64_t budget = kResyncFactor * end_ + (uint64_t{64} << 20);
   for (offset_ = next_ + 8; end_ > offset_ && end_ - offset_ >= kRecordHeaderBytes; offset_ += 8) {
     if (Verify()) {
@@ -121,7 +120,7 @@ SegmentScanner::Step SegmentScanner::Resync() {
 absl::StatusOr<TailTraces> ReadTailTraces(const File& file, uint64_t segment_seed, uint64_t begin,
                                           uint64_t end) {
   TailTraces traces;
-  std::vector<char> buffer(kPiece);
+  std::vector<char> buffer(end > begin ? std::min<uint64_t>(kPiece, end - begin) : 0);
   // Windows overlap by a header, so that none is cut in two.
   for (uint64_t at = begin; at < end; at += kPiece - kRecordHeaderBytes) {
     const size_t size = static_cast<size_t>(std::min<uint64_t>(kPiece, end - at));

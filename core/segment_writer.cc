@@ -34,7 +34,8 @@ void SegmentWriter::Encode(const NewRecord& record, uint64_t offset, char* to) c
   const RecordHeader& header = record.header;
   EncodeRecordHeader(to, header, segment_->seed() + offset, record.inner);
   char* body = to + kRecordHeaderBytes;
-  std::memcpy(body, record.key.data(), record.key.size());
+  // A mark has no key, and memcpy takes no null pointer, not even for nothing.
+  if (!record.key.empty()) std::memcpy(body, record.key.data(), record.key.size());
   if (!record.value.empty()) {
     std::memcpy(body + record.key.size(), record.value.data(), record.value.size());
   }
