@@ -181,16 +181,12 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
   SegmentScanner scanner(&file, segment->seed(), kSegmentHeaderBytes, recovered.end);
   EntryBatch batch(segment, keystore_, &context_);
   uint64_t records = 0;
-  uint64_t records_end = kSegmentHeaderBytes;
-  uint64_t last = 0;
   auto step = scanner.Next();
   while (step != SegmentScanner::Step::kEnd) {
     if (step == SegmentScanner::Step::kError) return scanner.status();
     if (step == SegmentScanner::Step::kInvalid) {
       const uint64_t at = scanner.offset();
       step = scanner.Resync();
-      // What no record follows is then taken for the remains of the footer.
-      if (step == SegmentScanner::Step::kEnd && !recovered.end_known) break;
       absl::Status status = Note({segment->name(), at, scanner.offset() - at,
                                   "damaged record, and nothing tells its key"});
       if (!status.ok()) return status;
@@ -198,20 +194,11 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
     }
     batch.AddCopy(scanner.header(), scanner.key(), scanner.offset());
     ++records;
-    records_end = scanner.next_offset();
-    last = std::max(last, scanner.header().sequence);  // a mark's is there already
     step = scanner.Next();
   }
   batch.Flush();
-  if (last < recovered.must_reach) {
-    absl::Status status =
-        Note({segment->name(), records_end, recovered.end - records_end,
-              absl::StrCat("the records end here with version ", last, ", but all through ",
-                           recovered.must_reach, " were durable")});
-    if (!status.ok()) return status;
-  }
   segment->records.store(records, std::memory_order_relaxed);
-  segment->set_end(recovered.end_known ? recovered.end : records_end);
+  segment->set_end(recovered.end);
   return absl::OkStatus();
 }
 

@@ -10,7 +10,6 @@
 #include "core/location.h"
 #include "core/seeded_bug.h"
 #include "core/segment_scanner.h"
-#include "core/segment_sealer.h"
 
 namespace rumcask {
 namespace {
@@ -67,6 +66,8 @@ class Recovery {
   absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
   absl::Status Judge();
   absl::Status BoundSealed();
+  absl::Status EndByLink(const SegmentHeader& successor, RecoveredSegment* segment);
+  absl::Status EndByScan(RecoveredSegment* segment);
   absl::StatusOr<std::optional<SegmentHeader>> HeaderOf(uint64_t id);
   absl::Status DropFrom(size_t first);
   // Takes account of what follows the last kept record of a segment.
@@ -148,9 +149,8 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     segment.last_sequence = segment.trailer.last_sequence;
     segment.last_checksum = segment.trailer.last_checksum;
   } else {
-    // Its records are found by scanning; where they end is part of what is lost.
+    // Where its records end is found out by BoundSealed.
     segment.end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
-    segment.end_known = false;
     ++log_.report.damaged_footers;
     const uint64_t at = *size < kTrailerBytes ? 0 : *size - kTrailerBytes;
     log_.damages.push_back(
@@ -383,40 +383,64 @@ absl::StatusOr<std::optional<SegmentHeader>> Recovery::HeaderOf(uint64_t id) {
 }
 
 // A sealed segment whose footer is damaged: the header of its successor tells where its records
-// end. The last one has to hold what MANIFEST calls durable.
+// end. The last one ends with its last record that verifies, and has to hold what was durable.
 absl::Status Recovery::BoundSealed() {
   for (size_t i = 0; i < log_.segments.size(); ++i) {
     RecoveredSegment& segment = log_.segments[i];
-    if (segment.end_known || segment.stream != Stream::kUser) continue;
-    segment.must_reach = log_.durable_sequence;
-    const auto successor =
+    if (!segment.listed_sealed || segment.has_trailer || segment.stream != Stream::kUser) continue;
+    std::optional<SegmentHeader> successor;
+    const auto next =
         std::find_if(log_.segments.begin() + static_cast<ptrdiff_t>(i) + 1, log_.segments.end(),
                      [](const RecoveredSegment& other) { return other.stream == Stream::kUser; });
-    if (successor == log_.segments.end()) continue;
-    absl::StatusOr<std::optional<SegmentHeader>> header = HeaderOf(successor->id);
-    if (!header.ok()) return header.status();
-    if (!header->has_value() || (*header)->predecessor_id != segment.id) continue;
-    segment.must_reach = 0;
-    if ((*header)->predecessor_end <= segment.file_bytes) {
-      segment.end = std::clamp((*header)->predecessor_end, uint64_t{kSegmentHeaderBytes},
-                               Location::kMaxOffset);
-      segment.end_known = true;
-      continue;
+    if (next != log_.segments.end()) {
+      absl::StatusOr<std::optional<SegmentHeader>> header = HeaderOf(next->id);
+      if (!header.ok()) return header.status();
+      if (header->has_value() && (*header)->predecessor_id == segment.id) successor = **header;
     }
-    absl::Status status = Damaged(
-        SegmentName(segment.id), segment.file_bytes,
-        absl::StrCat("the file ends here, its records end at ", (*header)->predecessor_end));
+    absl::Status status =
+        successor.has_value() ? EndByLink(*successor, &segment) : EndByScan(&segment);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids) {
-  for (uint64_t id : ids) {
-    absl::Status status = directory->Unlink(SegmentName(id));
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
+absl::Status Recovery::EndByLink(const SegmentHeader& successor, RecoveredSegment* segment) {
+  segment->last_checksum = successor.predecessor_checksum;
+  if (successor.predecessor_end <= segment->end) {
+    segment->end = std::max(successor.predecessor_end, uint64_t{kSegmentHeaderBytes});
+    return absl::OkStatus();
   }
-  return ids.empty() ? absl::OkStatus() : directory->Sync();
+  return Damaged(
+      SegmentName(segment->id), segment->file_bytes,
+      absl::StrCat("the file ends here, its records end at ", successor.predecessor_end));
+}
+
+absl::Status Recovery::EndByScan(RecoveredSegment* segment) {
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory_->Open(SegmentName(segment->id), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  SegmentScanner scanner(file->get(), SegmentSeed(log_.manifest.uuid, segment->id),
+                         kSegmentHeaderBytes, std::min(segment->end, segment->file_bytes));
+  segment->end = kSegmentHeaderBytes;
+  uint64_t last = 0;
+  auto step = scanner.Next();
+  while (step != SegmentScanner::Step::kEnd) {
+    if (step == SegmentScanner::Step::kError) return scanner.status();
+    if (step == SegmentScanner::Step::kInvalid) {
+      step = scanner.Resync();
+      continue;
+    }
+    segment->end = scanner.next_offset();
+    segment->last_checksum = scanner.header().checksum;
+    // What a mark vouches for comes before it.
+    last = std::max(last, scanner.header().sequence);
+    if (scanner.header().has_number()) segment->last_sequence = last;
+    step = scanner.Next();
+  }
+  if (last >= log_.durable_sequence) return absl::OkStatus();
+  return Damaged(SegmentName(segment->id), segment->end,
+                 absl::StrCat("the records end here with version ", last, ", but all through ",
+                              log_.durable_sequence, " were durable"));
 }
 
 }  // namespace
@@ -424,42 +448,6 @@ absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids) {
 absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
                                      bool read_only) {
   return Recovery(directory, manifest, read_only).Run();
-}
-
-absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
-  Manifest next = log->manifest;
-  next.live.clear();
-  next.highest_id = log->highest_id;
-  next.clean = false;
-  next.next_sequence = log->next_sequence;
-  for (size_t i = 0; i < log->segments.size(); ++i) {
-    RecoveredSegment& segment = log->segments[i];
-    const bool continued = log->continues_last && i + 1 == log->segments.size();
-    if (!segment.listed_sealed && !continued) {
-      absl::StatusOr<std::unique_ptr<File>> file =
-          directory->Open(SegmentName(segment.id), OpenMode::kReadWrite);
-      if (!file.ok()) return file.status();
-      absl::StatusOr<Trailer> trailer =
-          SealSegmentFile(file->get(), SegmentSeed(next.uuid, segment.id), segment.end);
-      if (!trailer.ok()) return trailer.status();
-      segment.has_trailer = true;
-      segment.trailer = *trailer;
-    }
-    const bool vouches = !continued || !SeededBug("evidence-erased");
-    next.Append(segment.id, segment.stream, !continued, vouches ? segment.end : 0);
-    if (!continued) segment.listed_sealed = true;
-  }
-  next.durable_sequence =
-      SeededBug("evidence-erased") ? 0 : std::max(next.durable_sequence, log->last_sequence);
-  // Entries of files that were created before the crash.
-  absl::Status status = directory->Sync();
-  if (status.ok()) status = WriteManifest(directory, next);
-  if (status.ok()) status = Remove(directory, log->doomed);
-  if (!status.ok()) return status;
-  log->doomed.clear();
-  log->manifest = std::move(next);
-  log->durable_sequence = log->manifest.durable_sequence;
-  return absl::OkStatus();
 }
 
 }  // namespace rumcask

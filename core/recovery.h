@@ -38,10 +38,6 @@ struct RecoveredSegment {
   Trailer trailer;
   // Where its records end.
   uint64_t end = kSegmentHeaderBytes;
-  // False if footer and successor of a sealed segment are gone: `end` is the file's end then, what
-  // verifies counts, and the version `must_reach` has to be there.
-  bool end_known = true;
-  uint64_t must_reach = 0;
   uint64_t last_sequence = 0;  // highest own number, 0 if none
   uint64_t last_checksum = 0;
   uint64_t file_bytes = 0;

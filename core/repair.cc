@@ -301,9 +301,8 @@ absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
   }
   // If something promised is missing, it may lie beyond the place where recovery had to stop.
   const bool searches_on = !segment.listed_sealed && log_.last_sequence < log_.durable_sequence;
-  const bool end_known = segment.end_known && !searches_on;
   const uint64_t end = searches_on ? segment.file_bytes : segment.end;
-  absl::Status status = CopyByScan(**file, segment.id, end, end_known, &copy);
+  absl::Status status = CopyByScan(**file, segment.id, end, /*end_known=*/!searches_on, &copy);
   return status.ok() ? Keep(segment.id, &copy) : status;
 }
 

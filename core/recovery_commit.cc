@@ -1,0 +1,59 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/recovery.h"
+#include "core/seeded_bug.h"
+#include "core/segment_sealer.h"
+
+namespace rumcask {
+namespace {
+
+absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids) {
+  for (uint64_t id : ids) {
+    absl::Status status = directory->Unlink(SegmentName(id));
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  return ids.empty() ? absl::OkStatus() : directory->Sync();
+}
+
+}  // namespace
+
+absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
+  Manifest next = log->manifest;
+  next.live.clear();
+  next.highest_id = log->highest_id;
+  next.clean = false;
+  next.next_sequence = log->next_sequence;
+  for (size_t i = 0; i < log->segments.size(); ++i) {
+    RecoveredSegment& segment = log->segments[i];
+    const bool continued = log->continues_last && i + 1 == log->segments.size();
+    if (!segment.listed_sealed && !continued) {
+      absl::StatusOr<std::unique_ptr<File>> file =
+          directory->Open(SegmentName(segment.id), OpenMode::kReadWrite);
+      if (!file.ok()) return file.status();
+      absl::StatusOr<Trailer> trailer =
+          SealSegmentFile(file->get(), SegmentSeed(next.uuid, segment.id), segment.end);
+      if (!trailer.ok()) return trailer.status();
+      segment.has_trailer = true;
+      segment.trailer = *trailer;
+    }
+    const bool vouches = !continued || !SeededBug("evidence-erased");
+    next.Append(segment.id, segment.stream, !continued, vouches ? segment.end : 0);
+    if (!continued) segment.listed_sealed = true;
+  }
+  next.durable_sequence =
+      SeededBug("evidence-erased") ? 0 : std::max(next.durable_sequence, log->last_sequence);
+  // Entries of files that were created before the crash.
+  absl::Status status = directory->Sync();
+  if (status.ok()) status = WriteManifest(directory, next);
+  if (status.ok()) status = Remove(directory, log->doomed);
+  if (!status.ok()) return status;
+  log->doomed.clear();
+  log->manifest = std::move(next);
+  log->durable_sequence = log->manifest.durable_sequence;
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask
