@@ -58,6 +58,15 @@ void CommandLine::Option(std::string_view name, std::string_view metavar, double
       });
 }
 
+void CommandLine::RepeatedOption(std::string_view name, std::string_view metavar,
+                                 std::vector<std::string>* values, std::string_view help) {
+  app_->add_option(std::string(name), *values, std::string(help))
+      ->type_name(std::string(metavar))
+      // One at a time: the next word is no value of it.
+      ->expected(1)
+      ->take_all();
+}
+
 void CommandLine::RequiredOption(std::string_view name, std::string_view metavar,
                                  std::string* value, std::string_view help) {
   app_->add_option(std::string(name), *value, std::string(help))

@@ -40,6 +40,9 @@ class CommandLine {
               std::string_view help);
   void Option(std::string_view name, std::string_view metavar, double* value,
               std::string_view help);  // not negative
+  // May be given several times.
+  void RepeatedOption(std::string_view name, std::string_view metavar,
+                      std::vector<std::string>* values, std::string_view help);
   void RequiredOption(std::string_view name, std::string_view metavar, std::string* value,
                       std::string_view help);
 

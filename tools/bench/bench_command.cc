@@ -1,0 +1,192 @@
+#include "tools/bench/bench_command.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "tools/bench/bench_options.h"
+#include "tools/bench/compare.h"
+#include "tools/bench/json_report.h"
+#include "tools/bench/machine.h"
+#include "tools/bench/schedule.h"
+#include "tools/bench/store_files.h"
+#include "tools/bench/table.h"
+#include "tools/bench/yardsticks.h"
+#include "tools/cli/command_line.h"
+#include "tools/cli/output.h"
+
+namespace rumcask::bench {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitError = 1;
+constexpr int kExitUsage = 64;
+
+constexpr char kDescription[] =
+    "Measures rumcask and other stores side by side. 'compare BEFORE AFTER' compares two results "
+    "of --format=json.";
+
+int Fail(std::string_view program, int exit_code, std::string_view message) {
+  absl::FPrintF(stderr, "rumcask: %s\n", message);
+  if (exit_code == kExitUsage) absl::FPrintF(stderr, "Try '%s --help'.\n", program);
+  return exit_code;
+}
+
+int PrintOrFail(std::string_view program, std::string_view text, int exit_code) {
+  const absl::Status status = cli::Print(text);
+  if (status.ok()) return exit_code;
+  return Fail(program, kExitError, std::string(status.message()));
+}
+
+// Parses, and calls `body` if there is nothing else to do.
+int Parsed(cli::CommandLine* line, std::string_view program,
+           const std::vector<std::string>& arguments, const std::function<int()>& body) {
+  std::string text;
+  switch (line->Parse(program, arguments, &text)) {
+    case cli::CommandLine::Outcome::kParsed:
+      return body();
+    case cli::CommandLine::Outcome::kHelp:
+      return PrintOrFail(program, text, kExitOk);
+    case cli::CommandLine::Outcome::kWrong:
+      break;
+  }
+  return Fail(program, kExitUsage, text);
+}
+
+// As one could type it again.
+std::string CommandText(std::string_view program, const std::vector<std::string>& arguments) {
+  std::string text(program);
+  for (const std::string& argument : arguments) {
+    const bool plain = !argument.empty() &&
+                       argument.find_first_of(" \t\n'\"\\$*?[]{}()<>|&;~`!#") == std::string::npos;
+    if (plain) {
+      absl::StrAppend(&text, " ", argument);
+      continue;
+    }
+    std::string quoted;
+    for (const char c : argument) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    absl::StrAppend(&text, " '", quoted, "'");
+  }
+  return text;
+}
+
+absl::StatusOr<Report> ReadReport(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  absl::StatusOr<Report> report = ReportFromJson(text);
+  if (report.ok()) return report;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", report.status().message()));
+}
+
+int RunCompare(std::string_view program, const std::vector<std::string>& arguments) {
+  cli::CommandLine line("Tells what became slower or faster beyond the noise of the rounds.");
+  std::string before_path;
+  std::string after_path;
+  double threshold = 5;
+  line.Argument("BEFORE", &before_path, "Result of --format=json");
+  line.Argument("AFTER", &after_path, "Another one, of the same work");
+  line.Option("--threshold", "PERCENT", &threshold,
+              "Changes up to this are noise, whatever the rounds say; default 5");
+  return Parsed(&line, program, arguments, [&] {
+    const absl::StatusOr<Report> before = ReadReport(before_path);
+    if (!before.ok()) return Fail(program, kExitError, std::string(before.status().message()));
+    const absl::StatusOr<Report> after = ReadReport(after_path);
+    if (!after.ok()) return Fail(program, kExitError, std::string(after.status().message()));
+    const absl::StatusOr<std::vector<Comparison>> comparisons =
+        Compare(*before, *after, threshold / 100);
+    if (!comparisons.ok()) {
+      return Fail(program, kExitError, std::string(comparisons.status().message()));
+    }
+    return PrintOrFail(program, ComparisonTable(*before, *after, *comparisons),
+                       AnyWorse(*comparisons) ? kExitRegression : kExitOk);
+  });
+}
+
+// A line that the next one replaces.
+void ShowLine(const std::string& line) {
+  std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
+  std::fflush(stderr);
+}
+
+absl::StatusOr<std::string> MakeDirectory(const BenchOptions& options) {
+  std::string path = options.db;
+  if (path.empty()) {
+    const char* const parent = std::getenv("TMPDIR");
+    path = absl::StrCat(parent == nullptr ? "/tmp" : parent, "/rumcask_bench.XXXXXX");
+    if (::mkdtemp(path.data()) == nullptr) {
+      return absl::InternalError(absl::StrCat("cannot make ", path));
+    }
+  }
+  absl::Status status = BenchDirectory::Make(path);
+  if (!status.ok()) return status;
+  return path;
+}
+
+bool AnyFailed(const Report& report) {
+  for (const Result& result : report.results) {
+    for (const Measurement& m : result.rounds) {
+      if (m.outcome == Measurement::Outcome::kFailed) return true;
+    }
+  }
+  return false;
+}
+
+int Measure(std::string_view program, const std::vector<std::string>& arguments,
+            const BenchOptions& options, Schedule schedule) {
+  absl::StatusOr<std::string> directory = MakeDirectory(options);
+  if (!directory.ok()) return Fail(program, kExitError, std::string(directory.status().message()));
+  schedule.directory = *std::move(directory);
+  schedule.keep = !options.db.empty();
+  if (::isatty(STDERR_FILENO) == 1) schedule.show = ShowLine;
+  Report report;
+  report.command = CommandText(program, arguments);
+  report.date = Now();
+  report.machine = MachineFacts(schedule.directory);
+  report.settings = SettingsFacts(options, schedule);
+  RunSchedule(schedule, SystemClock(), &report);
+  if (!schedule.keep) BenchDirectory::Remove(schedule.directory);
+  std::string text = options.format == "json"  ? AsJson(report)
+                     : options.format == "csv" ? AsCsv(report)
+                                               : AsTable(report);
+  if (options.histogram && options.format == "table") text += AsPercentiles(report);
+  return PrintOrFail(program, text, AnyFailed(report) ? kExitError : kExitOk);
+}
+
+}  // namespace
+
+int RunBench(std::string_view program, const std::vector<std::string>& arguments,
+             const std::vector<EngineType>& peers) {
+  if (!arguments.empty() && arguments[0] == "compare") {
+    return RunCompare(absl::StrCat(std::string(program), " compare"),
+                      {arguments.begin() + 1, arguments.end()});
+  }
+  std::vector<EngineType> systems = {YardstickEngine(), NothingEngine()};
+  systems.insert(systems.end(), peers.begin(), peers.end());
+  cli::CommandLine line(kDescription);
+  BenchOptions options;
+  DeclareFlags(systems, &line, &options);
+  return Parsed(&line, program, arguments, [&] {
+    absl::StatusOr<Schedule> schedule = ScheduleOf(options, systems);
+    if (!schedule.ok()) {
+      return Fail(program, kExitUsage, std::string(schedule.status().message()));
+    }
+    return Measure(program, arguments, options, *std::move(schedule));
+  });
+}
+
+}  // namespace rumcask::bench

@@ -1,0 +1,28 @@
+// Time, replaceable by tests.
+
+#ifndef RUMCASK_TOOLS_BENCH_CLOCK_H_
+#define RUMCASK_TOOLS_BENCH_CLOCK_H_
+
+#include <cstdint>
+
+namespace rumcask::bench {
+
+// Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Nanoseconds since some moment.
+  virtual uint64_t Now() = 0;
+  // Returns when Now would return at least `time`.
+  virtual void WaitUntil(uint64_t time) = 0;
+};
+
+// The monotonic clock of the system. WaitUntil sleeps while there is time and spins at the end.
+Clock* SystemClock();
+
+// What one call of Now costs, in nanoseconds.
+double ClockCost(Clock* clock);
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_CLOCK_H_

@@ -1,0 +1,14 @@
+// LMDB.
+
+#ifndef RUMCASK_TOOLS_BENCH_LMDB_ENGINE_H_
+#define RUMCASK_TOOLS_BENCH_LMDB_ENGINE_H_
+
+#include "tools/bench/engine.h"
+
+namespace rumcask::bench {
+
+EngineType LmdbEngine();
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_LMDB_ENGINE_H_

@@ -1,0 +1,214 @@
+#include "tools/bench/pass.h"
+
+#include <malloc.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+
+#include "tools/bench/random.h"
+#include "tools/bench/store_files.h"
+
+namespace rumcask::bench {
+namespace {
+
+std::optional<uint64_t> Difference(std::optional<uint64_t> after, std::optional<uint64_t> before) {
+  if (!after.has_value() || !before.has_value()) return std::nullopt;
+  // Pages that were dropped before they were written count backwards.
+  return *after > *before ? *after - *before : 0;
+}
+
+}  // namespace
+
+Pass::Pass(const PassSettings& settings, const EngineType& type, Clock* clock)
+    : settings_(settings),
+      type_(type),
+      clock_(clock),
+      runner_(settings.runner, clock),
+      memory_before_(counters_.Read().anonymous_bytes) {}
+
+std::vector<Measurement> Pass::Run() {
+  std::vector<Measurement> measurements;
+  if (settings_.use_existing && !settings_.workloads.empty()) {
+    live_.Fill(settings_.workloads.front().keys);
+  }
+  since_empty_ = counters_.Read();
+  absl::Status broken;
+  for (size_t i = 0; i < settings_.workloads.size(); ++i) {
+    const Workload& workload = settings_.workloads[i];
+    if (settings_.announce != nullptr) settings_.announce(workload.name);
+    Measurement measurement;
+    std::string remark;
+    // A failure may leave anything; only an empty store is as good as new.
+    if (broken.ok() || workload.fresh) broken = Ready(workload, &remark);
+    if (broken.ok()) {
+      measurement = Measure(workload, Scatter(settings_.seed) + i);
+      if (measurement.outcome == Measurement::Outcome::kFailed) {
+        broken = absl::InternalError(workload.name + " failed before");
+      }
+    } else {
+      SetOutcome(broken, &measurement);
+    }
+    measurement.benchmark = workload.name;
+    if (!remark.empty()) {
+      measurement.remark += (measurement.remark.empty() ? "" : "; ") + remark;
+    }
+    measurements.push_back(std::move(measurement));
+  }
+  if (settings_.announce != nullptr) settings_.announce("close");
+  measurements.push_back(MeasureClose());
+  return measurements;
+}
+
+absl::Status Pass::Open() {
+  absl::StatusOr<std::unique_ptr<Engine>> engine = type_.open(settings_.engine);
+  if (!engine.ok()) return engine.status();
+  engine_ = *std::move(engine);
+  return absl::OkStatus();
+}
+
+absl::Status Pass::Close() {
+  if (engine_ == nullptr) return absl::OkStatus();
+  absl::Status status = engine_->Close();
+  engine_.reset();
+  return status;
+}
+
+absl::Status Pass::Ready(const Workload& workload, std::string* remark) {
+  absl::Status status;
+  if (workload.fresh && !settings_.use_existing) {
+    // Whatever closing says: nothing of it is kept.
+    (void)Close();
+    status = BenchDirectory::MakeEmpty(settings_.engine.path);
+    if (!status.ok()) return status;
+    // Memory that the last store gave back is not the next one's.
+    ::malloc_trim(0);
+    live_.Clear();
+    written_bytes_ = 0;
+    put_bytes_ = 0;
+    puts_ = 0;
+    since_empty_ = counters_.Read();
+    return Open();
+  }
+  if (settings_.cold && !type_.persistent) {
+    *remark = "in memory: not dropped from the page cache";
+  } else if (settings_.cold) {
+    status = Close();
+    if (status.ok()) status = DropPageCache(settings_.engine.path);
+    if (!status.ok()) return status;
+    const Residency left = PageCacheOf(settings_.engine.path);
+    if (left.bytes > 0) {
+      *remark = absl::StrFormat(
+          "page cache dropped before, %.1f %% stayed",
+          100 * static_cast<double>(left.resident_bytes) / static_cast<double>(left.bytes));
+    }
+  } else if (engine_ == nullptr) {
+    status = FillPageCache(settings_.engine.path);
+    if (!status.ok()) return status;
+  }
+  return engine_ == nullptr ? Open() : absl::OkStatus();
+}
+
+Measurement Pass::Measure(const Workload& workload, uint64_t seed) {
+  if (workload.action == Workload::Action::kCompact) return MeasureOnce(workload, &Pass::Compact);
+  if (workload.action == Workload::Action::kOpen) {
+    // What closing costs is not opening's.
+    const absl::Status status =
+        type_.persistent ? Close()
+                         : absl::UnimplementedError("nothing is kept that could be opened");
+    Measurement measurement;
+    if (status.ok()) return MeasureOnce(workload, &Pass::Reopen);
+    SetOutcome(status, &measurement);
+    return measurement;
+  }
+  Taken taken;
+  const ProcessCounts before = counters_.Read();
+  Measurement measurement = runner_.Run(workload, seed, type_, engine_.get(), &taken);
+  AddUsage(before, &measurement);
+  if (workload.action == Workload::Action::kReadAll && !type_.ordered &&
+      measurement.outcome == Measurement::Outcome::kDone) {
+    measurement.remark = "in no order";
+  }
+  if (measurement.outcome == Measurement::Outcome::kDone) {
+    Account(workload, seed, taken, &measurement);
+  }
+  return measurement;
+}
+
+Measurement Pass::MeasureOnce(const Workload& workload, absl::Status (Pass::*body)()) {
+  Measurement measurement;
+  measurement.benchmark = workload.name;
+  measurement.single = true;
+  const ProcessCounts before = counters_.Read();
+  const uint64_t begin = clock_->Now();
+  const absl::Status status = (this->*body)();
+  const uint64_t nanoseconds = clock_->Now() - begin;
+  AddUsage(before, &measurement);
+  SetOutcome(status, &measurement);
+  if (!status.ok()) return measurement;
+  measurement.operations = 1;
+  measurement.seconds = static_cast<double>(nanoseconds) / 1e9;
+  measurement.latency.Record(nanoseconds);
+  AddState(&measurement);
+  return measurement;
+}
+
+absl::Status Pass::Compact() { return engine_->Compact(); }
+absl::Status Pass::Reopen() { return Open(); }
+
+Measurement Pass::MeasureClose() {
+  Workload workload;
+  workload.name = "close";
+  Measurement measurement = MeasureOnce(workload, &Pass::Close);
+  // Of everything since the store was empty.
+  const double cpu_seconds = measurement.cpu_seconds;
+  AddUsage(since_empty_, &measurement);
+  measurement.cpu_seconds = cpu_seconds;
+  measurement.written_bytes = written_bytes_;
+  return measurement;
+}
+
+void Pass::Account(const Workload& workload, uint64_t seed, const Taken& taken,
+                   Measurement* measurement) {
+  // First, so that what follows does not add to it.
+  const uint64_t memory = counters_.Read().anonymous_bytes;
+  written_bytes_ += measurement->written_bytes;
+  if (workload.deletes == 0) {
+    put_bytes_ += measurement->written_bytes;
+    puts_ += measurement->puts;
+  }
+  if (workload.action == Workload::Action::kOperations) {
+    live_.Apply(workload, settings_.runner.value_sizes, seed, taken);
+  }
+  AddState(measurement);
+  measurement->memory_bytes = memory > memory_before_ ? memory - memory_before_ : 0;
+}
+
+void Pass::AddUsage(const ProcessCounts& before, Measurement* measurement) const {
+  const ProcessCounts after = counters_.Read();
+  measurement->cpu_seconds = after.cpu_seconds - before.cpu_seconds;
+  measurement->device_bytes = Difference(after.device_bytes, before.device_bytes);
+  measurement->system_calls = Difference(after.system_calls, before.system_calls);
+  measurement->instructions = Difference(after.instructions, before.instructions);
+}
+
+void Pass::AddState(Measurement* measurement) const {
+  const uint64_t memory = counters_.Read().anonymous_bytes;
+  measurement->memory_bytes = memory > memory_before_ ? memory - memory_before_ : 0;
+  measurement->disk_bytes = AllocatedBytes(settings_.engine.path);
+  measurement->live_keys = live_.count();
+  const double entry = puts_ > 0 ? static_cast<double>(put_bytes_) / static_cast<double>(puts_)
+                                 : static_cast<double>(settings_.runner.key_size) +
+                                       static_cast<double>(settings_.runner.value_sizes.Longest());
+  measurement->live_bytes = static_cast<uint64_t>(entry * static_cast<double>(live_.count()));
+}
+
+}  // namespace rumcask::bench

@@ -1,0 +1,78 @@
+// One store going through all benchmarks of a run, once.
+
+#ifndef RUMCASK_TOOLS_BENCH_PASS_H_
+#define RUMCASK_TOOLS_BENCH_PASS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "tools/bench/clock.h"
+#include "tools/bench/engine.h"
+#include "tools/bench/live_keys.h"
+#include "tools/bench/measurement.h"
+#include "tools/bench/process_counters.h"
+#include "tools/bench/runner.h"
+#include "tools/bench/workload.h"
+
+namespace rumcask::bench {
+
+struct PassSettings {
+  RunnerSettings runner;
+  std::vector<Workload> workloads;
+  uint64_t seed = 0;
+  // The store is there already and is filled no more.
+  bool use_existing = false;
+  // Before each benchmark that does not begin with an empty store, close it, drop it from the page
+  // cache and open it again.
+  bool cold = false;
+  EngineSettings engine;
+  // Told of each benchmark before it begins. May be null.
+  std::function<void(const std::string& benchmark)> announce;
+};
+
+class Pass {
+ public:
+  Pass(const PassSettings& settings, const EngineType& type, Clock* clock);
+
+  // One measurement for each workload, then one called "close": how long closing took, what is on
+  // the disk afterwards, and what all benchmarks since the store was last empty wrote.
+  std::vector<Measurement> Run();
+
+ private:
+  absl::Status Open();
+  absl::Status Close();
+  // Makes the store what the workload begins with.
+  absl::Status Ready(const Workload& workload, std::string* remark);
+  Measurement Measure(const Workload& workload, uint64_t seed);
+  Measurement MeasureOnce(const Workload& workload, absl::Status (Pass::*body)());
+  absl::Status Compact();
+  absl::Status Reopen();
+  Measurement MeasureClose();
+  void Account(const Workload& workload, uint64_t seed, const Taken& taken,
+               Measurement* measurement);
+  void AddUsage(const ProcessCounts& before, Measurement* measurement) const;
+  void AddState(Measurement* measurement) const;
+
+  const PassSettings settings_;
+  const EngineType type_;
+  Clock* const clock_;
+  Runner runner_;
+  const ProcessCounters counters_;
+  const uint64_t memory_before_;
+  std::unique_ptr<Engine> engine_;
+  LiveKeys live_;
+  // Since the store was last empty.
+  ProcessCounts since_empty_;
+  uint64_t written_bytes_ = 0;
+  uint64_t put_bytes_ = 0;
+  uint64_t puts_ = 0;
+};
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_PASS_H_

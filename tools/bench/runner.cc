@@ -1,0 +1,194 @@
+#include "tools/bench/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/mutex.h"
+#include "tools/bench/worker.h"
+
+namespace rumcask::bench {
+namespace {
+
+// A rate that is missed by less is kept.
+constexpr double kSustained = 0.99;
+
+// Runs workers beside each other: all start together, and the first error stops all.
+class Crew {
+ public:
+  explicit Crew(WorkerSignals* signals) : signals_(signals) {}
+
+  void Start(Worker* worker) {
+    {
+      const MutexLock lock(mutex_);
+      ++running_;
+    }
+    threads_.emplace_back([this, worker] {
+      AwaitGo();
+      End(worker->Run());
+    });
+  }
+
+  void Go() {
+    const MutexLock lock(mutex_);
+    go_ = true;
+    changed_.NotifyAll();
+  }
+
+  // Whether all have ended; waits a moment for it.
+  bool Ended(std::chrono::milliseconds moment) {
+    const MutexLock lock(mutex_);
+    if (running_ > 0) changed_.WaitFor(mutex_, moment);
+    return running_ == 0;
+  }
+
+  absl::Status Join() {
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    const MutexLock lock(mutex_);
+    return status_;
+  }
+
+ private:
+  void AwaitGo() {
+    const MutexLock lock(mutex_);
+    while (!go_) changed_.Wait(mutex_);
+  }
+
+  void End(const absl::Status& status) {
+    const MutexLock lock(mutex_);
+    if (!status.ok()) {
+      if (status_.ok()) status_ = status;
+      signals_->stop.store(true, std::memory_order_relaxed);
+    }
+    if (--running_ == 0) changed_.NotifyAll();
+  }
+
+  WorkerSignals* const signals_;
+  std::vector<std::thread> threads_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool go_ ABSL_GUARDED_BY(mutex_) = false;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+Workload WriterOf(const Workload& workload) {
+  Workload writer = workload;
+  writer.action = Workload::Action::kOperations;
+  writer.reads = 0;
+  writer.updates = 1;
+  writer.operations = UINT64_MAX;
+  writer.seconds = 0;
+  return writer;
+}
+
+}  // namespace
+
+Runner::Runner(const RunnerSettings& settings, Clock* clock)
+    : settings_(settings), clock_(clock), histograms_(static_cast<size_t>(settings.threads) + 1) {}
+
+void SetOutcome(const absl::Status& status, Measurement* measurement) {
+  if (status.ok()) return;
+  measurement->outcome = absl::IsUnimplemented(status) ? Measurement::Outcome::kNotSupported
+                                                       : Measurement::Outcome::kFailed;
+  measurement->remark = std::string(status.message());
+  if (measurement->remark.empty()) {
+    measurement->remark = absl::StatusCodeToString(status.code());
+  }
+}
+
+Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type,
+                        Engine* engine, Taken* taken) {
+  Measurement measurement;
+  measurement.benchmark = workload.name;
+  const int all_threads = settings_.threads + (workload.writer_beside ? 1 : 0);
+  if (workload.Writes() && all_threads > 1 && !type.concurrent_writes) {
+    SetOutcome(absl::UnimplementedError("one thread writes and no other runs beside it"),
+               &measurement);
+    return measurement;
+  }
+
+  WorkerSignals signals;
+  WorkerSignals writer_signals;
+  Crew crew(&signals);
+  Crew writer_crew(&writer_signals);
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::unique_ptr<Worker> writer;
+  for (Histogram& histogram : histograms_) histogram.Clear();
+  WorkerSettings settings;
+  settings.key_size = settings_.key_size;
+  settings.value_sizes = settings_.value_sizes;
+  settings.seed = seed;
+  settings.threads = settings_.threads;
+  settings.sample = settings_.sample;
+  settings.target = settings_.target / settings_.threads;
+  for (int i = 0; i < settings_.threads; ++i) {
+    settings.thread = i;
+    workers.push_back(std::make_unique<Worker>(workload, settings, engine, clock_, &signals,
+                                               &histograms_[static_cast<size_t>(i)]));
+  }
+  if (workload.writer_beside) {
+    settings.thread = 0;
+    settings.threads = 1;
+    settings.seed = seed + 1;
+    settings.target = workload.writer_rate;
+    writer = std::make_unique<Worker>(WriterOf(workload), settings, engine, clock_, &writer_signals,
+                                      &histograms_.back());
+    writer_crew.Start(writer.get());
+  }
+  for (const std::unique_ptr<Worker>& worker : workers) crew.Start(worker.get());
+  writer_crew.Go();
+  crew.Go();
+  if (settings_.progress != nullptr) {
+    const uint64_t total = workload.seconds > 0 ? 0 : workload.operations;
+    while (!crew.Ended(std::chrono::milliseconds(200))) {
+      settings_.progress(signals.done.load(std::memory_order_relaxed), total);
+    }
+  }
+  absl::Status status = crew.Join();
+  writer_signals.stop.store(true, std::memory_order_relaxed);
+  const absl::Status writer_status = writer_crew.Join();
+  if (status.ok()) status = writer_status;
+
+  taken->clear();
+  uint64_t begin = UINT64_MAX;
+  uint64_t end = 0;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    const Worker& worker = *workers[i];
+    begin = std::min(begin, worker.begin());
+    end = std::max(end, worker.end());
+    measurement.operations += worker.operations();
+    measurement.puts += worker.puts();
+    measurement.reads += worker.reads();
+    measurement.found += worker.found();
+    measurement.read_bytes += worker.read_bytes();
+    measurement.written_bytes += worker.written_bytes();
+    // Which thread did what does not matter.
+    measurement.work += worker.work();
+    measurement.latency.Merge(histograms_[i]);
+    taken->push_back(worker.taken());
+  }
+  measurement.seconds = static_cast<double>(end - begin) / 1e9;
+  measurement.target = settings_.target;
+  measurement.sustained =
+      settings_.target == 0 || measurement.PerSecond() >= kSustained * settings_.target;
+  if (writer != nullptr) {
+    measurement.puts += writer->puts();
+    measurement.written_bytes += writer->written_bytes();
+    measurement.remark = absl::StrCat("writer ", writer->operations(), " operations");
+  }
+  SetOutcome(status, &measurement);
+  return measurement;
+}
+
+}  // namespace rumcask::bench

@@ -1,0 +1,54 @@
+// Runs one benchmark with all its threads.
+
+#ifndef RUMCASK_TOOLS_BENCH_RUNNER_H_
+#define RUMCASK_TOOLS_BENCH_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tools/bench/clock.h"
+#include "tools/bench/engine.h"
+#include "tools/bench/histogram.h"
+#include "tools/bench/measurement.h"
+#include "tools/bench/value_sizes.h"
+#include "tools/bench/workload.h"
+
+namespace rumcask::bench {
+
+struct RunnerSettings {
+  uint64_t key_size = 16;
+  ValueSizes value_sizes{100};
+  int threads = 1;
+  uint64_t sample = 1;
+  double target = 0;  // of all threads together
+  // Called a few times a second on the thread that waits, with operations done and to do (0 if
+  // that is not known). Null: never.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+// Of a benchmark's operations, how many each thread's stream gave out.
+using Taken = std::vector<uint64_t>;
+
+class Runner {
+ public:
+  Runner(const RunnerSettings& settings, Clock* clock);
+
+  // What the threads did and how long it took. Resources are not filled in.
+  Measurement Run(const Workload& workload, uint64_t seed, const EngineType& type, Engine* engine,
+                  Taken* taken);
+
+ private:
+  const RunnerSettings settings_;
+  Clock* const clock_;
+  // One for each thread, kept so that measuring takes no memory while memory is measured.
+  std::vector<Histogram> histograms_;
+};
+
+// "not supported", or "failed" with what happened.
+void SetOutcome(const absl::Status& status, Measurement* measurement);
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_RUNNER_H_

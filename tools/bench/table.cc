@@ -1,0 +1,215 @@
+#include "tools/bench/table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "tools/cli/figures.h"
+
+namespace rumcask::bench {
+namespace {
+
+using cli::FormatBytes;
+using cli::FormatCount;
+
+// Three digits: "1.23", "12.3", "123", "12,345".
+std::string Digits(double figure) {
+  if (figure >= 99.95) return FormatCount(static_cast<uint64_t>(std::llround(figure)));
+  return absl::StrFormat(figure >= 9.995 ? "%.1f" : "%.2f", figure);
+}
+
+std::string OrDash(const std::optional<double>& figure) { return figure ? Digits(*figure) : "-"; }
+
+std::string Duration(double seconds) {
+  if (seconds >= 1) return Digits(seconds) + " s";
+  if (seconds >= 1e-3) return Digits(seconds * 1e3) + " ms";
+  return Digits(seconds * 1e6) + " us";
+}
+
+std::string Speed(const Result& result) {
+  const Spread spread = SpeedOf(result);
+  std::string text = result.rounds.front().single
+                         ? Duration(spread.median)
+                         : FormatCount(static_cast<uint64_t>(std::llround(spread.median)));
+  if (result.rounds.size() > 1) absl::StrAppendFormat(&text, " ±%.1f %%", 100 * spread.Relative());
+  return text;
+}
+
+std::string Cell(const Result* result) {
+  if (result == nullptr) return "-";
+  if (result->Done()) return Speed(*result);
+  for (const Measurement& m : result->rounds) {
+    if (m.outcome == Measurement::Outcome::kFailed) return "failed";
+  }
+  return "not supported";
+}
+
+// What a reader must know of single cells.
+std::vector<std::string> Remarks(const Report& report) {
+  std::vector<std::string> remarks;
+  for (const Result& result : report.results) {
+    std::string text = result.Done() ? "" : result.WhyNot();
+    if (result.Done()) {
+      const Measurement& last = result.rounds.back();
+      const bool sustained = std::all_of(result.rounds.begin(), result.rounds.end(),
+                                         [](const Measurement& m) { return m.sustained; });
+      if (!sustained) {
+        text = absl::StrFormat("target not sustained: %s of %s operations per second",
+                               FormatCount(static_cast<uint64_t>(SpeedOf(result).median)),
+                               FormatCount(static_cast<uint64_t>(last.target)));
+      }
+      if (last.reads > 0 && last.found < last.reads) {
+        absl::StrAppend(&text, text.empty() ? "" : "; ", cli::FormatShare(last.found, last.reads),
+                        " of what was read was there");
+      }
+      if (!last.remark.empty()) absl::StrAppend(&text, text.empty() ? "" : "; ", last.remark);
+      if (!text.empty()) text = result.system + ": " + text;
+    }
+    if (!text.empty()) remarks.push_back(result.benchmark + ", " + text);
+  }
+  return remarks;
+}
+
+void AppendFacts(const Facts& facts, std::string* text) {
+  size_t width = 0;
+  for (const auto& [name, value] : facts) width = std::max(width, name.size());
+  for (const auto& [name, value] : facts) {
+    absl::StrAppendFormat(text, "  %-*s  %s\n", static_cast<int>(width), name, value);
+  }
+}
+
+std::string SpeedTable(const Report& report) {
+  std::vector<std::vector<std::string>> rows(1, {""});
+  for (const SystemReport& system : report.systems) rows[0].push_back(system.name);
+  for (const std::string& benchmark : report.Benchmarks()) {
+    rows.push_back({benchmark});
+    for (const SystemReport& system : report.systems) {
+      rows.back().push_back(Cell(report.Find(benchmark, system.name)));
+    }
+  }
+  return Aligned(rows);
+}
+
+std::string LatencyTable(const Report& report) {
+  std::vector<std::vector<std::string>> rows(1, {"", ""});
+  for (const double percentile : kPercentiles)
+    rows[0].push_back(absl::StrFormat("p%g", percentile));
+  rows[0].emplace_back("max");
+  for (const Result& result : report.results) {
+    if (!result.Done() || result.rounds.front().single) continue;
+    const Histogram latency = result.Latency();
+    if (latency.count() == 0) continue;
+    rows.push_back({result.benchmark, result.system});
+    for (const double percentile : kPercentiles) {
+      rows.back().push_back(
+          Digits(static_cast<double>(latency.ValueAtPercentile(percentile)) / 1000));
+    }
+    rows.back().push_back(Digits(static_cast<double>(latency.max()) / 1000));
+  }
+  return rows.size() == 1 ? "" : Aligned(rows);
+}
+
+std::string ResourceTable(const Report& report) {
+  std::vector<std::vector<std::string>> rows = {{"", "", "CPU ns/op", "calls/op", "instr/op",
+                                                 "RAM B/key", "on disk", "x live", "written",
+                                                 "x user"}};
+  for (const Result& result : report.results) {
+    if (!result.Done()) continue;
+    const Resources resources = ResourcesOf(result);
+    const auto bytes = [](const std::optional<double>& figure) {
+      return figure ? FormatBytes(static_cast<uint64_t>(*figure)) : "-";
+    };
+    rows.push_back({result.benchmark, result.system, OrDash(resources.cpu_nanoseconds),
+                    OrDash(resources.system_calls), OrDash(resources.instructions),
+                    OrDash(resources.memory_per_key), bytes(resources.disk_bytes),
+                    OrDash(resources.space_amplification), bytes(resources.device_bytes),
+                    OrDash(resources.write_amplification)});
+  }
+  return rows.size() == 1 ? "" : Aligned(rows);
+}
+
+// Characters, not bytes: "±" has two.
+size_t Width(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+}  // namespace
+
+std::string Aligned(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const std::vector<std::string>& row : rows) {
+    if (row.size() > widths.size()) widths.resize(row.size());
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  }
+  std::string text;
+  for (const std::vector<std::string>& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - Width(row[i]), ' ');
+      absl::StrAppend(&text, i == 0 ? "" : "  ", i == 0 ? row[i] + space : space + row[i]);
+    }
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    text += "\n";
+  }
+  return text;
+}
+
+std::string AsTable(const Report& report) {
+  std::string text = absl::StrCat("$ ", report.command, "\n", report.date, "\n\nMachine\n");
+  AppendFacts(report.machine, &text);
+  text += "\nSame work for all\n";
+  AppendFacts(report.settings, &text);
+  text += "\nSystems\n";
+  for (const SystemReport& system : report.systems) {
+    absl::StrAppendFormat(&text, "  %s: %s, assertions %s\n    %s\n    unsynced writes: %s\n",
+                          system.name, system.library, system.assertions, system.options,
+                          system.durability);
+  }
+  const size_t rounds = report.results.empty() ? 0 : report.results.front().rounds.size();
+  absl::StrAppendFormat(
+      &text, "\nOperations per second%s\n",
+      rounds > 1 ? absl::StrFormat(", median of %d rounds ± half their range", rounds) : "");
+  text += SpeedTable(report);
+  for (const std::string& remark : Remarks(report)) absl::StrAppend(&text, "  ", remark, "\n");
+
+  const bool open_loop = std::any_of(
+      report.results.begin(), report.results.end(),
+      [](const Result& result) { return !result.rounds.empty() && result.rounds[0].target > 0; });
+  const std::string latencies = LatencyTable(report);
+  if (!latencies.empty()) {
+    absl::StrAppendFormat(
+        &text, "\n%s, microseconds per call\n%s",
+        open_loop ? "Response time, open loop, from the moment the call should have begun"
+                  : "Service time, closed loop: a stall delays the next call, not its clock",
+        latencies);
+  }
+  const std::string resources = ResourceTable(report);
+  if (!resources.empty()) {
+    absl::StrAppend(&text,
+                    "\nResources, medians (CPU of all threads; RAM is anonymous memory; 'close' is "
+                    "of all writes since the store was empty)\n",
+                    resources);
+  }
+  return text;
+}
+
+std::string AsPercentiles(const Report& report) {
+  std::string text;
+  for (const Result& result : report.results) {
+    if (!result.Done()) continue;
+    absl::StrAppendFormat(&text, "\n# %s, %s, microseconds\n%s", result.benchmark, result.system,
+                          result.Latency().PercentileText(1000));
+  }
+  return text;
+}
+
+}  // namespace rumcask::bench

@@ -1,0 +1,23 @@
+// A report for people.
+
+#ifndef RUMCASK_TOOLS_BENCH_TABLE_H_
+#define RUMCASK_TOOLS_BENCH_TABLE_H_
+
+#include <string>
+#include <vector>
+
+#include "tools/bench/report.h"
+
+namespace rumcask::bench {
+
+std::string AsTable(const Report& report);
+
+// The percentile text of every result that was done.
+std::string AsPercentiles(const Report& report);
+
+// Rows of cells as lines: the first column to the left, the others to the right.
+std::string Aligned(const std::vector<std::vector<std::string>>& rows);
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_TABLE_H_

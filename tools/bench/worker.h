@@ -1,0 +1,117 @@
+// One thread that does operations and takes the time.
+
+#ifndef RUMCASK_TOOLS_BENCH_WORKER_H_
+#define RUMCASK_TOOLS_BENCH_WORKER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "tools/bench/clock.h"
+#include "tools/bench/engine.h"
+#include "tools/bench/histogram.h"
+#include "tools/bench/key_format.h"
+#include "tools/bench/operation_stream.h"
+#include "tools/bench/value_sizes.h"
+#include "tools/bench/workload.h"
+
+namespace rumcask::bench {
+
+struct WorkerSettings {
+  uint64_t key_size = 16;
+  ValueSizes value_sizes{100};
+  uint64_t seed = 0;
+  int thread = 0;
+  int threads = 1;
+  // Times one call in so many, if there is no target: reading the clock costs as much as a fifth of
+  // a get.
+  uint64_t sample = 1;
+  // Operations per second of this thread, or 0 to go on as fast as the store can.
+  double target = 0;
+};
+
+// What all workers of a benchmark share.
+struct WorkerSignals {
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> done{0};  // operations, now and then
+};
+
+class Worker {
+ public:
+  // None of the pointers is owned.
+  Worker(const Workload& workload, const WorkerSettings& settings, Engine* engine, Clock* clock,
+         WorkerSignals* signals, Histogram* latency);
+
+  // Goes through the stream, or until its time is over, or until it is told to stop.
+  //
+  // Without a target the loop is closed: the next call begins when the last has ended, and what is
+  // recorded is service time. With a target it is open: calls have moments at which they should
+  // begin, and what is recorded is the time from there, so that a stall counts for every call it
+  // delays.
+  absl::Status Run();
+
+  uint64_t begin() const { return begin_; }
+  uint64_t end() const { return end_; }
+  uint64_t operations() const { return operations_; }
+  uint64_t puts() const { return puts_; }
+  uint64_t reads() const { return reads_; }
+  uint64_t found() const { return found_; }
+  uint64_t read_bytes() const { return read_bytes_; }
+  uint64_t written_bytes() const { return written_bytes_; }
+  uint64_t taken() const { return stream_.taken(); }
+  uint64_t work() const { return stream_.work(); }
+
+ private:
+  // Takes the operations of the next call and makes their keys and values; none left: false.
+  bool Prepare();
+  absl::Status Call();
+  absl::Status CallBatch();
+  absl::Status Read(std::string_view key);
+  absl::Status Write(std::string_view key, std::string_view value);
+  absl::Status Scan(std::string_view key, uint64_t length);
+  absl::Status ReadAll();
+  absl::Status RunClosed();
+  absl::Status RunOpen();
+  bool Stopped() const { return signals_->stop.load(std::memory_order_relaxed); }
+  void Count(uint64_t operations);
+
+  const Workload workload_;
+  const WorkerSettings settings_;
+  const KeyFormat keys_;
+  Engine* const engine_;
+  Clock* const clock_;
+  WorkerSignals* const signals_;
+  Histogram* const latency_;
+  OperationStream stream_;
+  ValueBytes values_;
+
+  // The next call.
+  Operation operation_{};
+  std::string key_;
+  std::string_view value_;
+  std::vector<std::string> batch_keys_;
+  std::vector<std::string_view> read_batch_;
+  std::vector<std::pair<std::string_view, std::string_view>> write_batch_;
+
+  std::string read_value_;
+  std::vector<std::string> read_values_;
+  uint64_t begin_ = 0;
+  uint64_t end_ = 0;
+  uint64_t operations_ = 0;
+  uint64_t unreported_ = 0;
+  uint64_t puts_ = 0;
+  uint64_t reads_ = 0;
+  uint64_t found_ = 0;
+  uint64_t read_bytes_ = 0;
+  uint64_t written_bytes_ = 0;
+};
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_WORKER_H_
