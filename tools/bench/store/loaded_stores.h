@@ -1,0 +1,68 @@
+// The store and its yardstick with the same keys in them.
+
+#ifndef RUMCASK_TOOLS_BENCH_STORE_LOADED_STORES_H_
+#define RUMCASK_TOOLS_BENCH_STORE_LOADED_STORES_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "rumcask/db.h"
+
+#include "tools/bench/store/bare_table.h"
+#include "tools/bench/store/key_stream.h"
+
+namespace rumcask::bench {
+
+// Options all default, except that the database is made if need be.
+std::unique_ptr<DB> OpenDatabase(const std::string& path);
+
+// Removes a database made by a benchmark and all that is in it, if it is there.
+void RemoveDatabase(const std::string& path);
+
+// Both sides of all comparisons on 16-byte keys and 100-byte values. Made when they are first asked
+// for, so that a filtered run takes no longer than it must.
+class LoadedStores {
+ public:
+  static constexpr size_t kValueBytes = 100;
+
+  LoadedStores(std::string directory, uint64_t keys);
+  ~LoadedStores();
+  LoadedStores(const LoadedStores&) = delete;
+  LoadedStores& operator=(const LoadedStores&) = delete;
+
+  const std::string& directory() const { return directory_; }
+  uint64_t keys() const { return keys_; }
+  // Operations of a round that works on loaded stores.
+  uint64_t round_operations() const { return keys_ < 5000000 ? keys_ : keys_ / 5; }
+  const Values& values() const { return values_; }
+
+  // With keys 0 to keys() - 1.
+  DB* store();
+  // The same, with room for a round of puts.
+  BareTable* table();
+
+  // New, with nothing in them; returned to be filled with all keys.
+  DB* EmptyStore();
+  BareTable* EmptyTable();
+
+  // Closes and opens the store; returns how many seconds the opening took.
+  double ReopenStore();
+
+  // Puts all keys in the order of their numbers, which says nothing to a table of digests.
+  void PutAll(DB* store) const;
+  void PutAll(BareTable* table) const;
+
+ private:
+  std::string path() const { return directory_ + "/loaded"; }
+
+  const std::string directory_;
+  const uint64_t keys_;
+  const Values values_;
+  std::unique_ptr<DB> store_;
+  std::unique_ptr<BareTable> table_;
+};
+
+}  // namespace rumcask::bench
+
+#endif  // RUMCASK_TOOLS_BENCH_STORE_LOADED_STORES_H_
