@@ -6,15 +6,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "keystores/hash/digest_table.h"
 #include "keystores/hash/shard_lock.h"
 #include "keystores/hash/siphash.h"
 #include "keystores/hash/table_arena.h"
@@ -27,59 +26,11 @@ constexpr size_t kShards = 4096;
 // Load works in groups: about as many as a core has cache misses under way.
 constexpr size_t kGroup = 32;
 
-// The 96 bits of the digest that are stored. Words of 4 bytes, so that an entry is 20 bytes.
-struct StoredDigest {
-  explicit StoredDigest(const PreparedKey& key)
-      : words{static_cast<uint32_t>(key.digest[1]), static_cast<uint32_t>(key.digest[1] >> 32),
-              static_cast<uint32_t>(key.digest[0])} {}
-
-  uint64_t low() const { return words[0] | uint64_t{words[1]} << 32; }
-  friend bool operator==(const StoredDigest& a, const StoredDigest& b) {
-    return a.low() == b.low() && a.words[2] == b.words[2];
-  }
-
-  uint32_t words[3];
-};
-
-// The digest is random already.
-struct DigestHash {
-  size_t operator()(const StoredDigest& digest) const { return digest.low(); }
-};
-
-// A location in words of 4 bytes. While the log is loaded it may also be the place of a delete,
-// without which an older put that comes later would be taken for the newest.
-class Place {
- public:
-  explicit Place(Location location) : Place(location.bits()) {}
-
-  static Place OfDelete(Location location) { return Place(location.bits() & ~kLength); }
-  static Place Of(const LoadEntry& entry) {
-    return entry.is_delete ? OfDelete(entry.location) : Place(entry.location);
-  }
-
-  Location location() const { return Location::FromBits(bits()); }
-  // No record has length 0.
-  bool is_delete() const { return (words_[0] & kLength) == 0; }
-
- private:
-  static constexpr uint64_t kLength = (1u << Location::kLengthBits) - 1;
-
-  explicit Place(uint64_t bits)
-      : words_{static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32)} {}
-  uint64_t bits() const { return words_[0] | uint64_t{words_[1]} << 32; }
-
-  uint32_t words_[2];
-};
-
-using Table = absl::flat_hash_map<StoredDigest, Place, DigestHash, std::equal_to<StoredDigest>,
-                                  TableAllocator<std::pair<const StoredDigest, Place>>>;
-static_assert(sizeof(Table::value_type) == 20, "the memory budget counts on it");
-
 // A line of cache of its own, as every Get writes its lock.
 struct alignas(64) Shard {
   mutable ShardLock lock;
   bool holds_deletes ABSL_GUARDED_BY(lock) = false;
-  Table table ABSL_GUARDED_BY(lock);
+  DigestTable table ABSL_GUARDED_BY(lock);
 };
 
 // The shards' expected sizes spread over an octave, so that at any time some are about to double
@@ -99,12 +50,7 @@ size_t ShardIndex(const PreparedKey& key) {
 
 class HashTable : public Keystore {
  public:
-  explicit HashTable(const SipKey& secret) : secret_(secret), shards_(new Shard[kShards]) {
-    for (Shard& shard : Shards()) {
-      ShardLocked lock(shard.lock);
-      shard.table = Table(Table::allocator_type(&arena_));
-    }
-  }
+  explicit HashTable(const SipKey& secret) : secret_(secret), shards_(new Shard[kShards]) {}
 
   void Prepare(PreparedKey* key) const override {
     // One compression and three finalization rounds, as in Rust's and Ruby's hash tables: the
@@ -115,45 +61,45 @@ class HashTable : public Keystore {
   void Prefetch(const PreparedKey& key) const override {
     const Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    shard.table.prefetch(StoredDigest(key));
+    shard.table.Prefetch(StoredDigest(key));
   }
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     const Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    const auto it = shard.table.find(StoredDigest(key));
-    if (it == shard.table.end()) return absl::Status(absl::StatusCode::kNotFound, "");
-    *location = it->second.location();
+    const Place* const place = shard.table.Find(StoredDigest(key));
+    if (place == nullptr) return absl::Status(absl::StatusCode::kNotFound, "");
+    *location = place->location();
     return absl::OkStatus();
   }
 
   Location Apply(const PreparedKey& key, Location location) override {
     Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    if (!location.exists()) {
-      const auto it = shard.table.find(StoredDigest(key));
-      if (it == shard.table.end()) return Location();
-      const Location before = it->second.location();
-      shard.table.erase(it);
-      AddKeys(-1);
-      return before;
-    }
-    const auto [it, inserted] = shard.table.try_emplace(StoredDigest(key), location);
-    if (inserted) {
+    const StoredDigest digest(key);
+    Place* const place = shard.table.Find(digest);
+    if (place == nullptr) {
+      if (!location.exists()) return Location();
+      shard.table.Insert(digest, Place(location), &arena_);
       AddKeys(1);
       return Location();
     }
-    const Location before = it->second.location();
-    it->second = Place(location);
+    const Location before = place->location();
+    if (location.exists()) {
+      *place = Place(location);
+    } else {
+      shard.table.Erase(digest);
+      AddKeys(-1);
+    }
     return before;
   }
 
   bool Relocate(const PreparedKey& key, Location from, Location to) override {
     Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    const auto it = shard.table.find(StoredDigest(key));
-    if (it == shard.table.end() || it->second.location() != from) return false;
-    it->second = Place(to);
+    Place* const place = shard.table.Find(StoredDigest(key));
+    if (place == nullptr || place->location() != from) return false;
+    *place = Place(to);
     return true;
   }
 
@@ -166,8 +112,7 @@ class HashTable : public Keystore {
     uint64_t bytes = kShards * sizeof(Shard);
     for (const Shard& shard : Shards()) {
       ShardLocked lock(shard.lock);
-      // A control byte goes with each slot.
-      bytes += shard.table.capacity() * (sizeof(Table::value_type) + 1);
+      bytes += shard.table.memory_bytes();
     }
     return bytes;
   }
@@ -188,7 +133,7 @@ class HashTable : public Keystore {
         const Shard& shard = keystore_->shards_[next_++];
         ShardLocked lock(shard.lock);
         locations->reserve(shard.table.size());
-        for (const auto& [digest, place] : shard.table) locations->push_back(place.location());
+        shard.table.ForEach([&](const Place& place) { locations->push_back(place.location()); });
       }
     }
 
@@ -205,8 +150,8 @@ class HashTable : public Keystore {
     keys_.store(keys_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
 
-  static void LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry,
-                      LoadContext* context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->lock);
+  void LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry, LoadContext* context)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->lock);
 
   const SipKey secret_;
   TableArena arena_;
@@ -218,11 +163,12 @@ void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& e
                         LoadContext* context) {
   const Place place = Place::Of(entry);
   shard->holds_deletes |= entry.is_delete;
-  const auto [it, inserted] = shard->table.try_emplace(StoredDigest(key), place);
-  if (inserted) return;
-  Place loser = it->second;
+  const StoredDigest digest(key);
+  Place* const known = shard->table.Find(digest);
+  if (known == nullptr) return shard->table.Insert(digest, place, &arena_);
+  Place loser = *known;
   if (context->IsNewer(place.location(), loser.location())) {
-    it->second = place;
+    *known = place;
   } else {
     loser = place;
   }
@@ -251,7 +197,7 @@ void HashTable::FinishLoad() {
   for (Shard& shard : Shards()) {
     ShardLocked lock(shard.lock);
     if (shard.holds_deletes) {
-      absl::erase_if(shard.table, [](const auto& entry) { return entry.second.is_delete(); });
+      shard.table.EraseIf([](const Place& place) { return place.is_delete(); });
       shard.holds_deletes = false;
     }
     keys += shard.table.size();

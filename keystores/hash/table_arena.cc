@@ -8,9 +8,11 @@
 namespace rumcask {
 namespace {
 
-// From here on the tables are larger than what the processor's first-level TLB reaches, and a huge
-// page that is not full yet is small beside them.
-constexpr size_t kHugePagesFromChunks = 4;
+// From here on the tables are larger than what the processor's TLB reaches, and a huge page that is
+// not full yet is small beside them.
+constexpr size_t kHugePagesFromChunks = 2;
+
+constexpr size_t kHugePage = size_t{2} << 20;
 
 // The order of the smallest block that holds `bytes`.
 int OrderOf(size_t bytes) {
@@ -27,14 +29,14 @@ TableArena::~TableArena() {
 
 void* TableArena::Allocate(size_t bytes) {
   const int order = OrderOf(bytes);
-  if (order < kMinOrder || order > kMaxOrder) return ::operator new(bytes);
+  if (order > kMaxOrder) return ::operator new (bytes, std::align_val_t{kUnit});
   MutexLock lock(mutex_);
   return reinterpret_cast<void*>(TakeBlock(order));
 }
 
 void TableArena::Free(void* block, size_t bytes) {
   int order = OrderOf(bytes);
-  if (order < kMinOrder || order > kMaxOrder) return ::operator delete(block);
+  if (order > kMaxOrder) return ::operator delete (block, std::align_val_t{kUnit});
   MutexLock lock(mutex_);
   Address address = reinterpret_cast<Address>(block);
   const Address chunk = ChunkOf(address);
@@ -68,11 +70,19 @@ TableArena::Address TableArena::TakeBlock(int order) {
 }
 
 TableArena::Address TableArena::NewChunk() {
-  void* const chunk =
-      mmap(nullptr, kChunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (chunk == MAP_FAILED) throw std::bad_alloc();
-  if (chunks_.size() >= kHugePagesFromChunks) (void)madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
-  return *chunks_.insert(reinterpret_cast<Address>(chunk)).first;
+  // More than a chunk is mapped and the rest given back, so that huge pages fit.
+  const size_t mapped = kChunkBytes + kHugePage;
+  void* const start =
+      mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) throw std::bad_alloc();
+  const Address begin = reinterpret_cast<Address>(start);
+  const Address chunk = (begin + kHugePage - 1) & ~Address{kHugePage - 1};
+  if (chunk > begin) munmap(start, chunk - begin);
+  munmap(reinterpret_cast<void*>(chunk + kChunkBytes), begin + mapped - chunk - kChunkBytes);
+  if (chunks_.size() >= kHugePagesFromChunks) {
+    (void)madvise(reinterpret_cast<void*>(chunk), kChunkBytes, MADV_HUGEPAGE);
+  }
+  return *chunks_.insert(chunk).first;
 }
 
 TableArena::Address TableArena::ChunkOf(Address block) const {

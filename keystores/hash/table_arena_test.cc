@@ -16,8 +16,8 @@
 namespace rumcask {
 namespace {
 
-// What a table of 2^order slots asks for.
-size_t TableBytes(int order) { return (TableArena::kUnit << order) - 4; }
+// What a table of 2^order buckets asks for.
+size_t TableBytes(int order) { return TableArena::kUnit << order; }
 
 TEST(TableArena, BlocksAreAlignedAndDoNotOverlap) {
   TableArena arena;
@@ -39,7 +39,7 @@ TEST(TableArena, BlocksAreAlignedAndDoNotOverlap) {
     const auto pattern = static_cast<unsigned char>(random());
     auto* const block = static_cast<unsigned char*>(arena.Allocate(bytes));
     const auto address = reinterpret_cast<uintptr_t>(block);
-    ASSERT_EQ(address % 4, 0u);
+    ASSERT_EQ(address % 64, 0u);
     const auto next = live.lower_bound(address);
     if (next != live.end()) {
       ASSERT_LE(address + bytes, next->first);

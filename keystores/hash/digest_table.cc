@@ -1,0 +1,56 @@
+#include "keystores/hash/digest_table.h"
+
+#include <cstring>
+#include <new>
+
+namespace rumcask {
+
+void DigestTable::Insert(const StoredDigest& digest, Place place, TableArena* arena) {
+  if (size_ == limit_) Grow(arena);
+  Put(digest, place);
+  ++size_;
+}
+
+void DigestTable::Put(const StoredDigest& digest, Place place) {
+  for (Bucket* bucket = Home(digest);; bucket = After(bucket)) {
+    for (Entry& entry : bucket->entries) {
+      if (!entry.place.is_empty()) continue;
+      entry.low[0] = static_cast<uint32_t>(digest.low);
+      entry.low[1] = static_cast<uint32_t>(digest.low >> 32);
+      entry.high = digest.high;
+      entry.place = place;
+      return;
+    }
+    ++bucket->passed;
+  }
+}
+
+void DigestTable::Erase(const StoredDigest& digest) {
+  for (Bucket* bucket = Home(digest);; bucket = After(bucket)) {
+    for (Entry& entry : bucket->entries) {
+      if (!entry.Holds(digest) || entry.place.is_empty()) continue;
+      entry.place = Place(Location());
+      --size_;
+      return;
+    }
+    --bucket->passed;
+  }
+}
+
+void DigestTable::Grow(TableArena* arena) {
+  Bucket* const old = buckets_;
+  const size_t old_count = old == nullptr ? 0 : mask_ + 1;
+  const size_t count = old == nullptr ? 1 : 2 * old_count;
+  buckets_ = static_cast<Bucket*>(arena->Allocate(count * sizeof(Bucket)));
+  std::memset(static_cast<void*>(buckets_), 0, count * sizeof(Bucket));
+  mask_ = count - 1;
+  limit_ = count * kEntries * 9 / 10;
+  for (size_t i = 0; i < old_count; ++i) {
+    for (const Entry& entry : old[i].entries) {
+      if (!entry.place.is_empty()) Put(entry.digest(), entry.place);
+    }
+  }
+  if (old != nullptr) arena->Free(old, old_count * sizeof(Bucket));
+}
+
+}  // namespace rumcask

@@ -1,0 +1,88 @@
+#include "keystores/hash/digest_table.h"
+
+#include <cstdint>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "gtest/gtest.h"
+
+namespace rumcask {
+namespace {
+
+using Key = std::pair<uint64_t, uint32_t>;
+
+StoredDigest DigestOf(const Key& key) { return {key.first, key.second}; }
+Place PlaceOf(uint32_t n) { return Place(Location::Make(n, 128 + 8 * n, 40)); }
+
+// Few different digests and many erasures, so that buckets fill, are passed by and empty again, in
+// tables of every size from one bucket on.
+TEST(DigestTable, AgreesWithAMap) {
+  for (const uint64_t range : {3, 10, 100, 2000}) {
+    TableArena arena;
+    DigestTable table;
+    std::map<Key, uint32_t> model;
+    std::mt19937_64 random(range);
+    for (uint32_t step = 0; step < 40000; ++step) {
+      // Low bits alone choose the bucket: some digests share them all.
+      const Key key{(random() % range) * (random() % 2 == 0 ? 1 : 0x100000001), random() % 3};
+      const auto known = model.find(key);
+      Place* const place = table.Find(DigestOf(key));
+      ASSERT_EQ(place != nullptr, known != model.end());
+      if (place == nullptr) {
+        table.Insert(DigestOf(key), PlaceOf(step), &arena);
+        model[key] = step;
+      } else {
+        ASSERT_EQ(place->location(), PlaceOf(known->second).location());
+        if (random() % 2 == 0) {
+          *place = PlaceOf(step);
+          known->second = step;
+        } else {
+          table.Erase(DigestOf(key));
+          model.erase(known);
+        }
+      }
+      ASSERT_EQ(table.size(), model.size());
+    }
+    size_t visited = 0;
+    table.ForEach([&](const Place&) { ++visited; });
+    EXPECT_EQ(visited, model.size());
+    for (const auto& [key, n] : model) {
+      Place* const place = table.Find(DigestOf(key));
+      ASSERT_NE(place, nullptr);
+      EXPECT_EQ(place->location(), PlaceOf(n).location());
+    }
+  }
+}
+
+TEST(DigestTable, ErasesByPredicate) {
+  TableArena arena;
+  DigestTable table;
+  std::mt19937_64 random(1);
+  std::map<Key, bool> deletes;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    const Key key{random(), static_cast<uint32_t>(random())};
+    deletes[key] = i % 3 == 0;
+    const Location location = Location::Make(1, 128 + 8 * i, 40);
+    table.Insert(DigestOf(key), deletes[key] ? Place::OfDelete(location) : Place(location), &arena);
+  }
+  table.EraseIf([](const Place& place) { return place.is_delete(); });
+  for (const auto& [key, is_delete] : deletes) {
+    EXPECT_EQ(table.Find(DigestOf(key)) == nullptr, is_delete);
+  }
+  EXPECT_EQ(table.size(), 666u);
+}
+
+// With 9 of 10 entries used, a table of digests as random as real ones stays within its memory.
+TEST(DigestTable, UsesNineOfTenEntries) {
+  TableArena arena;
+  DigestTable table;
+  std::mt19937_64 random(1);
+  for (uint32_t i = 0; i < 4096 * 3 * 9 / 10; ++i) {
+    table.Insert(DigestOf({random(), static_cast<uint32_t>(random())}), PlaceOf(i), &arena);
+  }
+  EXPECT_EQ(table.memory_bytes(), 4096u * 64);
+}
+
+}  // namespace
+}  // namespace rumcask
