@@ -63,7 +63,6 @@ NewRecord MakeRecord(RecordKind kind, std::string_view key, std::string_view val
   record.header.value_bytes = static_cast<uint32_t>(value.size());
   record.key = key;
   record.value = value;
-  record.inner = InnerChecksum(key, value);
   return record;
 }
 
@@ -134,7 +133,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
   for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
     const size_t count = std::min(kGroup, keys.size() - begin);
     absl::Status* const status = statuses->data() + begin;
-    // Three passes, so that each key's wait for memory overlaps with the others'.
+    // Four passes, so that each key's wait for memory overlaps with the others'.
     for (size_t i = 0; i < count; ++i) {
       prepared[i].key = keys[begin + i];
       status[i] = store_->CheckKey(prepared[i].key);
@@ -145,7 +144,9 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
       status[i] = store_->keystore_->Get(prepared[i], &locations[i]);
-      if (status[i].ok()) store_->segments_.segment(locations[i])->Prefetch(locations[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (status[i].ok()) store_->segments_.segment(locations[i])->Touch(locations[i]);
     }
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
@@ -185,6 +186,9 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
   if (!status.ok()) return status;
   Keystore* const keystore = store->keystore_.get();
   keystore->Prepare(&write->prepared);
+  // The wait for the index overlaps with the checksum.
+  keystore->Prefetch(write->prepared);
+  write->record.inner = InnerChecksum(write->record.key, write->record.value);
 
   // What a condition is about to be held against is read before the lock, where a slow device
   // delays no one; under the lock it is only made sure that it has not moved.
@@ -306,6 +310,8 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
         MakeRecord(operation.is_delete ? RecordKind::kDelete : RecordKind::kPut, key, value));
     keys.emplace_back(key);
     store->keystore_->Prepare(&keys.back());
+    store->keystore_->Prefetch(keys.back());
+    records.back().inner = InnerChecksum(key, value);
   }
   if (records.size() > 1) {
     for (NewRecord& record : records) record.header.part = BatchPart::kMiddle;

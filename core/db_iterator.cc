@@ -44,7 +44,7 @@ class UnorderedIterator : public Iterator {
       // Close to the end of a group, so that the reads of its records overlap.
       if (at_ % kAhead == 0) {
         for (size_t i = at_; i < std::min(at_ + kAhead, locations_.size()); ++i) {
-          store_->segments_.segment(locations_[i])->Prefetch(locations_[i]);
+          store_->segments_.segment(locations_[i])->Touch(locations_[i]);
         }
       }
       const Location location = locations_[at_++];

@@ -33,9 +33,9 @@ absl::Status CheckOptions(const Options& options) {
                                                    options.segment_bytes, ", not ",
                                                    kMinSegmentBytes, " to ", kMaxSegmentBytes));
   }
-  if (options.background_threads < 0 || options.background_threads > 64) {
+  if (options.background_threads < 0 || options.background_threads > 2) {
     return absl::InvalidArgumentError(absl::StrCat("Options::background_threads is ",
-                                                   options.background_threads, ", not 0 to 64"));
+                                                   options.background_threads, ", not 0 to 2"));
   }
   if (options.sync_interval.count() < 0 ||
       (options.sync_interval.count() > 0 && options.background_threads == 0)) {

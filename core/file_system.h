@@ -53,12 +53,12 @@ class MappedRegion {
     if (observed_) DoWrote(offset, length);
   }
 
-  // Brings the pages of [offset, offset + length) into memory, writable. A hint: failure costs
-  // page faults later, nothing else.
+  // Brings the pages of [offset, offset + length) into memory, writable before ProtectReadOnly. A
+  // hint: failure costs page faults later, nothing else.
   virtual void Populate(uint64_t offset, size_t length) = 0;
 
   // Makes further stores fault. Used when a segment is sealed, so that a stray pointer of the host
-  // program cannot change sealed data.
+  // program cannot change sealed data. The pages may have to be brought in again.
   virtual absl::Status ProtectReadOnly() = 0;
 
  protected:

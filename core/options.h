@@ -78,9 +78,10 @@ struct Options {
   // than memory or the device is not trusted.
   ReadMode read_mode = ReadMode::kMapped;
 
-  // Threads for preparing, sealing and periodic syncing; 0 does that work in the calling writers.
-  // One is enough: the jobs are sequential by nature. Default 1.
-  int background_threads = 1;
+  // Threads for the work that writers need not wait for. 2: one reserves space ahead of them, one
+  // seals and syncs. 1 does all of it, so that writers reserve space themselves while it waits for
+  // the device; 0 leaves everything to the calling writers. Default 2.
+  int background_threads = 2;
 
   // Told of what happens in the background; see listener.h. Default none.
   std::shared_ptr<Listener> listener;

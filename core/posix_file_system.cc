@@ -57,7 +57,8 @@ class PosixMappedRegion : public MappedRegion {
 #ifdef MADV_POPULATE_WRITE
     const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
     const uint64_t begin = offset / page * page;
-    (void)::madvise(data() + begin, offset + length - begin, MADV_POPULATE_WRITE);
+    (void)::madvise(data() + begin, offset + length - begin,
+                    read_only_ ? MADV_POPULATE_READ : MADV_POPULATE_WRITE);
 #else
     (void)offset;
     (void)length;
@@ -66,8 +67,15 @@ class PosixMappedRegion : public MappedRegion {
 
   absl::Status ProtectReadOnly() override {
     if (::mprotect(data(), size(), PROT_READ) < 0) return ErrnoStatus("mprotect", "mapping", errno);
+    read_only_ = true;
+    // For each mapped page that it writes back, the kernel would interrupt every core that runs
+    // this process.
+    (void)::madvise(data(), size(), MADV_DONTNEED);
     return absl::OkStatus();
   }
+
+ private:
+  bool read_only_ = false;
 };
 
 class PosixFile : public File {

@@ -3,6 +3,7 @@
 #ifndef RUMCASK_CORE_SEGMENT_H_
 #define RUMCASK_CORE_SEGMENT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -64,11 +65,15 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // `buffer`. DataLoss, naming file and offset, if the bytes there are not a whole record.
   absl::Status Read(Location location, RecordBuffer* buffer, RecordView* record) const;
 
-  // Asks for the memory that Read will touch.
-  void Prefetch(Location location) const {
-    if (mapped_ != nullptr) {
-      __builtin_prefetch(mapped_ + location.offset());
-      __builtin_prefetch(mapped_ + location.offset() + 64);
+  // Asks for the memory that Read will touch. The first byte is loaded, since processors may drop a
+  // prefetch whose page is not in the TLB, and of many loads in a row none waits for the one
+  // before.
+  void Touch(Location location) const {
+    if (mapped_ == nullptr) return;
+    const char* const bytes = mapped_ + location.offset();
+    static_cast<void>(*static_cast<const volatile char*>(bytes));
+    for (uint64_t at = 64; at < std::min(location.length(), kTouchedBytes); at += 64) {
+      __builtin_prefetch(bytes + at);
     }
   }
 
@@ -83,6 +88,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   std::atomic<bool> sealed{false};
 
  private:
+  // Beyond this the processor has noticed by itself that memory is read in order.
+  static constexpr uint64_t kTouchedBytes = 512;
+
   absl::Status Damaged(uint64_t offset, const char* cause) const;
   absl::Status ReadIntoBuffer(Location location, RecordBuffer* buffer, RecordView* record) const;
 

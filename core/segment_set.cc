@@ -108,7 +108,7 @@ absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   last_sequence_ = next_sequence_ - 1;
   if (active_->end() >= help_at_) {
     help_at_ = UINT64_MAX;
-    WakeBackground();
+    WakePreparer();
   }
   return absl::OkStatus();
 }
@@ -215,10 +215,10 @@ absl::Status SegmentSet::Roll(uint64_t bytes) {
   if (!status.ok()) return status;
   table_.Add(prepared_->shared_segment());
   if (active_ != nullptr) {
-    seals_.push_back(
-        {active_->shared_segment(), prepared_->shared_segment(), active_->end(), last_sequence_});
+    seals_.push_back({active_, prepared_->shared_segment(), active_->end(), last_sequence_});
     seals_pending_.store(true, std::memory_order_release);
-    WakeBackground();
+    if (config_.background_threads > 0) sealer_.Wake();
+    WakePreparer();
   }
   active_ = std::move(prepared_);
   entry_durable_ = false;

@@ -5,8 +5,8 @@
 // waits for the device, outside the lock.
 //
 //   roll   under the write lock: header into the prepared segment, switch
-//   seal   in id order, in the background: footer, cut, fdatasync the old segment; fdatasync the
-//          new one; fsync the directory
+//   seal   in id order, in the background: footer, cut, fdatasync the old segment; fsync the
+//          directory
 //   sync   one leader at a time: note the end under the write lock, wait until all earlier segments
 //          are sealed, fdatasync, wake everyone it covers; the next append carries a sync mark
 
@@ -17,13 +17,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "core/background_thread.h"
 #include "core/file_system.h"
 #include "core/mutex.h"
 #include "core/options.h"
@@ -92,7 +92,7 @@ class SegmentSet {
 
  private:
   struct SealJob {
-    std::shared_ptr<Segment> segment;
+    std::shared_ptr<SegmentWriter> writer;  // of the full segment
     std::shared_ptr<Segment> successor;
     uint64_t end;
     uint64_t last_sequence;
@@ -124,9 +124,8 @@ class SegmentSet {
 
   void StartBackground();
   void StopBackground();
-  void BackgroundLoop();
   void PrepareAhead();
-  void WakeBackground();
+  void WakePreparer();
 
   Directory* const directory_;
   const Config config_;
@@ -171,11 +170,10 @@ class SegmentSet {
   absl::Status status_ ABSL_GUARDED_BY(status_mutex_);
   std::atomic<bool> failed_{false};
 
-  Mutex background_mutex_;
-  CondVar background_wake_;
-  bool stopping_ ABSL_GUARDED_BY(background_mutex_) = false;
-  bool wanted_ ABSL_GUARDED_BY(background_mutex_) = false;
-  std::thread background_;
+  // Reserves space ahead of the writers; must not wait for the device, as the other one does.
+  BackgroundThread preparer_;
+  // Seals and syncs. If there is only one thread it prepares too.
+  BackgroundThread sealer_;
 };
 
 }  // namespace rumcask

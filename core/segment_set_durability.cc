@@ -38,30 +38,33 @@ absl::Status SegmentSet::SealPending() {
 }
 
 absl::Status SegmentSet::Seal(const SealJob& job) {
-  absl::StatusOr<Trailer> trailer =
-      SealSegmentFile(job.segment->file(), job.segment->seed(), job.end);
+  job.writer->StopExtending();
+  Segment* const segment = job.writer->segment();
+  MappedRegion* const region = segment->region();
+  if (region != nullptr) {
+    absl::Status status = region->ProtectReadOnly();
+    if (!status.ok()) return status;
+  }
+  absl::StatusOr<Trailer> trailer = SealSegmentFile(segment->file(), segment->seed(), job.end);
   // Without room for the footer the segment is durable all the same; a later opening adds it.
   const bool footless = absl::IsResourceExhausted(trailer.status());
   if (!trailer.ok() && !footless) return trailer.status();
-  absl::Status status = job.successor->file()->Sync();
-  const bool syncs_entries = !SeededBug("entry-not-synced");
-  if (status.ok() && syncs_entries) status = directory_->Sync();
-  if (!status.ok()) return status;
+  if (!SeededBug("entry-not-synced")) {
+    absl::Status status = directory_->Sync();
+    if (!status.ok()) return status;
+  }
   {
     MutexLock lock(write_mutex_);
     if (active_ != nullptr && active_->segment() == job.successor.get()) entry_durable_ = true;
   }
   RaiseDurable(job.last_sequence);
-  if (job.segment->region() != nullptr) {
-    status = job.segment->region()->ProtectReadOnly();
-    if (!status.ok()) return status;
-  }
+  if (segment->reads_mapped()) region->Populate(0, job.end);
   const uint64_t bytes =
       footless ? job.end : job.end + ((trailer->table_bytes + 7) & ~uint64_t{7}) + kTrailerBytes;
-  job.segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
-  job.segment->sealed.store(!footless, std::memory_order_release);
+  segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
+  segment->sealed.store(!footless, std::memory_order_release);
   seal_count_.fetch_add(1, std::memory_order_relaxed);
-  if (config_.listener != nullptr) config_.listener->OnSegmentSealed(job.segment->id(), bytes);
+  if (config_.listener != nullptr) config_.listener->OnSegmentSealed(segment->id(), bytes);
   return absl::OkStatus();
 }
 
@@ -186,53 +189,30 @@ absl::Status SegmentSet::CloseFiles() {
 // ---- the background ----
 
 void SegmentSet::StartBackground() {
-  if (background_.joinable()) return;
-  background_ = std::thread([this] { BackgroundLoop(); });
+  if (config_.background_threads > 1) {
+    preparer_.Start(std::chrono::milliseconds(0), [this](bool) { PrepareAhead(); });
+  }
+  sealer_.Start(config_.sync_interval, [this](bool timed_out) {
+    if (config_.background_threads == 1) PrepareAhead();
+    (void)SealPending();
+    if (!timed_out) return;
+    uint64_t newest;
+    {
+      MutexLock lock(write_mutex_);
+      newest = last_sequence_;
+    }
+    (void)WaitDurable(newest);
+  });
 }
 
 void SegmentSet::StopBackground() {
-  {
-    MutexLock lock(background_mutex_);
-    stopping_ = true;
-    background_wake_.NotifyAll();
-  }
-  if (background_.joinable()) background_.join();
+  preparer_.Stop();
+  sealer_.Stop();
 }
 
-void SegmentSet::WakeBackground() {
+void SegmentSet::WakePreparer() {
   if (config_.background_threads == 0) return;
-  MutexLock lock(background_mutex_);
-  wanted_ = true;
-  background_wake_.NotifyOne();
-}
-
-void SegmentSet::BackgroundLoop() {
-  while (true) {
-    bool timed_out = false;
-    {
-      MutexLock lock(background_mutex_);
-      if (!wanted_ && !stopping_) {
-        if (config_.sync_interval.count() > 0) {
-          background_wake_.WaitFor(background_mutex_, config_.sync_interval);
-          timed_out = !wanted_;
-        } else {
-          background_wake_.Wait(background_mutex_);
-        }
-      }
-      if (stopping_) return;
-      wanted_ = false;
-    }
-    PrepareAhead();
-    (void)SealPending();
-    if (timed_out) {
-      uint64_t newest;
-      {
-        MutexLock lock(write_mutex_);
-        newest = last_sequence_;
-      }
-      (void)WaitDurable(newest);
-    }
-  }
+  (config_.background_threads > 1 ? preparer_ : sealer_).Wake();
 }
 
 void SegmentSet::PrepareAhead() {

@@ -8,6 +8,7 @@ namespace rumcask {
 namespace {
 
 constexpr uint64_t kFirstExtent = uint64_t{64} << 10;
+constexpr size_t kPrefetchedLines = 4;
 constexpr uint64_t kLargestExtent = uint64_t{1} << 20;
 
 // Zeros to extend files with.
@@ -68,6 +69,8 @@ absl::Status SegmentWriter::Append(absl::Span<NewRecord> records, uint64_t bytes
       at += record.header.record_bytes();
     }
     segment_->region()->Wrote(end_, bytes);
+    // The zeros there were written by another core, whose cache still has them.
+    for (size_t i = 0; i < kPrefetchedLines; ++i) __builtin_prefetch(base + at + i * 64, 1);
   } else {
     absl::Status status = WriteOut(records, bytes, broken);
     if (!status.ok()) return status;
@@ -148,12 +151,17 @@ absl::Status SegmentWriter::Reserve(uint64_t end) {
 absl::Status SegmentWriter::ExtendAhead() {
   if (!mapped_) return absl::OkStatus();
   MutexLock lock(extend_mutex_);
-  while (segment_->end() >= extend_at_.load(std::memory_order_relaxed) &&
+  while (!stopped_ && segment_->end() >= extend_at_.load(std::memory_order_relaxed) &&
          allocated_.load(std::memory_order_relaxed) < capacity_) {
     absl::Status status = Extend(0);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+void SegmentWriter::StopExtending() {
+  MutexLock lock(extend_mutex_);
+  stopped_ = true;
 }
 
 absl::Status SegmentWriter::Extend(uint64_t needed) {

@@ -34,7 +34,7 @@ struct NewRecord {
 // geometrically from 64 KiB, then by 1 MiB, never more than 2 MiB ahead: dirty zeros cost the next
 // fdatasync. Otherwise: one pwritev at an explicit offset; a failed one is undone.
 //
-// Append, AppendHeader and Finish need the write lock of the database; ExtendAhead does not.
+// WriteHeader and Append need the write lock of the database; ExtendAhead and StopExtending do not.
 class SegmentWriter {
  public:
   // Continues `segment` at `end`. It must have a writable region to be `mapped`. `allocated` bytes
@@ -63,6 +63,8 @@ class SegmentWriter {
 
   // Reserves more blocks if fewer than the low-water mark are left. For the background thread.
   absl::Status ExtendAhead();
+  // Ends ExtendAhead's work for good, so that the bytes after the end belong to the footer.
+  void StopExtending();
   // Where the append point calls for ExtendAhead.
   uint64_t extend_at() const { return extend_at_.load(std::memory_order_relaxed); }
 
@@ -80,6 +82,7 @@ class SegmentWriter {
   std::string scratch_;
 
   Mutex extend_mutex_;
+  bool stopped_ ABSL_GUARDED_BY(extend_mutex_) = false;
   std::atomic<uint64_t> allocated_;
   std::atomic<uint64_t> extend_at_;
 };

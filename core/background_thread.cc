@@ -1,0 +1,49 @@
+#include "core/background_thread.h"
+
+#include <utility>
+
+namespace rumcask {
+
+void BackgroundThread::Start(std::chrono::milliseconds interval,
+                             std::function<void(bool timed_out)> work) {
+  if (thread_.joinable()) return;
+  thread_ = std::thread([this, interval, work = std::move(work)] { Loop(interval, work); });
+}
+
+void BackgroundThread::Wake() {
+  MutexLock lock(mutex_);
+  wanted_ = true;
+  changed_.NotifyOne();
+}
+
+void BackgroundThread::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.NotifyOne();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void BackgroundThread::Loop(std::chrono::milliseconds interval,
+                            const std::function<void(bool timed_out)>& work) {
+  while (true) {
+    bool timed_out = false;
+    {
+      MutexLock lock(mutex_);
+      if (!wanted_ && !stopping_) {
+        if (interval.count() > 0) {
+          changed_.WaitFor(mutex_, interval);
+          timed_out = !wanted_;
+        } else {
+          changed_.Wait(mutex_);
+        }
+      }
+      if (stopping_) return;
+      wanted_ = false;
+    }
+    work(timed_out);
+  }
+}
+
+}  // namespace rumcask

@@ -1,0 +1,43 @@
+// A thread that sleeps until there is something to do.
+
+#ifndef RUMCASK_CORE_BACKGROUND_THREAD_H_
+#define RUMCASK_CORE_BACKGROUND_THREAD_H_
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "core/mutex.h"
+
+namespace rumcask {
+
+class BackgroundThread {
+ public:
+  BackgroundThread() = default;
+  ~BackgroundThread() { Stop(); }
+  BackgroundThread(const BackgroundThread&) = delete;
+  BackgroundThread& operator=(const BackgroundThread&) = delete;
+
+  // From now on calls work(false) after each Wake - once for several that come while it runs - and,
+  // if `interval` is not zero, work(true) when so long there was none. Not beside Stop.
+  void Start(std::chrono::milliseconds interval, std::function<void(bool timed_out)> work);
+
+  // Without effect before Start and after Stop.
+  void Wake();
+
+  // Waits for the end of what it is doing. Idempotent.
+  void Stop();
+
+ private:
+  void Loop(std::chrono::milliseconds interval, const std::function<void(bool timed_out)>& work);
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_BACKGROUND_THREAD_H_
