@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
 
 #include "core/recovery.h"
 #include "core/seeded_bug.h"
@@ -33,11 +36,15 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
       absl::StatusOr<std::unique_ptr<File>> file =
           directory->Open(SegmentName(segment.id), OpenMode::kReadWrite);
       if (!file.ok()) return file.status();
-      absl::StatusOr<Trailer> trailer =
+      absl::StatusOr<std::optional<Trailer>> trailer =
           SealSegmentFile(file->get(), SegmentSeed(next.uuid, segment.id), segment.end);
       if (!trailer.ok()) return trailer.status();
+      if (!trailer->has_value()) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat((*file)->name(), ": no room for the footer that recovery gives it"));
+      }
       segment.has_trailer = true;
-      segment.trailer = *trailer;
+      segment.trailer = **trailer;
     }
     const bool vouches = !continued || !SeededBug("evidence-erased");
     next.Append(segment.id, segment.stream, !continued, vouches ? segment.end : 0);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,7 +54,9 @@ class SegmentCopy {
   absl::Status Finish() {
     absl::Status status = Flush();
     if (!status.ok()) return status;
-    return SealSegmentFile(file_.get(), seed_, end_).status();
+    absl::StatusOr<std::optional<Trailer>> trailer = SealSegmentFile(file_.get(), seed_, end_);
+    if (!trailer.ok() || trailer->has_value()) return trailer.status();
+    return absl::ResourceExhaustedError(absl::StrCat(file_->name(), ": no room for the footer"));
   }
 
  private:

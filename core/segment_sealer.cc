@@ -9,7 +9,8 @@
 
 namespace rumcask {
 
-absl::StatusOr<Trailer> SealSegmentFile(File* file, uint64_t segment_seed, uint64_t end) {
+absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segment_seed,
+                                                       uint64_t end) {
   KeyTableBuilder builder;
   SegmentScanner scanner(file, segment_seed, kSegmentHeaderBytes, end);
   SegmentScanner::Step step;
@@ -31,6 +32,7 @@ absl::StatusOr<Trailer> SealSegmentFile(File* file, uint64_t segment_seed, uint6
   absl::Status status = file->Truncate(written.ok() ? end + footer.size() : end);
   if (status.ok()) status = file->Sync();
   if (!status.ok()) return status;
+  if (absl::IsResourceExhausted(written)) return std::nullopt;
   if (!written.ok()) return written;
   return trailer;
 }

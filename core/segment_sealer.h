@@ -4,6 +4,7 @@
 #define RUMCASK_CORE_SEGMENT_SEALER_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -15,9 +16,11 @@ namespace rumcask {
 
 // Reads the records of `file` up to `end`, writes the footer behind them, cuts the file there and
 // makes it durable. Every step repeats harmlessly: after a crash the scan ends at the same place.
-// DataLoss if something below `end` no longer verifies. If there is no room for the footer
-// (ResourceExhausted) the file is cut at `end`, and durable without one.
-absl::StatusOr<Trailer> SealSegmentFile(File* file, uint64_t segment_seed, uint64_t end);
+// DataLoss if something below `end` no longer verifies. Without room for the footer it returns no
+// trailer: the file is cut at `end` then, and durable. That is told apart from a full disk met by
+// fdatasync, which is a failed sync like any other.
+absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segment_seed,
+                                                       uint64_t end);
 
 }  // namespace rumcask
 

@@ -2,6 +2,7 @@
 // does them in the background.
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,10 +46,11 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
     absl::Status status = region->ProtectReadOnly();
     if (!status.ok()) return status;
   }
-  absl::StatusOr<Trailer> trailer = SealSegmentFile(segment->file(), segment->seed(), job.end);
+  absl::StatusOr<std::optional<Trailer>> trailer =
+      SealSegmentFile(segment->file(), segment->seed(), job.end);
+  if (!trailer.ok()) return trailer.status();
   // Without room for the footer the segment is durable all the same; a later opening adds it.
-  const bool footless = absl::IsResourceExhausted(trailer.status());
-  if (!trailer.ok() && !footless) return trailer.status();
+  const bool footless = !trailer->has_value();
   if (!SeededBug("entry-not-synced")) {
     absl::Status status = directory_->Sync();
     if (!status.ok()) return status;
@@ -60,7 +62,7 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
   RaiseDurable(job.last_sequence);
   if (segment->reads_mapped()) region->Populate(0, job.end);
   const uint64_t bytes =
-      footless ? job.end : job.end + ((trailer->table_bytes + 7) & ~uint64_t{7}) + kTrailerBytes;
+      footless ? job.end : job.end + (((*trailer)->table_bytes + 7) & ~uint64_t{7}) + kTrailerBytes;
   segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
   segment->sealed.store(!footless, std::memory_order_release);
   seal_count_.fetch_add(1, std::memory_order_relaxed);
