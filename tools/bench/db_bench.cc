@@ -167,8 +167,8 @@ absl::StatusOr<std::vector<Workload>> DbBenchWorkloads(std::string_view list,
         std::find_if(std::begin(kBenchmarks), std::end(kBenchmarks),
                      [&name](const Named& benchmark) { return benchmark.name == name; });
     if (found == std::end(kBenchmarks)) {
-      return absl::InvalidArgumentError(absl::StrFormat("unknown benchmark '%s'; there are: %s", name,
-                                                        absl::StrJoin(DbBenchNames(), ", ")));
+      return absl::InvalidArgumentError(absl::StrFormat("unknown benchmark '%s'; there are: %s",
+                                                        name, absl::StrJoin(DbBenchNames(), ", ")));
     }
     workloads.push_back(found->make(settings));
     workloads.back().name = name;

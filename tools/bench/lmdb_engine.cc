@@ -169,8 +169,6 @@ class LmdbStore : public Engine {
   }
 
   absl::StatusOr<std::unique_ptr<EngineCursor>> NewCursor() override {
-    // A thread has one read transaction at a time.
-    read_transaction.Abort();
     MDB_txn* transaction;
     int error = ::mdb_txn_begin(env_, nullptr, MDB_RDONLY, &transaction);
     if (error != MDB_SUCCESS) return StatusOf(error);
@@ -207,7 +205,8 @@ class LmdbStore : public Engine {
         (uint64_t{1} << 30) + 4 * settings.expected_bytes + 4096 * settings.expected_keys;
     error = ::mdb_env_set_mapsize(env_, map_bytes / 4096 * 4096);
     if (error == MDB_SUCCESS) {
-      error = ::mdb_env_open(env_, settings.path.c_str(), MDB_NOSYNC | MDB_NORDAHEAD, 0600);
+      error =
+          ::mdb_env_open(env_, settings.path.c_str(), MDB_NOSYNC | MDB_NORDAHEAD | MDB_NOTLS, 0600);
     }
     if (error != MDB_SUCCESS) return error;
     MDB_txn* transaction;
@@ -266,7 +265,8 @@ EngineType LmdbEngine() {
   type.assertions = AssertionsOf("liblmdb.so");
   type.options = [](const EngineSettings&) {
     return std::string(
-        "one transaction per write or batch, NOSYNC unless synced, no WRITEMAP, NORDAHEAD, read "
+        "one transaction per write or batch, NOSYNC unless synced, no WRITEMAP, NORDAHEAD, NOTLS, "
+        "read "
         "transactions renewed");
   };
   type.durability = "pages are written when put returns, in no order that a power cut respects";

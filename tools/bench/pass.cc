@@ -33,10 +33,10 @@ Pass::Pass(const PassSettings& settings, const EngineType& type, Clock* clock)
       type_(type),
       clock_(clock),
       runner_(settings.runner, clock),
+      measurements_(settings.workloads.size() + 1),
       memory_before_(counters_.Read().anonymous_bytes) {}
 
 std::vector<Measurement> Pass::Run() {
-  std::vector<Measurement> measurements;
   if (settings_.use_existing && !settings_.workloads.empty()) {
     live_.Fill(settings_.workloads.front().keys);
   }
@@ -45,12 +45,12 @@ std::vector<Measurement> Pass::Run() {
   for (size_t i = 0; i < settings_.workloads.size(); ++i) {
     const Workload& workload = settings_.workloads[i];
     if (settings_.announce != nullptr) settings_.announce(workload.name);
-    Measurement measurement;
+    Measurement& measurement = measurements_[i];
     std::string remark;
     // A failure may leave anything; only an empty store is as good as new.
     if (broken.ok() || workload.fresh) broken = Ready(workload, &remark);
     if (broken.ok()) {
-      measurement = Measure(workload, Scatter(settings_.seed) + i);
+      Measure(workload, Scatter(settings_.seed) + i, &measurement);
       if (measurement.outcome == Measurement::Outcome::kFailed) {
         broken = absl::InternalError(workload.name + " failed before");
       }
@@ -61,11 +61,10 @@ std::vector<Measurement> Pass::Run() {
     if (!remark.empty()) {
       measurement.remark += (measurement.remark.empty() ? "" : "; ") + remark;
     }
-    measurements.push_back(std::move(measurement));
   }
   if (settings_.announce != nullptr) settings_.announce("close");
-  measurements.push_back(MeasureClose());
-  return measurements;
+  MeasureClose(&measurements_.back());
+  return std::move(measurements_);
 }
 
 absl::Status Pass::Open() {
@@ -117,63 +116,56 @@ absl::Status Pass::Ready(const Workload& workload, std::string* remark) {
   return engine_ == nullptr ? Open() : absl::OkStatus();
 }
 
-Measurement Pass::Measure(const Workload& workload, uint64_t seed) {
-  if (workload.action == Workload::Action::kCompact) return MeasureOnce(workload, &Pass::Compact);
+void Pass::Measure(const Workload& workload, uint64_t seed, Measurement* measurement) {
+  if (workload.action == Workload::Action::kCompact) {
+    MeasureOnce(&Pass::Compact, measurement);
+    return;
+  }
   if (workload.action == Workload::Action::kOpen) {
     // What closing costs is not opening's.
     const absl::Status status =
         type_.persistent ? Close()
                          : absl::UnimplementedError("nothing is kept that could be opened");
-    Measurement measurement;
-    if (status.ok()) return MeasureOnce(workload, &Pass::Reopen);
-    SetOutcome(status, &measurement);
-    return measurement;
+    SetOutcome(status, measurement);
+    if (status.ok()) MeasureOnce(&Pass::Open, measurement);
+    return;
   }
   Taken taken;
   const ProcessCounts before = counters_.Read();
-  Measurement measurement = runner_.Run(workload, seed, type_, engine_.get(), &taken);
-  AddUsage(before, &measurement);
-  if (workload.action == Workload::Action::kReadAll && !type_.ordered &&
-      measurement.outcome == Measurement::Outcome::kDone) {
-    measurement.remark = "in no order";
+  runner_.Run(workload, seed, type_, engine_.get(), &taken, measurement);
+  AddUsage(before, measurement);
+  if (measurement->outcome != Measurement::Outcome::kDone) return;
+  if (workload.action == Workload::Action::kReadAll && !type_.ordered) {
+    measurement->remark = "in no order";
   }
-  if (measurement.outcome == Measurement::Outcome::kDone) {
-    Account(workload, seed, taken, &measurement);
-  }
-  return measurement;
+  Account(workload, seed, taken, measurement);
 }
 
-Measurement Pass::MeasureOnce(const Workload& workload, absl::Status (Pass::*body)()) {
-  Measurement measurement;
-  measurement.benchmark = workload.name;
-  measurement.single = true;
+void Pass::MeasureOnce(absl::Status (Pass::*body)(), Measurement* measurement) {
+  measurement->single = true;
   const ProcessCounts before = counters_.Read();
   const uint64_t begin = clock_->Now();
   const absl::Status status = (this->*body)();
   const uint64_t nanoseconds = clock_->Now() - begin;
-  AddUsage(before, &measurement);
-  SetOutcome(status, &measurement);
-  if (!status.ok()) return measurement;
-  measurement.operations = 1;
-  measurement.seconds = static_cast<double>(nanoseconds) / 1e9;
-  measurement.latency.Record(nanoseconds);
-  AddState(&measurement);
-  return measurement;
+  AddUsage(before, measurement);
+  SetOutcome(status, measurement);
+  if (!status.ok()) return;
+  measurement->operations = 1;
+  measurement->seconds = static_cast<double>(nanoseconds) / 1e9;
+  measurement->latency.Record(nanoseconds);
+  AddState(measurement);
 }
 
 absl::Status Pass::Compact() { return engine_->Compact(); }
-absl::Status Pass::Reopen() { return Open(); }
 
-Measurement Pass::MeasureClose() {
-  Workload workload;
-  workload.name = "close";
-  Measurement measurement = MeasureOnce(workload, &Pass::Close);
+void Pass::MeasureClose(Measurement* measurement) {
+  measurement->benchmark = "close";
+  MeasureOnce(&Pass::Close, measurement);
   // Of everything since the store was empty.
-  const double cpu_seconds = measurement.cpu_seconds;
-  AddUsage(since_empty_, &measurement);
-  measurement.cpu_seconds = cpu_seconds;
-  measurement.written_bytes = written_bytes_;
-  return measurement;
+  const double cpu_seconds = measurement->cpu_seconds;
+  AddUsage(since_empty_, measurement);
+  measurement->cpu_seconds = cpu_seconds;
+  measurement->written_bytes = written_bytes_;
 }
 
 void Pass::Account(const Workload& workload, uint64_t seed, const Taken& taken,

@@ -39,8 +39,9 @@ class Pass {
  public:
   Pass(const PassSettings& settings, const EngineType& type, Clock* clock);
 
-  // One measurement for each workload, then one called "close": how long closing took, what is on
-  // the disk afterwards, and what all benchmarks since the store was last empty wrote.
+  // To be called once. One measurement for each workload, then one called "close": how long closing
+  // took, what is on the disk afterwards, and what all benchmarks since the store was last empty
+  // wrote.
   std::vector<Measurement> Run();
 
  private:
@@ -48,11 +49,10 @@ class Pass {
   absl::Status Close();
   // Makes the store what the workload begins with.
   absl::Status Ready(const Workload& workload, std::string* remark);
-  Measurement Measure(const Workload& workload, uint64_t seed);
-  Measurement MeasureOnce(const Workload& workload, absl::Status (Pass::*body)());
+  void Measure(const Workload& workload, uint64_t seed, Measurement* measurement);
+  void MeasureOnce(absl::Status (Pass::*body)(), Measurement* measurement);
   absl::Status Compact();
-  absl::Status Reopen();
-  Measurement MeasureClose();
+  void MeasureClose(Measurement* measurement);
   void Account(const Workload& workload, uint64_t seed, const Taken& taken,
                Measurement* measurement);
   void AddUsage(const ProcessCounts& before, Measurement* measurement) const;
@@ -62,6 +62,8 @@ class Pass {
   const EngineType type_;
   Clock* const clock_;
   Runner runner_;
+  // Made here, since this memory must not count as the store's.
+  std::vector<Measurement> measurements_;
   const ProcessCounters counters_;
   const uint64_t memory_before_;
   std::unique_ptr<Engine> engine_;

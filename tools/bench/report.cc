@@ -18,11 +18,11 @@ bool Result::Done() const {
 std::string Result::WhyNot() const {
   for (const Measurement& m : rounds) {
     if (m.outcome == Measurement::Outcome::kNotSupported) {
-      return "not supported by " + system + ": " + m.remark;
+      return "not supported: " + m.remark;
     }
-    if (m.outcome == Measurement::Outcome::kFailed) return "failed on " + system + ": " + m.remark;
+    if (m.outcome == Measurement::Outcome::kFailed) return "failed: " + m.remark;
   }
-  return rounds.empty() ? "did not run on " + system : "";
+  return rounds.empty() ? "did not run" : "";
 }
 
 Histogram Result::Latency() const {

@@ -94,8 +94,13 @@ Workload WriterOf(const Workload& workload) {
 
 }  // namespace
 
-Runner::Runner(const RunnerSettings& settings, Clock* clock)
-    : settings_(settings), clock_(clock), histograms_(static_cast<size_t>(settings.threads) + 1) {}
+Runner::Runner(const RunnerSettings& settings, Clock* clock) : settings_(settings), clock_(clock) {
+  const auto desks = static_cast<size_t>(settings.threads) + 1;
+  desks_.reserve(desks);
+  for (size_t i = 0; i < desks; ++i) {
+    desks_.emplace_back(ValueBytes(/*seed=*/i, settings.value_sizes.Longest()));
+  }
+}
 
 void SetOutcome(const absl::Status& status, Measurement* measurement) {
   if (status.ok()) return;
@@ -107,15 +112,15 @@ void SetOutcome(const absl::Status& status, Measurement* measurement) {
   }
 }
 
-Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type,
-                        Engine* engine, Taken* taken) {
-  Measurement measurement;
+void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type, Engine* engine,
+                 Taken* taken, Measurement* result) {
+  Measurement& measurement = *result;
   measurement.benchmark = workload.name;
   const int all_threads = settings_.threads + (workload.writer_beside ? 1 : 0);
   if (workload.Writes() && all_threads > 1 && !type.concurrent_writes) {
     SetOutcome(absl::UnimplementedError("one thread writes and no other runs beside it"),
                &measurement);
-    return measurement;
+    return;
   }
 
   WorkerSignals signals;
@@ -124,7 +129,10 @@ Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineTyp
   Crew writer_crew(&writer_signals);
   std::vector<std::unique_ptr<Worker>> workers;
   std::unique_ptr<Worker> writer;
-  for (Histogram& histogram : histograms_) histogram.Clear();
+  for (Desk& desk : desks_) {
+    desk.values.Restart();
+    desk.latency.Clear();
+  }
   WorkerSettings settings;
   settings.key_size = settings_.key_size;
   settings.value_sizes = settings_.value_sizes;
@@ -134,8 +142,9 @@ Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineTyp
   settings.target = settings_.target / settings_.threads;
   for (int i = 0; i < settings_.threads; ++i) {
     settings.thread = i;
+    Desk& desk = desks_[static_cast<size_t>(i)];
     workers.push_back(std::make_unique<Worker>(workload, settings, engine, clock_, &signals,
-                                               &histograms_[static_cast<size_t>(i)]));
+                                               &desk.values, &desk.latency));
   }
   if (workload.writer_beside) {
     settings.thread = 0;
@@ -143,7 +152,7 @@ Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineTyp
     settings.seed = seed + 1;
     settings.target = workload.writer_rate;
     writer = std::make_unique<Worker>(WriterOf(workload), settings, engine, clock_, &writer_signals,
-                                      &histograms_.back());
+                                      &desks_.back().values, &desks_.back().latency);
     writer_crew.Start(writer.get());
   }
   for (const std::unique_ptr<Worker>& worker : workers) crew.Start(worker.get());
@@ -175,7 +184,7 @@ Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineTyp
     measurement.written_bytes += worker.written_bytes();
     // Which thread did what does not matter.
     measurement.work += worker.work();
-    measurement.latency.Merge(histograms_[i]);
+    measurement.latency.Merge(desks_[i].latency);
     taken->push_back(worker.taken());
   }
   measurement.seconds = static_cast<double>(end - begin) / 1e9;
@@ -188,7 +197,6 @@ Measurement Runner::Run(const Workload& workload, uint64_t seed, const EngineTyp
     measurement.remark = absl::StrCat("writer ", writer->operations(), " operations");
   }
   SetOutcome(status, &measurement);
-  return measurement;
 }
 
 }  // namespace rumcask::bench

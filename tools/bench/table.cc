@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 #include "tools/cli/figures.h"
 
@@ -31,7 +33,8 @@ std::string OrDash(const std::optional<double>& figure) { return figure ? Digits
 std::string Duration(double seconds) {
   if (seconds >= 1) return Digits(seconds) + " s";
   if (seconds >= 1e-3) return Digits(seconds * 1e3) + " ms";
-  return Digits(seconds * 1e6) + " us";
+  if (seconds >= 1e-6) return Digits(seconds * 1e6) + " us";
+  return Digits(seconds * 1e9) + " ns";
 }
 
 std::string Speed(const Result& result) {
@@ -52,30 +55,47 @@ std::string Cell(const Result* result) {
   return "not supported";
 }
 
-// What a reader must know of single cells.
-std::vector<std::string> Remarks(const Report& report) {
+// What a reader must know of one cell, or nothing.
+std::string RemarkOn(const Result& result) {
+  if (!result.Done()) return result.WhyNot();
+  const Measurement& last = result.rounds.back();
   std::vector<std::string> remarks;
-  for (const Result& result : report.results) {
-    std::string text = result.Done() ? "" : result.WhyNot();
-    if (result.Done()) {
-      const Measurement& last = result.rounds.back();
-      const bool sustained = std::all_of(result.rounds.begin(), result.rounds.end(),
-                                         [](const Measurement& m) { return m.sustained; });
-      if (!sustained) {
-        text = absl::StrFormat("target not sustained: %s of %s operations per second",
-                               FormatCount(static_cast<uint64_t>(SpeedOf(result).median)),
-                               FormatCount(static_cast<uint64_t>(last.target)));
-      }
-      if (last.reads > 0 && last.found < last.reads) {
-        absl::StrAppend(&text, text.empty() ? "" : "; ", cli::FormatShare(last.found, last.reads),
-                        " of what was read was there");
-      }
-      if (!last.remark.empty()) absl::StrAppend(&text, text.empty() ? "" : "; ", last.remark);
-      if (!text.empty()) text = result.system + ": " + text;
-    }
-    if (!text.empty()) remarks.push_back(result.benchmark + ", " + text);
+  if (!std::all_of(result.rounds.begin(), result.rounds.end(),
+                   [](const Measurement& m) { return m.sustained; })) {
+    remarks.push_back(absl::StrFormat("target not sustained: %s of %s operations per second",
+                                      FormatCount(static_cast<uint64_t>(SpeedOf(result).median)),
+                                      FormatCount(static_cast<uint64_t>(last.target))));
   }
-  return remarks;
+  if (last.found < last.reads) {
+    remarks.push_back(cli::FormatShare(last.found, last.reads) + " of what was read was there");
+  }
+  if (!last.remark.empty()) remarks.push_back(last.remark);
+  return absl::StrJoin(remarks, "; ");
+}
+
+// One line for those of a benchmark that share a remark.
+std::string Remarks(const Report& report) {
+  std::string text;
+  for (const std::string& benchmark : report.Benchmarks()) {
+    std::vector<std::pair<std::string, std::vector<std::string>>> remarks;
+    for (const Result& result : report.results) {
+      const std::string remark = result.benchmark == benchmark ? RemarkOn(result) : "";
+      if (remark.empty()) continue;
+      const auto known = std::find_if(remarks.begin(), remarks.end(),
+                                      [&](const auto& other) { return other.first == remark; });
+      if (known == remarks.end()) {
+        remarks.push_back({remark, {result.system}});
+      } else {
+        known->second.push_back(result.system);
+      }
+    }
+    for (const auto& [remark, systems] : remarks) {
+      const bool all = systems.size() > 1 && systems.size() == report.systems.size();
+      absl::StrAppendFormat(&text, "  %s, %s: %s\n", benchmark,
+                            all ? "all" : absl::StrJoin(systems, ", "), remark);
+    }
+  }
+  return text;
 }
 
 void AppendFacts(const Facts& facts, std::string* text) {
@@ -117,8 +137,19 @@ std::string LatencyTable(const Report& report) {
   return rows.size() == 1 ? "" : Aligned(rows);
 }
 
+// Without columns of which nothing is known.
+void DropEmptyColumns(std::vector<std::vector<std::string>>* rows) {
+  for (size_t column = rows->front().size(); column-- > 0;) {
+    const bool empty = std::all_of(rows->begin() + 1, rows->end(), [&](const auto& row) {
+      return row[column].empty() || row[column] == "-";
+    });
+    if (!empty) continue;
+    for (auto& row : *rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
+  }
+}
+
 std::string ResourceTable(const Report& report) {
-  std::vector<std::vector<std::string>> rows = {{"", "", "CPU ns/op", "calls/op", "instr/op",
+  std::vector<std::vector<std::string>> rows = {{"", "", "CPU/op", "calls/op", "instr/op",
                                                  "RAM B/key", "on disk", "x live", "written",
                                                  "x user"}};
   for (const Result& result : report.results) {
@@ -127,13 +158,16 @@ std::string ResourceTable(const Report& report) {
     const auto bytes = [](const std::optional<double>& figure) {
       return figure ? FormatBytes(static_cast<uint64_t>(*figure)) : "-";
     };
-    rows.push_back({result.benchmark, result.system, OrDash(resources.cpu_nanoseconds),
+    const std::optional<double>& cpu = resources.cpu_nanoseconds;
+    rows.push_back({result.benchmark, result.system, cpu ? Duration(*cpu / 1e9) : "-",
                     OrDash(resources.system_calls), OrDash(resources.instructions),
                     OrDash(resources.memory_per_key), bytes(resources.disk_bytes),
                     OrDash(resources.space_amplification), bytes(resources.device_bytes),
                     OrDash(resources.write_amplification)});
   }
-  return rows.size() == 1 ? "" : Aligned(rows);
+  if (rows.size() == 1) return "";
+  DropEmptyColumns(&rows);
+  return Aligned(rows);
 }
 
 // Characters, not bytes: "±" has two.
@@ -179,7 +213,7 @@ std::string AsTable(const Report& report) {
       &text, "\nOperations per second%s\n",
       rounds > 1 ? absl::StrFormat(", median of %d rounds ± half their range", rounds) : "");
   text += SpeedTable(report);
-  for (const std::string& remark : Remarks(report)) absl::StrAppend(&text, "  ", remark, "\n");
+  text += Remarks(report);
 
   const bool open_loop = std::any_of(
       report.results.begin(), report.results.end(),

@@ -27,6 +27,16 @@ bool ParsePair(std::string_view text, char separator, double* a, double* b) {
          absl::SimpleAtod(Text(text.substr(middle + 1)), b) && *a >= 0 && *b >= 0;
 }
 
+std::string RandomBytes(uint64_t seed, uint64_t size) {
+  std::string bytes(size, '\0');
+  Random random(seed);
+  for (size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+    const uint64_t word = random.Next();
+    std::memcpy(bytes.data() + i, &word, 8);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 absl::StatusOr<ValueSizes> ValueSizes::Parse(std::string_view text) {
@@ -96,13 +106,7 @@ uint64_t ValueSizes::Longest() const {
   return static_cast<uint64_t>(std::min(longest, static_cast<double>(kMax)));
 }
 
-ValueBytes::ValueBytes(uint64_t seed, uint64_t longest) {
-  bytes_.resize(std::max<uint64_t>(uint64_t{1} << 20, 2 * longest));
-  Random random(seed);
-  for (size_t i = 0; i + 8 <= bytes_.size(); i += 8) {
-    const uint64_t word = random.Next();
-    std::memcpy(bytes_.data() + i, &word, 8);
-  }
-}
+ValueBytes::ValueBytes(uint64_t seed, uint64_t longest)
+    : bytes_(RandomBytes(seed, std::max<uint64_t>(uint64_t{1} << 20, 2 * longest))) {}
 
 }  // namespace rumcask::bench

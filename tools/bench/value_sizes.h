@@ -49,6 +49,9 @@ class ValueBytes {
   // For values up to `longest` bytes.
   ValueBytes(uint64_t seed, uint64_t longest);
 
+  // Begins again with the first piece.
+  void Restart() { position_ = 0; }
+
   // `size` bytes, other ones than the last time.
   std::string_view Next(size_t size) {
     if (position_ + size > bytes_.size()) position_ = 0;
@@ -58,7 +61,7 @@ class ValueBytes {
   }
 
  private:
-  std::string bytes_;
+  const std::string bytes_;
   size_t position_ = 0;
 };
 

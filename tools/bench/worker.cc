@@ -22,17 +22,16 @@ bool IsWrite(OperationKind kind) {
 }  // namespace
 
 Worker::Worker(const Workload& workload, const WorkerSettings& settings, Engine* engine,
-               Clock* clock, WorkerSignals* signals, Histogram* latency)
+               Clock* clock, WorkerSignals* signals, ValueBytes* values, Histogram* latency)
     : workload_(workload),
       settings_(settings),
       keys_(settings.key_size, workload.hashed_keys),
       engine_(engine),
       clock_(clock),
       signals_(signals),
+      values_(values),
       latency_(latency),
-      stream_(workload, settings.value_sizes, settings.seed, settings.thread, settings.threads),
-      values_(settings.seed + static_cast<uint64_t>(settings.thread),
-              settings.value_sizes.Longest()) {
+      stream_(workload, settings.value_sizes, settings.seed, settings.thread, settings.threads) {
   if (workload_.batch > 1) batch_keys_.resize(workload_.batch);
 }
 
@@ -106,7 +105,7 @@ bool Worker::Prepare() {
       keys_.Write(operation_.number, &key_);
     }
     if (IsWrite(operation_.kind) || operation_.kind == OperationKind::kReadModifyWrite) {
-      value_ = values_.Next(operation_.size);
+      value_ = values_->Next(operation_.size);
     }
     return true;
   }
@@ -117,7 +116,7 @@ bool Worker::Prepare() {
     if (!stream_.Next(&operation_)) break;
     keys_.Write(operation_.number, &key);
     if (IsWrite(operation_.kind)) {
-      write_batch_.emplace_back(key, values_.Next(operation_.size));
+      write_batch_.emplace_back(key, values_->Next(operation_.size));
     } else {
       read_batch_.push_back(key);
     }

@@ -46,7 +46,7 @@ class Worker {
  public:
   // None of the pointers is owned.
   Worker(const Workload& workload, const WorkerSettings& settings, Engine* engine, Clock* clock,
-         WorkerSignals* signals, Histogram* latency);
+         WorkerSignals* signals, ValueBytes* values, Histogram* latency);
 
   // Goes through the stream, or until its time is over, or until it is told to stop.
   //
@@ -87,9 +87,9 @@ class Worker {
   Engine* const engine_;
   Clock* const clock_;
   WorkerSignals* const signals_;
+  ValueBytes* const values_;
   Histogram* const latency_;
   OperationStream stream_;
-  ValueBytes values_;
 
   // The next call.
   Operation operation_{};

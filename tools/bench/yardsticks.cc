@@ -121,27 +121,17 @@ class Yardstick : public Engine {
   }
 
   absl::Status Put(std::string_view key, std::string_view value, bool sync) override {
-    const uint64_t bytes = (sizeof(RecordHeader) + key.size() + value.size() + 7) / 8 * 8;
-    if (used_ + bytes > chunks_.back()->bytes()) {
-      const absl::Status status = Roll(bytes);
-      if (!status.ok()) return status;
-    }
-    char* const record = chunks_.back()->data() + used_;
-    RecordHeader header;
-    header.checksum = Checksum(key, value);
-    header.key_bytes = static_cast<uint32_t>(key.size());
-    header.value_bytes = static_cast<uint32_t>(value.size());
-    std::memcpy(record, &header, sizeof header);
-    std::memcpy(record + sizeof header, key.data(), key.size());
-    std::memcpy(record + sizeof header + key.size(), value.data(), value.size());
-    map_[Digest(key)] = (chunks_.size() - 1) << 40 | used_;
-    used_ += bytes;
+    const absl::Status status = Append(key, value);
+    if (!status.ok()) return status;
+    map_[Digest(key)] = newest_;
     return sync ? Sync() : absl::OkStatus();
   }
 
   absl::Status Delete(std::string_view key, bool sync) override {
+    const absl::Status status = Append(key, "");
+    if (!status.ok()) return status;
     map_.erase(Digest(key));
-    return Put(key, "", sync);
+    return sync ? Sync() : absl::OkStatus();
   }
 
   absl::Status Write(absl::Span<const std::pair<std::string_view, std::string_view>> entries,
@@ -165,6 +155,26 @@ class Yardstick : public Engine {
   static uint64_t Digest(std::string_view key) { return XXH3_64bits(key.data(), key.size()); }
   static uint64_t Checksum(std::string_view key, std::string_view value) {
     return XXH3_64bits_withSeed(value.data(), value.size(), Digest(key));
+  }
+
+  // Leaves the record's location in newest_.
+  absl::Status Append(std::string_view key, std::string_view value) {
+    const uint64_t bytes = (sizeof(RecordHeader) + key.size() + value.size() + 7) / 8 * 8;
+    if (used_ + bytes > chunks_.back()->bytes()) {
+      const absl::Status status = Roll(bytes);
+      if (!status.ok()) return status;
+    }
+    char* const record = chunks_.back()->data() + used_;
+    RecordHeader header;
+    header.checksum = Checksum(key, value);
+    header.key_bytes = static_cast<uint32_t>(key.size());
+    header.value_bytes = static_cast<uint32_t>(value.size());
+    std::memcpy(record, &header, sizeof header);
+    std::memcpy(record + sizeof header, key.data(), key.size());
+    std::memcpy(record + sizeof header + key.size(), value.data(), value.size());
+    newest_ = (chunks_.size() - 1) << 40 | used_;
+    used_ += bytes;
+    return absl::OkStatus();
   }
 
   absl::Status Read(uint64_t location, std::string_view key, std::string* value) const {
@@ -203,18 +213,8 @@ class Yardstick : public Engine {
   absl::flat_hash_map<uint64_t, uint64_t> map_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   uint64_t used_ = 0;
+  uint64_t newest_ = 0;
   std::future<absl::StatusOr<std::unique_ptr<Chunk>>> next_;
-};
-
-class EmptyCursor : public EngineCursor {
- public:
-  absl::Status SeekToFirst() override { return absl::OkStatus(); }
-  absl::Status Seek(std::string_view) override { return absl::OkStatus(); }
-  bool Valid() const override { return false; }
-  void Next() override {}
-  std::string_view key() const override { return ""; }
-  std::string_view value() const override { return ""; }
-  absl::Status status() const override { return absl::OkStatus(); }
 };
 
 class Nothing : public Engine {
@@ -233,7 +233,7 @@ class Nothing : public Engine {
     return absl::OkStatus();
   }
   absl::StatusOr<std::unique_ptr<EngineCursor>> NewCursor() override {
-    return std::make_unique<EmptyCursor>();
+    return absl::UnimplementedError("there is nothing to walk");
   }
   absl::Status Sync() override { return absl::OkStatus(); }
   absl::Status Compact() override { return absl::OkStatus(); }

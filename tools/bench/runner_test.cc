@@ -1,0 +1,278 @@
+#include "tools/bench/runner.h"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tools/bench/db_bench.h"
+#include "tools/bench/fake_engine.h"
+#include "tools/bench/live_keys.h"
+#include "tools/bench/ycsb.h"
+
+namespace rumcask::bench {
+namespace {
+
+constexpr uint64_t kMicrosecond = 1000;
+constexpr uint64_t kMillisecond = 1000000;
+
+Workload DbBench(const std::string& name, uint64_t num, uint64_t batch = 0) {
+  DbBenchSettings settings;
+  settings.num = num;
+  if (batch > 0) settings.batch_size = batch;
+  return DbBenchWorkloads(name, settings)->front();
+}
+
+Workload Ycsb(const std::string& letter, uint64_t records, uint64_t operations) {
+  YcsbProperties properties = *YcsbProperties::OfWorkload(letter);
+  EXPECT_TRUE(properties.Set("recordcount", std::to_string(records)).ok());
+  EXPECT_TRUE(properties.Set("operationcount", std::to_string(operations)).ok());
+  return *properties.RunPhase();
+}
+
+Measurement Measure(const Workload& workload, Engine* engine, RunnerSettings settings = {},
+                    Clock* clock = SystemClock(), uint64_t seed = 1, Taken* taken = nullptr) {
+  Taken own;
+  Measurement measurement;
+  Runner(settings, clock)
+      .Run(workload, seed, FakeType("fake"), engine, taken == nullptr ? &own : taken, &measurement);
+  return measurement;
+}
+
+RunnerSettings Threads(int threads) {
+  RunnerSettings settings;
+  settings.threads = threads;
+  return settings;
+}
+
+// What is counted is what the store was asked to do.
+TEST(RunnerTest, CountedIsDone) {
+  for (const int threads : {1, 3}) {
+    FakeEngine engine;
+    Measurement m = Measure(DbBench("fillseq", 1000), &engine, Threads(threads));
+    EXPECT_EQ(m.outcome, Measurement::Outcome::kDone) << m.remark;
+    EXPECT_EQ(m.operations, 1000);
+    EXPECT_EQ(m.puts, 1000);
+    EXPECT_EQ(m.written_bytes, 116000);
+    EXPECT_EQ(m.latency.count(), 1000);
+    EXPECT_EQ(engine.counts().puts, 1000);
+    EXPECT_EQ(engine.counts().synced_puts, 0);
+    EXPECT_EQ(engine.entries().size(), 1000);
+
+    m = Measure(DbBench("readrandom", 1000), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 1000);
+    EXPECT_EQ(m.reads, 1000);
+    EXPECT_EQ(m.found, 1000);
+    EXPECT_EQ(m.read_bytes, 100000);
+    EXPECT_EQ(engine.counts().gets, 1000);
+
+    m = Measure(DbBench("readmissing", 500), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 500);
+    EXPECT_EQ(m.found, 0);
+    EXPECT_EQ(engine.counts().gets, 1500);
+
+    m = Measure(DbBench("multireadrandom", 1000, 32), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 1000);
+    EXPECT_EQ(m.found, 1000);
+    EXPECT_EQ(engine.counts().multi_get_keys, 1000);
+
+    m = Measure(DbBench("fillbatch", 1000, 100), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 1000);
+    EXPECT_EQ(engine.counts().batch_entries, 1000);
+    EXPECT_EQ(engine.counts().puts, 1000);
+
+    m = Measure(DbBench("seekrandom", 300), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 300);
+    EXPECT_EQ(m.found, 300);
+    EXPECT_EQ(engine.counts().seeks, 300);
+
+    m = Measure(DbBench("readseq", 1000), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 1000 * static_cast<uint64_t>(threads));
+    EXPECT_EQ(m.read_bytes, 116000 * static_cast<uint64_t>(threads));
+
+    m = Measure(DbBench("deleterandom", 200), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 200);
+    EXPECT_EQ(engine.counts().deletes, 200);
+
+    m = Measure(DbBench("fillsync", 5000), &engine, Threads(threads));
+    EXPECT_EQ(m.operations, 5);
+    EXPECT_EQ(engine.counts().synced_puts, 5);
+  }
+}
+
+TEST(RunnerTest, CountedIsDoneInYcsb) {
+  FakeEngine engine;
+  YcsbProperties properties = *YcsbProperties::OfWorkload("f");
+  ASSERT_TRUE(properties.Set("recordcount", "500").ok());
+  (void)Measure(*properties.LoadPhase(), &engine);
+  EXPECT_EQ(engine.entries().size(), 500);
+  const FakeEngine::Counts before = engine.counts();
+  const Measurement m = Measure(Ycsb("f", 500, 2000), &engine, Threads(2));
+  EXPECT_EQ(m.operations, 2000);
+  EXPECT_EQ(m.reads, 2000);
+  EXPECT_EQ(m.found, 2000);
+  EXPECT_EQ(engine.counts().gets - before.gets, 2000);
+  EXPECT_EQ(engine.counts().puts - before.puts, m.puts);
+  EXPECT_NEAR(static_cast<double>(m.puts), 1000, 100);
+  EXPECT_EQ(engine.entries().size(), 500);
+}
+
+TEST(RunnerTest, SameSeedSameWork) {
+  for (const Workload& workload :
+       {DbBench("fillrandom", 2000), Ycsb("a", 1000, 2000), Ycsb("d", 1000, 2000)}) {
+    FakeEngine one;
+    FakeEngine two;
+    FakeEngine three;
+    const Measurement first = Measure(workload, &one, Threads(2));
+    const Measurement second = Measure(workload, &two, Threads(2));
+    EXPECT_EQ(first.work, second.work) << workload.name;
+    EXPECT_EQ(first.written_bytes, second.written_bytes);
+    std::set<std::string> keys;
+    std::set<std::string> again;
+    for (const auto& [key, value] : one.entries()) keys.insert(key);
+    for (const auto& [key, value] : two.entries()) again.insert(key);
+    EXPECT_EQ(keys, again) << workload.name;
+    EXPECT_FALSE(keys.empty());
+    EXPECT_NE(first.work, Measure(workload, &three, Threads(2), SystemClock(), 2).work);
+  }
+}
+
+// One call in 400 takes a millisecond, all others one microsecond.
+class StallTest : public testing::Test {
+ protected:
+  StallTest() {
+    engine_.on_call = [this](std::string_view, std::string_view) {
+      clock_.Advance(++calls_ % 400 == 0 ? kMillisecond : kMicrosecond);
+      return absl::OkStatus();
+    };
+  }
+
+  ManualClock clock_;
+  FakeEngine engine_;
+  uint64_t calls_ = 0;
+};
+
+TEST_F(StallTest, ClosedLoopHardlySeesIt) {
+  const Measurement m = Measure(DbBench("readrandom", 100000), &engine_, {}, &clock_);
+  EXPECT_EQ(m.target, 0);
+  EXPECT_EQ(m.latency.count(), 100000);
+  EXPECT_EQ(m.latency.ValueAtPercentile(50), kMicrosecond);
+  EXPECT_EQ(m.latency.ValueAtPercentile(99), kMicrosecond);
+  EXPECT_EQ(m.latency.max(), kMillisecond);
+}
+
+TEST_F(StallTest, OpenLoopSeesWhomItDelays) {
+  RunnerSettings settings;
+  settings.target = 100000;  // one each 10 microseconds
+  const Measurement m = Measure(DbBench("readrandom", 100000), &engine_, settings, &clock_);
+  EXPECT_EQ(m.latency.count(), 100000);
+  EXPECT_TRUE(m.sustained);
+  EXPECT_EQ(m.latency.max(), kMillisecond);
+  // A quarter of the calls waits for the end of a stall: 111 of 400, those that begin within it
+  // and until the queue is empty, so also the 99.9th percentile is near the stall's whole length.
+  EXPECT_EQ(m.latency.ValueAtPercentile(50), kMicrosecond);
+  EXPECT_GT(m.latency.ValueAtPercentile(99.9), 990 * kMicrosecond);
+  EXPECT_GT(m.latency.ValueAtPercentile(90), 500 * kMicrosecond);
+}
+
+TEST_F(StallTest, TargetNotSustained) {
+  RunnerSettings settings;
+  settings.target = 2000000;  // the store does less than 300,000
+  const Measurement m = Measure(DbBench("readrandom", 10000), &engine_, settings, &clock_);
+  EXPECT_FALSE(m.sustained);
+  EXPECT_LT(m.PerSecond(), 300000);
+}
+
+TEST_F(StallTest, SamplesOneInSoMany) {
+  RunnerSettings settings;
+  settings.sample = 8;
+  const Measurement m = Measure(DbBench("readrandom", 1001), &engine_, settings, &clock_);
+  EXPECT_EQ(m.operations, 1001);
+  EXPECT_EQ(m.latency.count(), 126);
+}
+
+TEST_F(StallTest, GoesOnForATime) {
+  Workload workload = DbBench("readrandom", 10);
+  workload.seconds = 0.05;
+  const Measurement m = Measure(workload, &engine_, {}, &clock_);
+  // 400 calls take 1.399 milliseconds.
+  EXPECT_NEAR(static_cast<double>(m.operations), 0.05 / 1.399e-3 * 400, 400);
+  EXPECT_NEAR(m.seconds, 0.05, 0.001);
+}
+
+TEST(RunnerTest, AnErrorStopsAllThreads) {
+  FakeEngine engine;
+  engine.on_call = [](std::string_view, std::string_view key) {
+    return key == "0000000000000007" ? absl::InternalError("disk on fire") : absl::OkStatus();
+  };
+  const Measurement m = Measure(DbBench("fillseq", 1000), &engine, Threads(3));
+  EXPECT_EQ(m.outcome, Measurement::Outcome::kFailed);
+  EXPECT_EQ(m.remark, "disk on fire");
+}
+
+TEST(RunnerTest, WhatAStoreCannotDo) {
+  FakeEngine engine;
+  engine.on_call = [](std::string_view, std::string_view) {
+    return absl::UnimplementedError("not mine");
+  };
+  const Measurement m = Measure(DbBench("readrandom", 10), &engine);
+  EXPECT_EQ(m.outcome, Measurement::Outcome::kNotSupported);
+  EXPECT_EQ(m.remark, "not mine");
+
+  EngineType type = FakeType("fake");
+  type.concurrent_writes = false;
+  Taken taken;
+  Measurement beside;
+  FakeEngine willing;
+  Runner({}, SystemClock())
+      .Run(DbBench("readwhilewriting", 10), 1, type, &willing, &taken, &beside);
+  EXPECT_EQ(beside.outcome, Measurement::Outcome::kNotSupported);
+  EXPECT_EQ(willing.counts().puts, 0);
+}
+
+TEST(RunnerTest, TheWriterBesideIsNotCounted) {
+  FakeEngine engine;
+  (void)Measure(DbBench("fillseq", 1000), &engine);
+  const Measurement m = Measure(DbBench("readwhilewriting", 20000), &engine, Threads(2));
+  EXPECT_EQ(m.outcome, Measurement::Outcome::kDone) << m.remark;
+  EXPECT_EQ(m.operations, 20000);
+  EXPECT_EQ(m.found, 20000);
+  EXPECT_EQ(m.latency.count(), 20000);
+  EXPECT_EQ(engine.counts().gets, 20000);
+  EXPECT_EQ(m.puts, engine.counts().puts - 1000);
+  EXPECT_EQ(engine.entries().size(), 1000);
+}
+
+TEST(LiveKeysTest, AreThoseOfTheStore) {
+  FakeEngine engine;
+  LiveKeys live;
+  uint64_t seed = 1;
+  for (const Workload& workload : {DbBench("fillrandom", 3000), DbBench("deleterandom", 2000),
+                                   DbBench("overwrite", 500), DbBench("readrandom", 100)}) {
+    Taken taken;
+    (void)Measure(workload, &engine, {}, SystemClock(), ++seed, &taken);
+    live.Apply(workload, ValueSizes(100), seed, taken);
+    EXPECT_EQ(live.count(), engine.entries().size()) << workload.name;
+  }
+  live.Clear();
+  EXPECT_EQ(live.count(), 0);
+  live.Fill(10);
+  EXPECT_EQ(live.count(), 10);
+}
+
+TEST(LiveKeysTest, InsertsOfSeveralThreads) {
+  FakeEngine engine;
+  LiveKeys live;
+  live.Fill(1000);
+  const Workload workload = Ycsb("d", 1000, 5000);
+  Taken taken;
+  (void)Measure(workload, &engine, Threads(3), SystemClock(), 1, &taken);
+  live.Apply(workload, ValueSizes(1000), 1, taken);
+  EXPECT_EQ(live.count(), 1000 + engine.entries().size());
+}
+
+}  // namespace
+}  // namespace rumcask::bench
