@@ -181,7 +181,7 @@ struct DB::OneWrite {
 
 absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult* result) {
   Store* const store = store_.get();
-  absl::Status status = store->CheckUsable();
+  absl::Status status = store->CheckWritable();
   if (status.ok()) status = store->CheckKey(write->prepared.key);
   if (!status.ok()) return status;
   Keystore* const keystore = store->keystore_.get();
@@ -229,8 +229,6 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
       }
       outcome.existed = Publish(store, write->prepared, write->record).exists();
       outcome.version = write->record.header.sequence;
-    } else if (store->read_only_) {
-      return absl::FailedPreconditionError("database is open read-only");
     }
     wait_for = store->segments_.last_sequence();
   }
@@ -289,7 +287,7 @@ absl::Status DB::CompareAndDelete(std::string_view key, uint64_t version,
 
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, WriteResult* result) {
   Store* const store = store_.get();
-  absl::Status status = store->CheckUsable();
+  absl::Status status = store->CheckWritable();
   if (!status.ok()) return status;
   if (batch.encoded_bytes() > kMaxBatchBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -338,7 +336,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
 }
 
 absl::Status DB::Sync() {
-  absl::Status status = store_->CheckUsable();
+  absl::Status status = store_->CheckWritable();
   if (!status.ok()) return status;
   uint64_t last = 0;
   {

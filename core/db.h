@@ -136,6 +136,7 @@ class DB {
                      WriteResult* result = nullptr);
 
   // Returns once every write that returned before the call survives a power cut.
+  // FailedPrecondition if the database is open read-only, as for every write.
   absl::Status Sync();
 
   // ---- state ----

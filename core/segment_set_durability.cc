@@ -106,6 +106,8 @@ absl::Status SegmentSet::SyncOnce() {
   {
     MutexLock lock(write_mutex_);
     if (closed_) return absl::FailedPreconditionError("database is closed");
+    // What a reader found is made durable by the next writer, not by it.
+    if (read_only_) return absl::FailedPreconditionError("database is open read-only");
     if (!writable_) {
       // What was found at opening may be in the page cache only.
       absl::Status status = BecomeWritable();

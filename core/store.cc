@@ -22,6 +22,10 @@ absl::Status Store::Unusable() const {
                         : "database is closed");
 }
 
+absl::Status Store::NotWritable() const {
+  return absl::FailedPreconditionError("database is open read-only");
+}
+
 absl::Status Store::BadKey(std::string_view key) const {
   if (key.empty()) return absl::InvalidArgumentError("key is empty");
   return absl::InvalidArgumentError(absl::StrCat("key of ", key.size(), " bytes; at most ",

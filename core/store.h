@@ -51,6 +51,12 @@ class Store {
     }
     return Unusable();
   }
+  // The same for calls that write or sync.
+  absl::Status CheckWritable() const {
+    absl::Status status = CheckUsable();
+    if (status.ok() && read_only_) return NotWritable();
+    return status;
+  }
   bool in_forked_child() const { return fork_generation_ != ForkGeneration::Now(); }
   absl::Status CheckKey(std::string_view key) const {
     if (!key.empty() && key.size() <= max_key_bytes_) return absl::OkStatus();
@@ -82,6 +88,7 @@ class Store {
 
  private:
   absl::Status Unusable() const;
+  absl::Status NotWritable() const;
   absl::Status BadKey(std::string_view key) const;
 };
 

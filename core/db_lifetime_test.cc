@@ -1,0 +1,92 @@
+// Who may touch a database and until when: read-only opens, Close beside other calls, forked
+// processes, directories that belong to others. On the real file system.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "core/db.h"
+#include "core/map_keystore.h"
+
+namespace rumcask {
+namespace {
+
+class DbLifetimeTest : public testing::Test {
+ protected:
+  DbLifetimeTest() {
+    static int count = 0;
+    root_ = testing::TempDir() + "/db_lifetime_test." + std::to_string(::getpid()) + "." +
+            std::to_string(count++);
+    std::filesystem::create_directories(root_);
+    path_ = root_ + "/db";
+    options_.keystore = TestKeystore();
+    options_.create_if_missing = true;
+    options_.segment_bytes = 4096;
+  }
+  ~DbLifetimeTest() override { std::filesystem::remove_all(root_); }
+
+  std::unique_ptr<DB> Open() {
+    auto db = DB::Open(path_, options_);
+    EXPECT_TRUE(db.ok()) << db.status();
+    return db.ok() ? *std::move(db) : nullptr;
+  }
+
+  // A process that writes `puts` values and ends without closing.
+  void WriteAndDie(int puts) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto db = DB::Open(path_, options_);
+      bool good = db.ok();
+      for (int i = 0; good && i < puts; ++i) {
+        good = (*db)->Put("key" + std::to_string(i), std::string(200, 'v')).ok();
+      }
+      ::_exit(good ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0);
+  }
+
+  // Name to bytes, of everything in the directory.
+  std::map<std::string, std::string> Files() {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      files[entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+    }
+    return files;
+  }
+
+  std::string root_, path_;
+  Options options_;
+};
+
+TEST_F(DbLifetimeTest, AReadOnlyOpenNeverWrites) {
+  // Not closed, nothing synced: a writer's Sync would have much to do.
+  WriteAndDie(60);
+  const auto files = Files();
+  auto reader = DB::OpenReadOnly(path_, options_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->KeyCount(), 60u);
+  EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->Sync()));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->Write(WriteBatch(), {/*sync=*/true})));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->Write(WriteBatch())));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->Delete("missing", {/*sync=*/true})));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->PutIfAbsent("key1", "v", {/*sync=*/true})));
+  EXPECT_TRUE((*reader)->Close().ok());
+  EXPECT_TRUE(Files() == files) << "files were changed";
+}
+
+}  // namespace
+}  // namespace rumcask
