@@ -393,9 +393,12 @@ absl::Status DB::BackgroundStatus() const {
 absl::Status DB::Close() {
   if (store_->in_forked_child()) return store_->CheckUsable();
   store_->closed_.store(true, std::memory_order_release);
-  absl::Status status = store_->segments_.Close();
-  store_->lock_.reset();
-  return status;
+  MutexLock lock(store_->close_mutex_);
+  if (!store_->close_result_.has_value()) {
+    store_->close_result_ = store_->segments_.Close();
+    store_->lock_.reset();
+  }
+  return *store_->close_result_;
 }
 
 DB::~DB() {

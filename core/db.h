@@ -154,8 +154,8 @@ class DB {
 
   // Makes everything durable, ends background work and lets go of the directory. Later calls, from
   // any thread, return FailedPrecondition; calls that are under way finish first or return that.
-  // PinnedValues and Iterators stay valid. Closing twice is OK. An error means that the last
-  // unsynced writes may not survive a power cut.
+  // PinnedValues and Iterators stay valid. A second Close waits for the first and returns the same.
+  // An error means that the last unsynced writes may not survive a power cut.
   absl::Status Close();
 
  private:

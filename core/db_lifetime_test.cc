@@ -88,5 +88,26 @@ TEST_F(DbLifetimeTest, AReadOnlyOpenNeverWrites) {
   EXPECT_TRUE(Files() == files) << "files were changed";
 }
 
+TEST_F(DbLifetimeTest, EveryCloseReturnsWhenTheDatabaseIsClosed) {
+  for (int round = 0; round < 20; ++round) {
+    auto db = Open();
+    ASSERT_NE(db, nullptr);
+    for (int i = 0; i < 40; ++i) ASSERT_TRUE(db->Put("key", std::string(500, 'v')).ok());
+    std::atomic<int> closed{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&] {
+        EXPECT_TRUE(db->Close().ok());
+        // Whoever is told so may open it again, and finds it as it shall be.
+        if (closed.fetch_add(1) > 0) return;
+        auto reader = DB::OpenReadOnly(path_, options_);
+        ASSERT_TRUE(reader.ok()) << reader.status();
+        EXPECT_TRUE((*reader)->GetStats().recovery.was_clean);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
 }  // namespace
 }  // namespace rumcask

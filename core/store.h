@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "core/database_lock.h"
 #include "core/file_system.h"
 #include "core/keystore.h"
+#include "core/mutex.h"
 #include "core/options.h"
 #include "core/segment_set.h"
 
@@ -81,6 +83,9 @@ class Store {
   std::unique_ptr<Keystore> keystore_;
   SegmentSet segments_;
   std::atomic<bool> closed_{false};
+  // Held while closing, so that a second Close neither returns nor lets go of the lock before.
+  Mutex close_mutex_;
+  std::optional<absl::Status> close_result_ ABSL_GUARDED_BY(close_mutex_);
   const uint64_t fork_generation_;
   RecoveryReport recovery_;
   std::atomic<uint64_t> puts_{0};
