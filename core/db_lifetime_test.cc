@@ -109,5 +109,18 @@ TEST_F(DbLifetimeTest, EveryCloseReturnsWhenTheDatabaseIsClosed) {
   }
 }
 
+// LevelDB's directories have a LOCK too.
+TEST_F(DbLifetimeTest, ADirectoryOfOtherFilesStaysAsItWas) {
+  std::filesystem::create_directory(path_);
+  std::ofstream(path_ + "/CURRENT") << "MANIFEST-000002";
+  std::ofstream(path_ + "/LOCK") << "theirs";
+  const auto files = Files();
+  EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(path_, options_).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(DB::OpenReadOnly(path_, options_).status()));
+  options_.create_if_missing = false;
+  EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(path_, options_).status()));
+  EXPECT_TRUE(Files() == files);
+}
+
 }  // namespace
 }  // namespace rumcask

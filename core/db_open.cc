@@ -55,19 +55,28 @@ bool Exchangeable(const std::string& stored, const KeystoreTraits& traits) {
   return stored == traits.name || (!traits.persistent && (stored == "hash" || stored == "btree"));
 }
 
-// What a directory without MANIFEST is.
-enum class Bare { kEmpty, kForeign, kSegments };
+// What a directory is, by the names in it.
+enum class Contents { kEmpty, kForeign, kSegments, kDatabase };
 
-absl::StatusOr<Bare> ClassifyBare(Directory* directory) {
+absl::StatusOr<Contents> Classify(Directory* directory) {
   absl::StatusOr<std::vector<std::string>> names = directory->List();
   if (!names.ok()) return names.status();
-  Bare result = Bare::kEmpty;
+  Contents result = Contents::kEmpty;
   for (const std::string& name : *names) {
-    if (ParseSegmentName(name).has_value()) return Bare::kSegments;
-    // These two are what an interrupted creation leaves.
-    if (name != kLockName && name != kManifestNextName) result = Bare::kForeign;
+    if (name == kManifestName) return Contents::kDatabase;
+    if (ParseSegmentName(name).has_value()) {
+      result = Contents::kSegments;
+    } else if (name != kLockName && name != kManifestNextName && result == Contents::kEmpty) {
+      // These two are what an interrupted creation leaves.
+      result = Contents::kForeign;
+    }
   }
   return result;
+}
+
+absl::Status ForeignError(std::string_view path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(Text(path), ": directory holds other files and no database"));
 }
 
 // Opens the directory, making it first if it is missing and `create`s.
@@ -113,16 +122,17 @@ absl::StatusOr<Manifest> FindManifest(FileSystem* file_system, Directory* direct
     return found->manifest;
   }
   if (!absl::IsNotFound(found.status())) return found.status();
-  absl::StatusOr<Bare> bare = ClassifyBare(directory);
-  if (!bare.ok()) return bare.status();
-  switch (*bare) {
-    case Bare::kSegments:
+  absl::StatusOr<Contents> contents = Classify(directory);
+  if (!contents.ok()) return contents.status();
+  switch (*contents) {
+    case Contents::kSegments:
       return absl::DataLossError(
           absl::StrCat(Text(path), "/MANIFEST: missing, though there are segments; see repair"));
-    case Bare::kForeign:
-      return absl::FailedPreconditionError(
-          absl::StrCat(Text(path), ": directory holds other files and no database"));
-    case Bare::kEmpty:
+    case Contents::kForeign:
+      return ForeignError(path);
+    case Contents::kDatabase:  // came while we looked
+      return absl::UnavailableError(absl::StrCat(Text(path), ": is being created"));
+    case Contents::kEmpty:
       break;
   }
   if (read_only || !options.create_if_missing) {
@@ -144,13 +154,12 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   absl::StatusOr<std::unique_ptr<Directory>> directory =
       OpenOrMakeDirectory(file_system, path, create);
   if (!directory.ok()) return directory.status();
-  // LOCK is made only where a database is or shall be, so that a mistaken path stays as it was.
-  bool make_lock = false;
-  absl::StatusOr<Bare> bare = ClassifyBare(directory->get());
-  if (!bare.ok()) return bare.status();
-  const bool has_manifest =
-      (*directory)->Open(kManifestName, OpenMode::kReadOnly).ok() || *bare == Bare::kSegments;
-  make_lock = !read_only && (has_manifest || (create && *bare == Bare::kEmpty));
+  // A LOCK that belongs to something else is not touched, and one is made only where a database is
+  // or shall be, so that a mistaken path stays as it was.
+  absl::StatusOr<Contents> contents = Classify(directory->get());
+  if (!contents.ok()) return contents.status();
+  if (*contents == Contents::kForeign) return ForeignError(path);
+  const bool make_lock = !read_only && (create || *contents != Contents::kEmpty);
   absl::StatusOr<std::unique_ptr<DatabaseLock>> lock = DatabaseLock::Acquire(
       directory->get(), read_only ? LockKind::kShared : LockKind::kExclusive, make_lock);
   if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
