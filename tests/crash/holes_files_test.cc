@@ -1,0 +1,76 @@
+// Holes about files that are missing or should be: H14, H15.
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+#include "tests/crash/holes_fixture.h"
+
+namespace rumcask {
+namespace {
+
+// H14. A sealed segment that is gone is named, not taken for one that was retired.
+TEST_P(HolesTest, H14_AMissingSealedSegmentIsDamage) {
+  Open();
+  for (int i = 0; i < 60; ++i) Put(Key(i), std::string(200, 'v'));
+  ASSERT_TRUE(db_->Close().ok());
+  const CrashImage image = disk_->Cut(KeepPolicy::KeepEverything());
+  const size_t segments = Files().size() - 2;
+  ASSERT_GE(segments, 3u);
+  for (size_t id = 1; id <= segments; ++id) {
+    StartFrom(image);
+    disk_->RemoveFile(SegmentPath(static_cast<int>(id)));
+    const absl::Status status = TryOpen();
+    ASSERT_TRUE(absl::IsDataLoss(status)) << id << ": " << status;
+    EXPECT_TRUE(absl::StrContains(status.message(), absl::StrCat("000", id, ".seg"))) << status;
+  }
+}
+
+// Ids are not used again, also not that of a dropped segment; an unborn file is deleted.
+TEST_P(HolesTest, H14_IdsAreNeverReused) {
+  Open();
+  Put("k", "v", true);
+  ASSERT_TRUE(db_->Close().ok());
+  // What a crash may leave: a prepared file beyond MANIFEST's ids, nothing in it.
+  disk_->WriteFile(SegmentPath(7), std::string(kMinSegmentBytes, '\0'));
+  Open();
+  for (int i = 0; i < 40; ++i) Put(Key(i), std::string(200, 'v'));
+  EXPECT_FALSE(FileExists(7));
+  for (const SegmentStats& segment : db_->GetStats().segments) {
+    EXPECT_TRUE(segment.id == 1 || segment.id > 7) << segment.id;
+  }
+  EXPECT_EQ(Get("k"), "v");
+}
+
+// H15. The directory of a new database is durable before Open returns.
+TEST_P(HolesTest, H15_ANewDatabaseDoesNotVanishWhole) {
+  Open();
+  Put("k", "v", true);
+  for (const KeepPolicy& policy : KeepPolicy::AllFixed()) {
+    const CrashImage image = disk_->Cut(policy);
+    CrashFileSystem disk(image);
+    auto db = DB::Open(kPath, [&] {
+      Options options = MakeOptions(&disk);
+      options.create_if_missing = false;
+      return options;
+    }());
+    ASSERT_TRUE(db.ok()) << policy.ToString() << ": " << db.status();
+    EXPECT_EQ(*(*db)->Get("k"), "v") << policy.ToString();
+  }
+}
+
+// Segments without a MANIFEST are not a new database.
+TEST_P(HolesTest, H15_SegmentsWithoutManifestAreDamage) {
+  Open();
+  Put("k", "v", true);
+  ASSERT_TRUE(db_->Close().ok());
+  disk_->RemoveFile(absl::StrCat(kPath, "/MANIFEST"));
+  const auto files = Files();
+  const absl::Status status = TryOpen();
+  ASSERT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "MANIFEST")) << status;
+  EXPECT_EQ(Files(), files);
+}
+
+}  // namespace
+}  // namespace rumcask

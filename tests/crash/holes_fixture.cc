@@ -1,0 +1,12 @@
+#include "tests/crash/holes_fixture.h"
+
+namespace rumcask {
+
+// For the tests of all files.
+INSTANTIATE_TEST_SUITE_P(AppendModes, HolesTest,
+                         testing::Values(AppendMode::kMapped, AppendMode::kWrite),
+                         [](const auto& param) {
+                           return param.param == AppendMode::kMapped ? "Mapped" : "Write";
+                         });
+
+}  // namespace rumcask

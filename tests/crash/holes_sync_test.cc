@@ -1,0 +1,122 @@
+// Holes about what a sync proves: H12, H13.
+
+#include <string>
+#include <thread>
+
+#include "gtest/gtest.h"
+
+#include "tests/crash/holes_fixture.h"
+#include "tests/crash_kit/fault_file_system.h"
+
+namespace rumcask {
+namespace {
+
+// H12. What MANIFEST vouches for in a segment without footer or successor is not taken for a torn
+// tail when it is damaged.
+TEST_P(HolesTest, H12_DamageBelowAListedEndIsDamage) {
+  Open();
+  for (int i = 0; i < 8; ++i) Put(Key(i), std::string(200, 'v'));
+  ASSERT_TRUE(db_->Close().ok());
+  disk_->FlipBit(SegmentPath(1), 1000, 3);
+  const auto files = Files();
+  const absl::Status status = TryOpen();
+  ASSERT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "0000000000000001.seg")) << status;
+  EXPECT_EQ(Files(), files);
+}
+
+// H13. The same after the clean close was followed by another opening: what the MANIFEST of the
+// clean close had vouched for is vouched for still.
+TEST_P(HolesTest, H13_ContinuingACleanlyClosedSegmentKeepsItsEvidence) {
+  Open();
+  for (int i = 0; i < 8; ++i) Put(Key(i), std::string(200, 'v'));
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
+  Put("one more", "put");
+  Kill();
+  disk_->FlipBit(SegmentPath(1), 1000, 3);
+  EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
+}
+
+// A mark that lies beyond a tear proves that the tear is damage.
+TEST_P(HolesTest, H13_AMarkBeyondATearIsEvidence) {
+  Open();
+  for (int i = 0; i < 4; ++i) Put(Key(i), std::string(200, 'v'));
+  Put("synced", "value", true);
+  Put("carries", "the mark");
+  Kill();
+  disk_->FlipBit(SegmentPath(1), 500, 1);
+  EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
+}
+
+// Without one, damage in the last group cannot be told from a torn tail; its bytes are counted.
+TEST_P(HolesTest, H13_DamageInTheLastGroupIsATornTailAndCounted) {
+  Open();
+  for (int i = 0; i < 4; ++i) Put(Key(i), std::string(200, 'v'));
+  Kill();
+  disk_->FlipBit(SegmentPath(1), 700, 1);
+  Open();
+  EXPECT_EQ(PrefixLength(), 2);
+  EXPECT_GT(db_->GetStats().recovery.dropped_bytes, 2 * 200u);
+}
+
+// Marks are written with the next append, once for a group, never alone.
+TEST_P(HolesTest, H13_SyncingWithoutWritingWritesNoMark) {
+  Open();
+  Put("k", "v", true);
+  const uint64_t records = db_->GetStats().segments[0].records;
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(db_->Sync().ok());
+  EXPECT_EQ(db_->GetStats().segments[0].records, records);
+  Put("k", "w");
+  EXPECT_EQ(db_->GetStats().segments[0].records, records + 2);
+  Put("k", "x");
+  EXPECT_EQ(db_->GetStats().segments[0].records, records + 3);
+}
+
+// What is written while a group's fdatasync runs is not part of the group: it waits for its own.
+TEST_P(HolesTest, H13_AGroupIsWhatWasThereWhenItsSyncBegan) {
+  Open();
+  Put("before", "value", true);
+  Stall stall(disk_.get(), IsSegmentSync);
+  std::thread leader([&] { Put("leader", "value", true); });
+  stall.AwaitReached();
+  std::thread late([&] { Put("late", "value", true); });
+  while (!Has("late")) std::this_thread::yield();
+  stall.Release();
+  leader.join();
+  late.join();
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_TRUE(Has("leader"));
+  EXPECT_TRUE(Has("late"));
+}
+
+// After a failed fdatasync the kernel takes the pages for clean: a second one would succeed without
+// having written them. So the first is final.
+TEST_P(HolesTest, H13_AFailedSyncIsFinal) {
+  FaultFileSystem faults(disk_.get());
+  options_.file_system = &faults;
+  Open();
+  Put("durable", "value", true);
+  FaultPlan plan;
+  plan.call = 1;
+  plan.fault = Fault::kEio;
+  plan.matches = [](const Call& call) {
+    return call.kind == CallKind::kSync && absl::EndsWith(call.name, ".seg");
+  };
+  plan.on_fault = [this](const Call& call) { disk_->LoseDirty(call.name); };
+  faults.SetPlan(plan);
+  EXPECT_FALSE(db_->Put("lost", "value", {true}).ok());
+  EXPECT_FALSE(db_->BackgroundStatus().ok());
+  EXPECT_FALSE(db_->Sync().ok());
+  EXPECT_FALSE(db_->Put("later", "value").ok());
+  EXPECT_FALSE(db_->Put("later", "value", {true}).ok());
+  EXPECT_EQ(Get("durable"), "value");
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_EQ(Get("durable"), "value");
+  EXPECT_FALSE(Has("later"));
+}
+
+}  // namespace
+}  // namespace rumcask

@@ -1,0 +1,145 @@
+// Holes about where the log ends after a crash: H2 to H5, and H29 about the numbers after it.
+
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/crash/holes_fixture.h"
+
+namespace rumcask {
+namespace {
+
+// H2. While the sealing of one segment stalls, later ones are written. Nothing in them may be found
+// that has a gap before it, and none of them counts as sealed, which is what a compaction asks.
+TEST_P(HolesTest, H2_NothingOvertakesThePrefixWhileASealStalls) {
+  options_.background_threads = 1;
+  Open();
+  Stall stall(disk_.get(), IsSegmentSync);
+  int written = 0;
+  while (db_->GetStats().segments.size() < 4) Put(Key(written++), std::string(200, 'v'));
+  stall.AwaitReached();
+  for (const SegmentStats& segment : db_->GetStats().segments) EXPECT_FALSE(segment.sealed);
+  EXPECT_EQ(db_->GetStats().durable_version, 0u);
+  std::vector<CrashImage> images;
+  for (int n = 1; n < written; ++n) images.push_back(disk_->Cut(KeepPolicy::OnlyLatestWrites(n)));
+  for (uint64_t seed = 0; seed < 50; ++seed) images.push_back(disk_->Cut(KeepPolicy::Random(seed)));
+  stall.Release();
+  for (const CrashImage& image : images) {
+    StartFrom(image);
+    Open();
+    EXPECT_LE(PrefixLength(), written);
+  }
+}
+
+// H3. A whole successor is no evidence that anything before it was durable: a tear in unsynced
+// writes is a torn tail, and what follows it is dropped with it...
+TEST_P(HolesTest, H3_ATearInUnsyncedWritesIsNoDamage) {
+  Open();
+  int written = 0;
+  std::vector<CrashImage> before_seal;
+  disk_->SetObserver([&](uint64_t, const char* what, const std::string& name, bool after) {
+    // The moment before the first segment is sealed: its successor is born.
+    if (!after && IsSegmentSync(what, name)) {
+      before_seal.push_back(disk_->Cut(KeepPolicy::KeepEverything()));
+    }
+  });
+  while (before_seal.empty()) Put(Key(written++), std::string(200, 'v'));
+  StartFrom(before_seal[0]);
+  ASSERT_TRUE(FileExists(2));
+  // The page in the middle of the first segment never reached the disk.
+  disk_->Overwrite(SegmentPath(1), 2048, std::string(512, '\0'));
+  Open();
+  const int kept = PrefixLength();
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, written - 5);
+  EXPECT_GT(db_->GetStats().recovery.dropped_bytes, 500u);
+  EXPECT_EQ(db_->GetStats().recovery.dropped_segments, 1u);
+}
+
+// ... and the same tear below a synced write is damage, which only marks can tell.
+TEST_P(HolesTest, H3_ATearInSyncedWritesIsDamage) {
+  Open();
+  int written = 0;
+  while (db_->GetStats().segments.size() < 2) Put(Key(written++), std::string(200, 'v'));
+  Put("synced", "in the second segment", true);
+  Put("after", "carries the mark");
+  Kill();
+  disk_->Overwrite(SegmentPath(1), 2048, std::string(512, '\0'));
+  // Without its footer the first segment is judged by its records.
+  disk_->TruncateFile(SegmentPath(1), Files()["0000000000000001.seg"].size() - 8);
+  const auto files = Files();
+  const absl::Status status = TryOpen();
+  ASSERT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "0000000000000001.seg")) << status;
+  EXPECT_EQ(Files(), files);
+}
+
+// H4. A dropped segment whose unlink was undone by the next power cut comes back: its records have
+// higher numbers than anything kept, but the synced write made since then must win.
+TEST_P(HolesTest, H4_WhatWasDroppedDoesNotComeBackOnTop) {
+  Open();
+  std::vector<CrashImage> cuts;
+  disk_->SetObserver([&](uint64_t, const char* what, const std::string& name, bool after) {
+    if (!after && IsSegmentSync(what, name)) {
+      cuts.push_back(disk_->Cut(KeepPolicy::KeepEverything()));
+    }
+  });
+  for (int i = 0; cuts.empty(); ++i) Put(Key(i % 8), absl::StrCat(i, std::string(200, 'v')));
+  StartFrom(cuts[0]);
+  disk_->Overwrite(SegmentPath(1), 1024, std::string(512, '\0'));
+  const std::string dropped = Files()["0000000000000002.seg"];
+  Open();
+  for (int i = 0; i < 8; ++i) Put(Key(i), "written after the drop", i == 7);
+  EXPECT_FALSE(disk_->Contents(kPath).count("0000000000000002.seg"));
+  CutPower(KeepPolicy::DropUnsynced());
+  disk_->WriteFile(SegmentPath(2), dropped);
+  Open();
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(Get(Key(i)), "written after the drop");
+  Put("one more", "write");
+  EXPECT_FALSE(FileExists(2)) << "a dead segment is deleted, not kept";
+}
+
+// H5. A page of zeros with valid records behind it is the ordinary picture after a power cut.
+TEST_P(HolesTest, H5_AnythingMayFollowTheEndOfAPreallocatedSegment) {
+  for (const char filler : {'\0', '\xff'}) {
+    db_.reset();
+    disk_ = std::make_unique<CrashFileSystem>();
+    options_.file_system = disk_.get();
+    Open();
+    for (int i = 0; i < 12; ++i) Put(Key(i), std::string(200, 'v'));
+    Kill();
+    disk_->Overwrite(SegmentPath(1), 1024, std::string(512, filler));
+    Open();
+    const int kept = PrefixLength();
+    EXPECT_GT(kept, 0);
+    EXPECT_LT(kept, 12);
+    EXPECT_GT(db_->GetStats().recovery.dropped_bytes, 0u);
+  }
+}
+
+// H29. Numbers never restart: not when all keys are deleted, not when everything was lost.
+TEST_P(HolesTest, H29_NumbersNeverRestart) {
+  Open();
+  WriteResult result;
+  for (int i = 0; i < 20; ++i) Put(Key(i), "v");
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(db_->Delete(Key(i), {}, &result).ok());
+  ASSERT_TRUE(db_->Close().ok());
+  uint64_t highest = result.version;
+  Open();
+  ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
+  EXPECT_GT(result.version, highest);
+  // From here on nothing was synced, and the power cut takes all of it. Its numbers have been seen.
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
+  for (int round = 0; round < 3; ++round) {
+    highest = result.version;
+    CutPower(KeepPolicy::DropUnsynced());
+    Open();
+    EXPECT_FALSE(Has("k"));
+    ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
+    EXPECT_GT(result.version, highest);
+  }
+}
+
+}  // namespace
+}  // namespace rumcask
