@@ -101,10 +101,11 @@ absl::StatusOr<Manifest> Create(FileSystem* file_system, Directory* directory,
   if (status.ok()) status = RandomBytes(&manifest.incarnation, sizeof(manifest.incarnation));
   manifest.keystore = options.keystore->traits.name;
   manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
-  if (status.ok()) status = WriteManifest(directory, manifest);
-  // The directory's own entry: without it a power cut takes the whole database.
+  // The directory's own entry: without it a power cut takes the whole database. Before MANIFEST, so
+  // that whoever finds one need not ask how far its creation came.
   const bool syncs_parent = !SeededBug("parent-not-synced");
   if (status.ok() && syncs_parent) status = file_system->SyncParent(path);
+  if (status.ok()) status = WriteManifest(directory, manifest);
   if (!status.ok()) return status;
   return manifest;
 }

@@ -340,8 +340,9 @@ absl::Status Repairer::WriteNewManifest() {
       static_cast<ssize_t>(sizeof(new_manifest_.incarnation))) {
     return ErrnoStatus("getrandom", "", errno);
   }
-  status = WriteManifest(into_.get(), new_manifest_);
-  return status.ok() ? file_system_->SyncParent(into_path_) : status;
+  // MANIFEST last: whoever finds it finds a database that is there to stay.
+  status = file_system_->SyncParent(into_path_);
+  return status.ok() ? WriteManifest(into_.get(), new_manifest_) : status;
 }
 
 }  // namespace

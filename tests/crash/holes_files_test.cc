@@ -5,6 +5,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/crash/holes_fixture.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
@@ -57,6 +58,24 @@ TEST_P(HolesTest, H15_ANewDatabaseDoesNotVanishWhole) {
     ASSERT_TRUE(db.ok()) << policy.ToString() << ": " << db.status();
     EXPECT_EQ(*(*db)->Get("k"), "v") << policy.ToString();
   }
+}
+
+// Nor does one whose creation was interrupted before that, and which is found by the next opening.
+TEST_P(HolesTest, H15_AnInterruptedCreationLeavesNothingToVanish) {
+  FaultFileSystem faults(disk_.get());
+  options_.file_system = &faults;
+  FaultPlan plan;
+  plan.call = 1;
+  plan.fault = Fault::kEio;
+  plan.matches = [](const Call& call) { return call.kind == CallKind::kSyncParent; };
+  faults.SetPlan(plan);
+  EXPECT_FALSE(TryOpen().ok());
+  Open();
+  Put("k", "v", true);
+  CutPower(KeepPolicy::DropUnsynced());
+  options_.create_if_missing = false;
+  Open();
+  EXPECT_EQ(Get("k"), "v");
 }
 
 // Segments without a MANIFEST are not a new database.
