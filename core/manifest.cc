@@ -191,20 +191,21 @@ absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
   return DecodeManifest(bytes, (*file)->name());
 }
 
-absl::Status WriteManifest(Directory* directory, const Manifest& manifest, bool* switched) {
-  if (switched != nullptr) *switched = false;
+absl::Status WriteManifest(Directory* directory, const Manifest& manifest, bool* sync_failed) {
+  const auto synced = [sync_failed](absl::Status status) {
+    if (!status.ok() && sync_failed != nullptr) *sync_failed = true;
+    return status;
+  };
   {
     absl::StatusOr<std::unique_ptr<File>> file =
         directory->Open(kManifestNextName, OpenMode::kCreateOrReplace);
     if (!file.ok()) return file.status();
     absl::Status status = (*file)->Write(0, EncodeManifest(manifest));
-    if (status.ok()) status = (*file)->Sync();
+    if (status.ok()) status = synced((*file)->Sync());
     if (!status.ok()) return status;
   }
   absl::Status status = directory->Rename(kManifestNextName, kManifestName);
-  if (!status.ok()) return status;
-  if (switched != nullptr) *switched = true;
-  return directory->Sync();
+  return status.ok() ? synced(directory->Sync()) : status;
 }
 
 }  // namespace rumcask

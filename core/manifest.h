@@ -76,9 +76,10 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
 absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory);
 
 // Replaces MANIFEST in one step. On OK it survives a power cut. On an error of the last fsync
-// either the old or the new one may be found later: `*switched` tells whether the rename was done.
+// either the old or the new one may be found later. `*sync_failed` is set, and otherwise left as it
+// is, if the error is that of an fsync: then trying again would prove nothing.
 absl::Status WriteManifest(Directory* directory, const Manifest& manifest,
-                           bool* switched = nullptr);
+                           bool* sync_failed = nullptr);
 
 }  // namespace rumcask
 

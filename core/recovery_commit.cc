@@ -13,17 +13,23 @@
 namespace rumcask {
 namespace {
 
-absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids) {
+absl::Status SyncDirectory(Directory* directory, bool* final) {
+  absl::Status status = directory->Sync();
+  if (!status.ok()) *final = true;
+  return status;
+}
+
+absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids, bool* final) {
   for (uint64_t id : ids) {
     absl::Status status = directory->Unlink(SegmentName(id));
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
-  return ids.empty() ? absl::OkStatus() : directory->Sync();
+  return ids.empty() ? absl::OkStatus() : SyncDirectory(directory, final);
 }
 
 }  // namespace
 
-absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
+absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final) {
   Manifest next = log->manifest;
   next.live.clear();
   next.highest_id = log->highest_id;
@@ -38,7 +44,10 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
       if (!file.ok()) return file.status();
       absl::StatusOr<std::optional<Trailer>> trailer =
           SealSegmentFile(file->get(), SegmentSeed(next.uuid, segment.id), segment.end);
-      if (!trailer.ok()) return trailer.status();
+      if (!trailer.ok()) {
+        *final = true;
+        return trailer.status();
+      }
       if (!trailer->has_value()) {
         return absl::ResourceExhaustedError(
             absl::StrCat((*file)->name(), ": no room for the footer that recovery gives it"));
@@ -53,9 +62,9 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log) {
   next.durable_sequence =
       SeededBug("evidence-erased") ? 0 : std::max(next.durable_sequence, log->last_sequence);
   // Entries of files that were created before the crash.
-  absl::Status status = directory->Sync();
-  if (status.ok()) status = WriteManifest(directory, next);
-  if (status.ok()) status = Remove(directory, log->doomed);
+  absl::Status status = SyncDirectory(directory, final);
+  if (status.ok()) status = WriteManifest(directory, next, final);
+  if (status.ok()) status = Remove(directory, log->doomed, final);
   if (!status.ok()) return status;
   log->doomed.clear();
   log->manifest = std::move(next);

@@ -130,8 +130,10 @@ absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> recor
 }
 
 absl::Status SegmentSet::BecomeWritable() {
-  absl::Status status = CommitRecovery(directory_, &log_);
-  if (!status.ok()) return status;
+  bool final = false;
+  absl::Status status = CommitRecovery(directory_, &log_, &final);
+  if (final) Fail(status);
+  if (!status.ok()) return final ? this->status() : status;
   RaiseDurable(log_.durable_sequence);
   for (const std::shared_ptr<Segment>& segment : table_.All()) {
     const bool continued = log_.continues_last && segment->id() == log_.segments.back().id;

@@ -108,6 +108,7 @@ absl::Status SegmentSet::SyncOnce() {
     if (closed_) return absl::FailedPreconditionError("database is closed");
     // What a reader found is made durable by the next writer, not by it.
     if (read_only_) return absl::FailedPreconditionError("database is open read-only");
+    if (failed_.load(std::memory_order_relaxed)) return this->status();
     if (!writable_) {
       // What was found at opening may be in the page cache only.
       absl::Status status = BecomeWritable();

@@ -118,5 +118,67 @@ TEST_P(HolesTest, H13_AFailedSyncIsFinal) {
   EXPECT_FALSE(Has("later"));
 }
 
+// The same while what an unclean end left is made durable, before the first write: whatever sync of
+// it fails, no later write is acknowledged.
+TEST_P(HolesTest, H13_AFailedSyncOfRecoveryIsFinal) {
+  Open();
+  for (int i = 0; i < 40; ++i) Put(Key(i), std::string(200, 'v'));
+  const CrashImage killed = disk_->Cut(KeepPolicy::KeepEverything());
+  int syncs = 0;
+  for (uint64_t call = 1;; ++call) {
+    SCOPED_TRACE(call);
+    StartFrom(killed);
+    FaultFileSystem faults(disk_.get());
+    options_.file_system = &faults;
+    Open();
+    FaultPlan plan;
+    plan.call = call;
+    plan.fault = Fault::kEio;
+    plan.matches = [](const Call& c) {
+      return c.kind == CallKind::kSync || c.kind == CallKind::kSyncDirectory;
+    };
+    plan.on_fault = [this](const Call& c) {
+      if (c.kind == CallKind::kSync) disk_->LoseDirty(c.name);
+    };
+    faults.SetPlan(plan);
+    const bool put = db_->Put("k", "v").ok();
+    if (faults.fault_count() == 0) break;
+    ++syncs;
+    EXPECT_FALSE(put);
+    EXPECT_FALSE(db_->BackgroundStatus().ok());
+    EXPECT_FALSE(db_->Put("k", "v", {true}).ok());
+    EXPECT_FALSE(db_->Sync().ok());
+    EXPECT_EQ(Get(Key(0)), std::string(200, 'v'));
+    db_.reset();
+  }
+  // Three segments, the directory, MANIFEST and the directory again.
+  EXPECT_GE(syncs, 6);
+}
+
+// A full disk met there is not: it comes before any sync of what is written, and passes.
+TEST_P(HolesTest, H13_AFullDiskWhileRecoveringPasses) {
+  Open();
+  for (int i = 0; i < 40; ++i) Put(Key(i), std::string(200, 'v'));
+  Kill();
+  FaultFileSystem faults(disk_.get());
+  options_.file_system = &faults;
+  Open();
+  for (uint64_t call = 1; call < 5; ++call) {
+    FaultPlan plan;
+    plan.call = call;
+    plan.fault = Fault::kEnospc;
+    plan.matches = [](const Call& c) { return c.kind == CallKind::kWrite; };
+    faults.SetPlan(plan);
+    const absl::Status status = db_->Put("k", "v");
+    EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
+    EXPECT_TRUE(db_->BackgroundStatus().ok()) << db_->BackgroundStatus();
+  }
+  faults.SetPlan({});
+  Put("k", "v", true);
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_EQ(db_->KeyCount(), 41u);
+}
+
 }  // namespace
 }  // namespace rumcask
