@@ -164,6 +164,8 @@ bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes,
   return trailer->last_sequence < kEndOfNumbers && trailer->table_offset >= kSegmentHeaderBytes &&
          trailer->table_offset % 8 == 0 && trailer->table_offset <= room &&
          trailer->table_bytes <= room - trailer->table_offset &&
+         // An entry is smaller than the record it describes.
+         trailer->table_bytes <= trailer->table_offset - kSegmentHeaderBytes &&
          trailer->table_offset + ((trailer->table_bytes + 7) & ~uint64_t{7}) == room;
 }
 

@@ -162,6 +162,20 @@ TEST(KeyTableTest, RoundTrips) {
   EXPECT_TRUE(reader.ok());
 }
 
+// A sparse file has room for a key table of a terabyte at no cost; memory does not.
+TEST(TrailerTest, AKeyTableIsNoLargerThanTheRecordsItDescribes) {
+  Trailer trailer;
+  trailer.table_offset = kSegmentHeaderBytes + 800;
+  char bytes[kTrailerBytes];
+  for (const uint64_t table_bytes : {uint64_t{800}, uint64_t{808}, uint64_t{1} << 40}) {
+    trailer.table_bytes = table_bytes;
+    EncodeTrailer(trailer, 7, bytes);
+    Trailer decoded;
+    EXPECT_EQ(DecodeTrailer(bytes, 7, trailer.table_offset + table_bytes + kTrailerBytes, &decoded),
+              table_bytes <= 800);
+  }
+}
+
 TEST(ManifestTest, EveryFlippedBitIsSeenAndTheOtherCopyServes) {
   Manifest manifest;
   manifest.uuid[0] = 3;

@@ -19,6 +19,10 @@ namespace {
 // and the number that opening began with, so skipping a whole one leaves them all behind.
 constexpr uint64_t kSequenceBlock = uint64_t{1} << 40;
 
+// So many ids must be left for segments to come; a file of ours would take ages to get there, but
+// anyone can make one by that name.
+constexpr uint64_t kSpareIds = uint64_t{1} << 32;
+
 // A user segment that MANIFEST does not vouch for as sealed.
 struct Candidate {
   uint64_t id = 0;
@@ -94,7 +98,9 @@ absl::Status Recovery::ListFiles() {
   }
   std::sort(present_.begin(), present_.end());
   log_.highest_id = std::max(log_.manifest.highest_id, present_.empty() ? 0 : present_.back());
-  return absl::OkStatus();
+  if (log_.highest_id < kEndOfNumbers - kSpareIds) return absl::OkStatus();
+  const std::string name = SegmentName(std::exchange(log_.highest_id, 0));
+  return Damaged(name, 0, "its id leaves none for the segments after it");
 }
 
 absl::Status Recovery::CheckListed() {
@@ -319,7 +325,9 @@ absl::Status Recovery::WalkChain() {
 
 absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
   absl::StatusOr<TailTraces> traces = ReadTailTraces(
-      *candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id), begin, candidate.file_bytes);
+      *candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id), begin,
+      // No record begins beyond; a sparse file may be larger by any amount, at no cost.
+      std::min(candidate.file_bytes, Location::kMaxOffset));
   if (!traces.ok()) return traces.status();
   if (!SeededBug("marks-beyond-tear-ignored")) {
     log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
@@ -364,7 +372,10 @@ absl::Status Recovery::Judge() {
   if (!log_.manifest.clean && (seen > 0 || !candidates_.empty()) && !SeededBug("numbers-reused")) {
     log_.next_sequence = (log_.next_sequence / kSequenceBlock + 2) * kSequenceBlock;
   }
-  return absl::OkStatus();
+  if (log_.next_sequence <= kEndOfNumbers - kSequenceBlock) return absl::OkStatus();
+  const uint64_t next = std::exchange(log_.next_sequence, seen + 1);
+  return Damaged(std::string(kManifestName), 0,
+                 absl::StrCat("version ", next, " leaves none for further writes"));
 }
 
 absl::StatusOr<std::optional<SegmentHeader>> Recovery::HeaderOf(uint64_t id) {

@@ -13,6 +13,7 @@
 
 #include "core/database_lock.h"
 #include "core/key_table.h"
+#include "core/location.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
 #include "core/segment_scanner.h"
@@ -304,7 +305,8 @@ absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
   }
   // If something promised is missing, it may lie beyond the place where recovery had to stop.
   const bool searches_on = !segment.listed_sealed && log_.last_sequence < log_.durable_sequence;
-  const uint64_t end = searches_on ? segment.file_bytes : segment.end;
+  const uint64_t end =
+      searches_on ? std::min(segment.file_bytes, Location::kMaxOffset) : segment.end;
   absl::Status status = CopyByScan(**file, segment.id, end, /*end_known=*/!searches_on, &copy);
   return status.ok() ? Keep(segment.id, &copy) : status;
 }
@@ -317,8 +319,8 @@ absl::Status Repairer::CopyDropped() {
     absl::StatusOr<uint64_t> size = (*file)->Size();
     if (!size.ok()) return size.status();
     SegmentCopy copy(into_.get(), manifest_.uuid, id);
-    absl::Status status = CopyByScan(**file, id, std::max(*size, uint64_t{kSegmentHeaderBytes}),
-                                     /*end_known=*/false, &copy);
+    const uint64_t end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
+    absl::Status status = CopyByScan(**file, id, end, /*end_known=*/false, &copy);
     if (status.ok()) status = Keep(id, &copy);
     if (!status.ok()) return status;
   }
@@ -331,7 +333,7 @@ absl::Status Repairer::WriteNewManifest() {
   new_manifest_.uuid = manifest_.uuid;
   new_manifest_.keystore = manifest_.keystore;
   new_manifest_.max_key_bytes = manifest_.max_key_bytes;
-  new_manifest_.highest_id = log_.highest_id;
+  new_manifest_.highest_id = std::max(new_manifest_.highest_id, log_.highest_id);
   new_manifest_.durable_sequence = highest_promised_;
   new_manifest_.gc_horizon = manifest_.gc_horizon;
   new_manifest_.next_sequence = log_.next_sequence;

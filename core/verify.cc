@@ -10,6 +10,7 @@
 
 #include "core/database_lock.h"
 #include "core/key_table.h"
+#include "core/location.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
 #include "core/segment_scanner.h"
@@ -131,7 +132,8 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
   if (has_footer) {
     footer = std::make_unique<FooterCheck>(**file, seed, id, *size, report);
     end_known = footer->usable();
-    end = end_known ? footer->records_end() : *size;
+    // No record reaches beyond what a location can hold, however large a sparse file is.
+    end = end_known ? footer->records_end() : std::min(*size, Location::kMaxOffset);
   } else if (end > *size) {
     report->damages.push_back({SegmentName(id), *size, end - *size, "segment is too short"});
     end = *size;

@@ -226,5 +226,34 @@ TEST_F(HostileDirectoryTest, UnknownKindInASealedSegmentIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, options_).status()));
 }
 
+// The highest ids leave none for the segments that would follow.
+TEST_F(HostileDirectoryTest, ASegmentThatTakesTheLastId) {
+  MakeHonest(1);
+  fs_.WriteFile(Path(kEndOfNumbers - 1), "");
+  const auto files = fs_.Contents(kPath);
+  const absl::Status status = DB::Open(kPath, options_).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(status.message().find(SegmentName(kEndOfNumbers - 1)), absl::string_view::npos);
+  EXPECT_EQ(fs_.Contents(kPath), files);
+  auto reader = DB::OpenReadOnly(kPath, options_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->KeyCount(), 3u);
+  ASSERT_TRUE(Repair(kPath, kRepaired, &fs_).ok());
+  auto repaired = DB::Open(kRepaired, options_);
+  ASSERT_TRUE(repaired.ok()) << repaired.status();
+  EXPECT_EQ((*repaired)->KeyCount(), 3u);
+}
+
+// Nor do the highest numbers for records.
+TEST_F(HostileDirectoryTest, AManifestThatTakesTheLastNumber) {
+  ASSERT_TRUE(fs_.CreateDirectory(kPath).ok());
+  Manifest manifest;
+  manifest.keystore = "hash";
+  manifest.next_sequence = kEndOfNumbers - 1;
+  fs_.WriteFile(std::string(kPath) + "/MANIFEST", EncodeManifest(manifest));
+  const absl::Status status = DB::Open(kPath, options_).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+}
+
 }  // namespace
 }  // namespace rumcask
