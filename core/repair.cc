@@ -23,13 +23,24 @@
 namespace rumcask {
 namespace {
 
+// What a segment's header says about the one before.
+struct ChainEnd {
+  uint64_t id = 0;
+  uint64_t end = 0;
+  uint64_t checksum = 0;
+};
+
 // Writes one segment of the new database, under the id it had.
 class SegmentCopy {
  public:
-  SegmentCopy(Directory* into, const Uuid& uuid, uint64_t id)
+  // It follows `predecessor` in the chain.
+  SegmentCopy(Directory* into, const Uuid& uuid, uint64_t id, const ChainEnd& predecessor)
       : into_(into), seed_(SegmentSeed(uuid, id)) {
     header_.uuid = uuid;
     header_.id = id;
+    header_.predecessor_id = predecessor.id;
+    header_.predecessor_end = predecessor.end;
+    header_.predecessor_checksum = predecessor.checksum;
   }
 
   absl::Status Add(RecordHeader header, std::string_view key, std::string_view value) {
@@ -45,12 +56,14 @@ class SegmentCopy {
     std::copy(key.begin(), key.end(), record.begin() + kRecordHeaderBytes);
     std::copy(value.begin(), value.end(),
               record.begin() + static_cast<ptrdiff_t>(kRecordHeaderBytes + key.size()));
+    last_checksum_ = LoadU64(record.data());
     buffer_ += record;
     end_ += record.size();
     return buffer_.size() < kBuffer ? absl::OkStatus() : Flush();
   }
 
   bool empty() const { return file_ == nullptr; }
+  ChainEnd chain_end() const { return {header_.id, end_, last_checksum_}; }
 
   absl::Status Finish() {
     absl::Status status = Flush();
@@ -88,6 +101,7 @@ class SegmentCopy {
   std::string buffer_;
   uint64_t written_ = 0;
   uint64_t end_ = kSegmentHeaderBytes;
+  uint64_t last_checksum_ = 0;
 };
 
 class Repairer {
@@ -135,6 +149,7 @@ class Repairer {
   // Nothing above this was ever promised, nor is it part of the recovered prefix.
   uint64_t highest_promised_ = 0;
   Manifest new_manifest_;
+  ChainEnd tail_;
   RepairReport report_;
 };
 
@@ -287,7 +302,9 @@ absl::Status Repairer::CopyByScan(const File& file, uint64_t id, uint64_t end, b
 absl::Status Repairer::Keep(uint64_t id, SegmentCopy* copy) {
   if (copy->empty()) return absl::OkStatus();
   absl::Status status = copy->Finish();
-  if (status.ok()) new_manifest_.Append(id, Stream::kUser, /*sealed=*/true, 0);
+  if (!status.ok()) return status;
+  new_manifest_.Append(id, Stream::kUser, /*sealed=*/true, 0);
+  tail_ = copy->chain_end();
   return status;
 }
 
@@ -295,7 +312,7 @@ absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
   absl::StatusOr<std::unique_ptr<File>> file =
       from_->Open(SegmentName(segment.id), OpenMode::kReadOnly);
   if (!file.ok()) return file.status();
-  SegmentCopy copy(into_.get(), manifest_.uuid, segment.id);
+  SegmentCopy copy(into_.get(), manifest_.uuid, segment.id, tail_);
   if (segment.has_trailer) {
     absl::StatusOr<bool> copied = CopyByTable(**file, segment, &copy);
     if (!copied.ok()) return copied.status();
@@ -318,7 +335,7 @@ absl::Status Repairer::CopyDropped() {
     if (!file.ok()) return file.status();
     absl::StatusOr<uint64_t> size = (*file)->Size();
     if (!size.ok()) return size.status();
-    SegmentCopy copy(into_.get(), manifest_.uuid, id);
+    SegmentCopy copy(into_.get(), manifest_.uuid, id, tail_);
     const uint64_t end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
     absl::Status status = CopyByScan(**file, id, end, /*end_known=*/false, &copy);
     if (status.ok()) status = Keep(id, &copy);

@@ -1,9 +1,10 @@
-// Holes about files that are missing or should be: H14, H15.
+// Holes about files that are missing or should be: H14, H15, and H25 about repairing.
 
 #include <string>
 
 #include "gtest/gtest.h"
 
+#include "core/repair.h"
 #include "tests/crash/holes_fixture.h"
 #include "tests/crash_kit/fault_file_system.h"
 
@@ -89,6 +90,29 @@ TEST_P(HolesTest, H15_SegmentsWithoutManifestAreDamage) {
   ASSERT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "MANIFEST")) << status;
   EXPECT_EQ(Files(), files);
+}
+
+// A repaired database stands a damaged footer like any other: the link of the next segment tells
+// where the records end.
+TEST_P(HolesTest, H25_ARepairedDatabaseKeepsItsLinks) {
+  Open();
+  for (int i = 0; i < 60; ++i) Put(Key(i), std::string(200, 'v'));
+  ASSERT_TRUE(db_->Close().ok());
+  const std::string repaired = "/crash/repaired";
+  ASSERT_TRUE(Repair(kPath, repaired, disk_.get()).ok());
+  const size_t segments = disk_->Contents(repaired).size() - 1;
+  ASSERT_GE(segments, 3u);
+  for (size_t id = 1; id <= segments; ++id) {
+    const std::string name = absl::StrCat("000000000000000", id, ".seg");
+    const std::string path = absl::StrCat(repaired, "/", name);
+    const std::string whole = disk_->Contents(repaired)[name];
+    disk_->FlipBit(path, whole.size() - 10, 2);
+    auto db = DB::Open(repaired, options_);
+    ASSERT_TRUE(db.ok()) << id << ": " << db.status();
+    EXPECT_EQ((*db)->KeyCount(), 60u);
+    db->reset();
+    disk_->WriteFile(path, whole);
+  }
 }
 
 }  // namespace
