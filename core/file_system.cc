@@ -115,9 +115,15 @@ absl::Status File::Truncate(uint64_t size) {
 }
 
 absl::Status File::Sync() {
-  // Not repeated after EINTR or anything else: a failed fdatasync may have dropped dirty pages, and
-  // the next one would report success (the PostgreSQL "fsyncgate" of 2018).
-  return StatusOf("fdatasync", name_, DoSync());
+  // Repeated after EINTR only, which says that waiting was given up, not that a write failed: the
+  // kernel keeps an error of writing back until it has reported it. After any other error the dirty
+  // pages may be gone, and the next fdatasync would report success (the PostgreSQL "fsyncgate" of
+  // 2018).
+  MutexLock lock(sync_mutex_);
+  if (sync_status_.ok()) {
+    sync_status_ = StatusOf("fdatasync", name_, Uninterrupted([&] { return DoSync(); }));
+  }
+  return sync_status_;
 }
 
 absl::StatusOr<uint64_t> File::Size() const {
@@ -156,7 +162,9 @@ absl::Status Directory::Rename(std::string_view from, std::string_view to) {
                   Uninterrupted([&] { return DoRename(std::string(from), std::string(to)); }));
 }
 
-absl::Status Directory::Sync() { return StatusOf("fsync", path_, DoSync()); }
+absl::Status Directory::Sync() {
+  return StatusOf("fsync", path_, Uninterrupted([&] { return DoSync(); }));
+}
 
 absl::StatusOr<std::vector<std::string>> Directory::List() {
   std::vector<std::string> names;
@@ -181,7 +189,8 @@ absl::Status FileSystem::CreateDirectory(std::string_view path) {
 }
 
 absl::Status FileSystem::SyncParent(std::string_view path) {
-  return StatusOf("fsync the parent of", path, DoSyncParent(std::string(path)));
+  return StatusOf("fsync the parent of", path,
+                  Uninterrupted([&] { return DoSyncParent(std::string(path)); }));
 }
 
 }  // namespace rumcask

@@ -6,7 +6,9 @@
 //
 // The virtual functions are as thin as system calls: they may be interrupted, transfer less than
 // asked, and answer with a negated errno. The public functions above them do what callers want:
-// repeat after EINTR and short transfers, and name the file in the error.
+// repeat after EINTR and short transfers, and name the file in the error. There, and nowhere else,
+// EINTR is dealt with: close is not repeated, since Linux frees the descriptor in any case, and
+// mprotect is interrupted only in a process that is being killed.
 //
 // Errors map so: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM
 // ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; everything else Internal.
@@ -27,8 +29,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "core/mutex.h"
 
 namespace rumcask {
 
@@ -95,7 +100,8 @@ class File {
   absl::Status Write(uint64_t offset, std::vector<iovec> pieces);
   absl::Status Truncate(uint64_t size);
   // fdatasync: on OK, the bytes and the size needed to reach them survive a power cut. After an
-  // error nothing may be concluded, and a repetition's OK means nothing: give up.
+  // error nothing may be concluded, and the kernel, which tells of it once, might answer a
+  // repetition with OK: every later call, of whatever thread, returns the first error.
   absl::Status Sync();
   absl::StatusOr<uint64_t> Size() const;
   // Maps [0, size), which may reach past the end of the file.
@@ -119,6 +125,9 @@ class File {
 
  private:
   const std::string name_;
+  // Held during the sync, so that no other thread's can begin between a failure and its note.
+  Mutex sync_mutex_;
+  absl::Status sync_status_ ABSL_GUARDED_BY(sync_mutex_);
 };
 
 enum class OpenMode {

@@ -159,6 +159,7 @@ class FaultFileSystem::State {
       const uint64_t later = number - plan->call;
       if (!plan->for_ever && later > 0) return 0;
       if (plan->fault == Fault::kEintr && later % 2 == 1) return 0;
+      if (plan->fault == Fault::kEintr && kind == CallKind::kProtectReadOnly) return 0;
       if (plan->fault == Fault::kShort && (size == nullptr || *size < 2)) return 0;
       ++faults_;
     }

@@ -48,7 +48,7 @@ enum class Fault {
   kEio,
   kEnospc,
   kEmfile,
-  kEintr,
+  kEintr,  // mprotect works: it is interrupted only in a process that is being killed
   kShort,  // a read or write of n > 1 bytes transfers n / 2; other calls work
 };
 
