@@ -20,8 +20,11 @@ absl::Status Segment::ReadIntoBuffer(Location location, RecordBuffer* buffer,
     if (buffer->size() < size) buffer->resize(size);
     const absl::Status status = file_->Read(offset, buffer->data(), size);
     if (!status.ok()) {
-      // An unreadable sector is damage to this record, whatever the kernel calls it.
-      return absl::DataLossError(absl::StrCat(name(), " offset ", offset, ": ", status.message()));
+      // A sector that can't be read is damage to this record, as is a file that ends before it.
+      // Want of memory and the like is not.
+      const bool damaged = absl::IsInternal(status) || absl::IsOutOfRange(status);
+      return absl::Status(damaged ? absl::StatusCode::kDataLoss : status.code(),
+                          absl::StrCat(name(), " offset ", offset, ": ", status.message()));
     }
     if (!DecodeRecordHeader(buffer->data(), end - offset, &record->header)) {
       return Damaged(offset, "no record");
