@@ -176,11 +176,14 @@ absl::Status SegmentSet::CloseFiles() {
   }
   Manifest manifest = log_.manifest;
   manifest.live.clear();
+  // From the first segment without footer on, all are listed as not sealed: recovery follows the
+  // links of those after the last that is sealed.
+  bool sealed = true;
   for (const std::shared_ptr<Segment>& segment : table_.All()) {
     const bool is_active = active_ != nullptr && segment.get() == active_->segment();
     if (is_active && !keeps_active) continue;
-    manifest.Append(segment->id(), segment->stream(),
-                    segment->sealed.load(std::memory_order_relaxed), segment->end());
+    sealed = sealed && segment->sealed.load(std::memory_order_relaxed);
+    manifest.Append(segment->id(), segment->stream(), sealed, segment->end());
   }
   manifest.highest_id = next_id_ - 1;
   manifest.durable_sequence = last_sequence_;
