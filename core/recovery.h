@@ -69,11 +69,11 @@ absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manif
                                      bool read_only);
 
 // Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that
-// were not sealed are cut, given a footer and made durable; MANIFEST is replaced, listing what was
-// kept; files it does not list are removed. After a clean close nothing but MANIFEST's state
-// changes. Updates `log` accordingly. After an error it may be called again, except if it set
-// `*final`: then something could not be made durable, and as the kernel may take it for clean now,
-// a repetition's success would mean nothing.
+// were not sealed are written anew unless known to be durable, cut, given a footer and made
+// durable; MANIFEST is replaced, listing what was kept; files it does not list are removed. After a
+// clean close nothing but MANIFEST's state changes. Updates `log` accordingly. After an error it
+// may be called again, except if it set `*final`: then something could not be made durable, and as
+// the kernel may take it for clean now, a repetition's success would mean nothing.
 absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final);
 
 }  // namespace rumcask

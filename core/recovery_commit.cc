@@ -42,6 +42,11 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final
       absl::StatusOr<std::unique_ptr<File>> file =
           directory->Open(SegmentName(segment.id), OpenMode::kReadWrite);
       if (!file.ok()) return file.status();
+      // What d covers is on the device since before the unclean end.
+      if (segment.last_sequence > log->durable_sequence && !SeededBug("tail-not-rewritten")) {
+        absl::Status status = RewriteSegmentFile(file->get(), segment.end);
+        if (!status.ok()) return status;
+      }
       absl::StatusOr<std::optional<Trailer>> trailer =
           SealSegmentFile(file->get(), SegmentSeed(next.uuid, segment.id), segment.end);
       if (!trailer.ok()) {

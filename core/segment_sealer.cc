@@ -1,5 +1,6 @@
 #include "core/segment_sealer.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,11 @@
 #include "core/segment_scanner.h"
 
 namespace rumcask {
+namespace {
+
+constexpr uint64_t kRewrittenAtOnce = uint64_t{1} << 20;
+
+}  // namespace
 
 absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segment_seed,
                                                        uint64_t end) {
@@ -35,6 +41,17 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segm
   if (absl::IsResourceExhausted(written)) return std::nullopt;
   if (!written.ok()) return written;
   return trailer;
+}
+
+absl::Status RewriteSegmentFile(File* file, uint64_t end) {
+  std::string piece(static_cast<size_t>(std::min(end, kRewrittenAtOnce)), '\0');
+  for (uint64_t at = 0; at < end; at += piece.size()) {
+    piece.resize(static_cast<size_t>(std::min(end - at, kRewrittenAtOnce)));
+    absl::Status status = file->Read(at, piece.data(), piece.size());
+    if (status.ok()) status = file->Write(at, piece);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace rumcask
