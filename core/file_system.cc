@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/seeded_bug.h"
 #include "core/text.h"
 
 namespace rumcask {
@@ -120,7 +121,7 @@ absl::Status File::Sync() {
   // pages may be gone, and the next fdatasync would report success (the PostgreSQL "fsyncgate" of
   // 2018).
   MutexLock lock(sync_mutex_);
-  if (sync_status_.ok()) {
+  if (sync_status_.ok() || SeededBug("failed-sync-retried")) {
     sync_status_ = StatusOf("fdatasync", name_, Uninterrupted([&] { return DoSync(); }));
   }
   return sync_status_;

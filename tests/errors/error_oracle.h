@@ -1,0 +1,68 @@
+// What a database must show while the system fails under it, and after.
+//
+// An operation that returned OK counts from then on. One that returned an error has not happened as
+// long as the database stays open - except that after a failed sync reads may show it - and may or
+// may not be found after reopening, a batch as a whole.
+
+#ifndef RUMCASK_TESTS_ERRORS_ERROR_ORACLE_H_
+#define RUMCASK_TESTS_ERRORS_ERROR_ORACLE_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/db.h"
+
+namespace rumcask {
+
+class ErrorOracle {
+ public:
+  // One operation of a batch: no value for a delete.
+  using Operation = std::pair<std::string, std::optional<std::string>>;
+
+  // What was done, and what the database said to it.
+  void Note(std::vector<Operation> operations, bool sync, const absl::Status& status);
+  // All that returned OK until now is durable.
+  void NoteSynced();
+  // Reads may show what a failed operation wrote.
+  void NoteReadOnly() { read_only_ = true; }
+
+  // Which states may be found.
+  enum class When {
+    kOpen,      // in the database that met the errors
+    kReopened,  // after a close or the death of the process
+    kPowerCut,  // after a power cut
+  };
+  // Says what is wrong with `found`, or nothing. Keys in `unreadable` returned an error, which is
+  // not a wrong value.
+  std::string Judge(When when, const std::map<std::string, std::string>& found,
+                    const std::vector<std::string>& unreadable = {}) const;
+
+  // Every key that was ever written.
+  std::vector<std::string> Keys() const;
+  // What all that returned OK amounts to.
+  std::map<std::string, std::string> Acknowledged() const;
+  bool all_succeeded() const { return failed_ == 0; }
+
+ private:
+  struct Write {
+    std::vector<Operation> operations;
+    bool ok;
+  };
+
+  // The values that `key` may have, judged by the writes from the `floor`-th on and what it had
+  // before.
+  bool Allows(const std::string& key, const std::optional<std::string>& value, size_t floor,
+              bool failed_count) const;
+
+  std::vector<Write> writes_;
+  size_t durable_ = 0;  // of writes_
+  size_t failed_ = 0;
+  bool read_only_ = false;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_ERRORS_ERROR_ORACLE_H_

@@ -1,0 +1,268 @@
+#include "tests/errors/error_run.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/map_keystore.h"
+#include "core/repair.h"
+#include "keystores/hash/hash_keystore.h"
+
+namespace rumcask {
+namespace {
+
+using When = ErrorOracle::When;
+
+// Segments and MANIFEST.
+std::map<std::string, std::string> Essence(const CrashFileSystem& disk) {
+  std::map<std::string, std::string> files;
+  for (const auto& [name, bytes] : disk.Contents("/crash")) {
+    const bool counts = absl::StartsWith(name, "db/") &&
+                        (absl::EndsWith(name, ".seg") || absl::EndsWith(name, "/MANIFEST"));
+    if (counts) files.emplace(name, bytes);
+  }
+  return files;
+}
+
+// By iterating. An error leaves `*found` with what came before.
+absl::Status Iterate(DB* db, std::map<std::string, std::string>* found) {
+  auto it = db->NewIterator();
+  if (!it.ok()) return it.status();
+  for (; (*it)->Valid(); (*it)->Next()) (*found)[std::string((*it)->key())] = (*it)->value();
+  return (*it)->status();
+}
+
+}  // namespace
+
+std::string ErrorModes::ToString() const {
+  return absl::StrCat(append == AppendMode::kMapped ? "mapped" : "pwrite", " append, ",
+                      read == ReadMode::kMapped ? "mapped" : "pread", " read", hash ? ", hash" : "",
+                      background_threads > 0 ? ", threads" : "");
+}
+
+ErrorRun::ErrorRun(const ErrorModes& modes, const CrashImage& image, ErrorOracle oracle)
+    : modes_(modes), disk_(image), faults_(&disk_), oracle_(std::move(oracle)) {}
+
+ErrorRun::~ErrorRun() {
+  SetPlan(FaultPlan());
+  db_.reset();
+}
+
+Options ErrorRun::MakeOptions(FileSystem* file_system) const {
+  Options options;
+  options.keystore = modes_.hash ? HashKeystore() : TestKeystore();
+  options.create_if_missing = true;
+  options.segment_bytes = kMinSegmentBytes;
+  options.append_mode = modes_.append;
+  options.read_mode = modes_.read;
+  options.background_threads = modes_.background_threads;
+  options.file_system = file_system;
+  return options;
+}
+
+void ErrorRun::Complain(const std::string& what, const std::string& why) {
+  if (complaint_.empty() && !why.empty()) complaint_ = absl::StrCat(what, ": ", why);
+}
+
+void ErrorRun::CheckError(const char* operation, const absl::Status& status) {
+  if (status.ok()) return;
+  ++errors_;
+  if (db_ != nullptr && !db_->BackgroundStatus().ok()) oracle_.NoteReadOnly();
+  if (absl::IsNotFound(status)) Complain(operation, "an error of the system became NotFound");
+  if (status.message().empty()) Complain(operation, "the error has no message");
+  if (absl::StrContains(status.message(), "No space left") && !absl::IsResourceExhausted(status) &&
+      (db_ == nullptr || db_->BackgroundStatus().ok())) {
+    Complain(operation, absl::StrCat("a full disk is ", status.ToString()));
+  }
+}
+
+bool ErrorRun::Open(bool read_only) {
+  const auto before = Essence(disk_);
+  auto db = read_only ? DB::OpenReadOnly(kErrorPath, MakeOptions(&faults_))
+                      : DB::Open(kErrorPath, MakeOptions(&faults_));
+  read_only_ = read_only;
+  if (db.ok()) {
+    db_ = *std::move(db);
+    return true;
+  }
+  CheckError("open", db.status());
+  // A database that was being created is there or not; one that existed is as it was.
+  if (before.count("db/MANIFEST") != 0 && Essence(disk_) != before) {
+    Complain("failed open", "segments or MANIFEST have changed");
+  }
+  return false;
+}
+
+void ErrorRun::Put(const std::string& key, const std::string& value, bool sync) {
+  const absl::Status status = db_->Put(key, value, {sync});
+  oracle_.Note({{key, value}}, sync, status);
+  CheckError("put", status);
+}
+
+void ErrorRun::Delete(const std::string& key, bool sync) {
+  const absl::Status status = db_->Delete(key, {sync});
+  oracle_.Note({{key, std::nullopt}}, sync, status);
+  CheckError("delete", status);
+}
+
+void ErrorRun::Write(const std::vector<ErrorOracle::Operation>& operations, bool sync) {
+  WriteBatch batch;
+  for (const auto& [key, value] : operations) {
+    if (value.has_value()) {
+      batch.Put(key, *value);
+    } else {
+      batch.Delete(key);
+    }
+  }
+  const absl::Status status = db_->Write(batch, {sync});
+  oracle_.Note(operations, sync, status);
+  CheckError("write", status);
+}
+
+void ErrorRun::Sync() {
+  // It may succeed in a database that has turned read-only, if all that returned OK is durable
+  // already, as after an append that failed and could not be undone. Whether that is true is judged
+  // after the power cut.
+  const absl::Status status = db_->Sync();
+  CheckError("sync", status);
+  if (status.ok()) oracle_.NoteSynced();
+}
+
+void ErrorRun::ReadAll() {
+  const std::vector<std::string> keys = oracle_.Keys();
+  std::map<std::string, std::string> found;
+  std::vector<std::string> unreadable;
+  const auto take = [&](const std::string& key, const absl::Status& status,
+                        std::string_view value) {
+    if (status.ok()) {
+      found[key] = value;
+    } else if (!absl::IsNotFound(status)) {
+      CheckError("get", status);
+      unreadable.push_back(key);
+    }
+  };
+  for (const std::string& key : keys) {
+    std::string value;
+    const absl::Status status = db_->Get(key, &value);
+    take(key, status, value);
+  }
+  Complain("get", oracle_.Judge(When::kOpen, found, unreadable));
+  found.clear();
+  unreadable.clear();
+  for (const std::string& key : keys) {
+    PinnedValue value;
+    const absl::Status status = db_->Get(key, &value);
+    take(key, status, value.value());
+  }
+  Complain("pinned get", oracle_.Judge(When::kOpen, found, unreadable));
+  found.clear();
+  unreadable.clear();
+  const std::vector<std::string_view> views(keys.begin(), keys.end());
+  std::vector<std::string> values;
+  std::vector<absl::Status> statuses;
+  db_->MultiGet(views, &values, &statuses);
+  for (size_t i = 0; i < keys.size(); ++i) take(keys[i], statuses[i], values[i]);
+  Complain("multiget", oracle_.Judge(When::kOpen, found, unreadable));
+  found.clear();
+  const absl::Status status = Iterate(db_.get(), &found);
+  if (status.ok()) {
+    Complain("iterate", oracle_.Judge(When::kOpen, found));
+  } else {
+    CheckError("iterate", status);
+  }
+}
+
+void ErrorRun::Verify() {
+  const auto report = db_->Verify();
+  if (!report.ok()) {
+    CheckError("verify", report.status());
+  } else if (!report->clean() && faults_.fault_count() == 0) {
+    Complain("verify", DamageStatus(report->damages[0]).ToString());
+  }
+}
+
+void ErrorRun::Close() {
+  const absl::Status status = db_->Close();
+  CheckError("close", status);
+  if (status.ok() && !read_only_) oracle_.NoteSynced();
+  db_.reset();
+}
+
+void ErrorRun::Repair() {
+  const auto before = Essence(disk_);
+  const auto report = rumcask::Repair(kErrorPath, kErrorRepaired, &faults_);
+  if (Essence(disk_) != before) Complain("repair", "changed its source");
+  if (!report.ok()) return CheckError("repair", report.status());
+  // A source that could not be read is reported as damaged.
+  if (faults_.fault_count() != 0 && !report->damages.empty()) return;
+  auto db = DB::Open(kErrorRepaired, MakeOptions(&disk_));
+  if (!db.ok()) return Complain("open repaired", db.status().ToString());
+  std::map<std::string, std::string> found;
+  const absl::Status status = Iterate(db->get(), &found);
+  Complain("repaired", status.ok() ? oracle_.Judge(When::kReopened, found) : status.ToString());
+}
+
+void ErrorRun::SetPlan(FaultPlan plan) {
+  // An interrupted sync has lost nothing.
+  plan.on_fault = [this, fault = plan.fault](const Call& call) {
+    if (call.kind == CallKind::kSync && fault != Fault::kEintr) disk_.LoseDirty(call.name);
+  };
+  faults_.SetPlan(std::move(plan));
+}
+
+CrashImage ErrorRun::Kill() {
+  FaultPlan dead;
+  dead.call = 1;
+  dead.for_ever = true;
+  faults_.SetPlan(dead);
+  db_.reset();
+  faults_.SetPlan(FaultPlan());
+  return disk_.Cut(KeepPolicy::KeepEverything());
+}
+
+void ErrorRun::Finish(bool kill) {
+  faults_.SetPlan(FaultPlan());
+  if (db_ != nullptr && !read_only_) {
+    const bool usable = db_->BackgroundStatus().ok();
+    const int errors_before = errors_;
+    Put("after", "the errors");
+    const bool wrote = errors_ == errors_before;
+    if (usable && !wrote && db_->BackgroundStatus().ok()) {
+      Complain("put", "fails though the system works again and the database is not read-only");
+    }
+    if (!usable && wrote) Complain("put", "succeeded in a read-only database");
+    ReadAll();
+  }
+  CheckReopened(nullptr, When::kPowerCut);
+  if (kill) {
+    (void)Kill();
+  } else if (db_ != nullptr) {
+    Close();
+  }
+  CheckReopened(&disk_, When::kReopened);
+}
+
+// Opens what is there now, or after a power cut, and looks at all of it.
+void ErrorRun::CheckReopened(FileSystem* file_system, When when) {
+  std::unique_ptr<CrashFileSystem> after_cut;
+  if (when == When::kPowerCut) {
+    after_cut = std::make_unique<CrashFileSystem>(disk_.Cut(KeepPolicy::DropUnsynced()));
+    file_system = after_cut.get();
+  }
+  const std::string what = when == When::kPowerCut ? "after a power cut" : "after reopening";
+  auto db = DB::Open(kErrorPath, MakeOptions(file_system));
+  if (!db.ok()) return Complain(what, db.status().ToString());
+  std::map<std::string, std::string> found;
+  absl::Status status = Iterate(db->get(), &found);
+  if (!status.ok()) return Complain(what, status.ToString());
+  Complain(what, oracle_.Judge(when, found));
+  const auto report = (*db)->Verify();
+  if (!report.ok()) return Complain(what, report.status().ToString());
+  if (!report->clean()) Complain(what, DamageStatus(report->damages[0]).ToString());
+  status = (*db)->Put("last", "word", {/*sync=*/true});
+  Complain(what, status.ok() ? "" : status.ToString());
+}
+
+}  // namespace rumcask

@@ -1,0 +1,86 @@
+// One run of a workload on a file system that fails where it is told to.
+
+#ifndef RUMCASK_TESTS_ERRORS_ERROR_RUN_H_
+#define RUMCASK_TESTS_ERRORS_ERROR_RUN_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/db.h"
+#include "tests/crash_kit/crash_file_system.h"
+#include "tests/crash_kit/fault_file_system.h"
+#include "tests/errors/error_oracle.h"
+
+namespace rumcask {
+
+inline constexpr char kErrorPath[] = "/crash/db";
+inline constexpr char kErrorRepaired[] = "/crash/repaired";
+
+struct ErrorModes {
+  AppendMode append = AppendMode::kMapped;
+  ReadMode read = ReadMode::kMapped;
+  bool hash = false;  // keystore: hash instead of a simple map
+  int background_threads = 0;
+  std::string ToString() const;
+};
+
+class ErrorRun {
+ public:
+  // Starts with the files of `image` and the writes that `oracle` knows of.
+  ErrorRun(const ErrorModes& modes, const CrashImage& image, ErrorOracle oracle);
+  ~ErrorRun();
+
+  // ---- for workloads ----
+  // Each goes on after errors, as an application would, and judges what it sees.
+
+  // False if the database could not be opened.
+  bool Open(bool read_only = false);
+  void Put(const std::string& key, const std::string& value, bool sync = false);
+  void Delete(const std::string& key, bool sync = false);
+  void Write(const std::vector<ErrorOracle::Operation>& operations, bool sync = false);
+  void Sync();
+  // Every key, in every way there is to read.
+  void ReadAll();
+  void Verify();
+  void Close();
+  // The database's files as they are, copied to another one.
+  void Repair();
+
+  // ---- for the enumeration ----
+
+  void SetPlan(FaultPlan plan);
+  const FaultFileSystem& faults() const { return faults_; }
+  // The system works again: what must hold from here on, through an end of the process or a
+  // close, and a power cut.
+  void Finish(bool kill);
+  // Ends the process without closing. For images to start from.
+  CrashImage Kill();
+
+  // What went wrong first, or nothing.
+  const std::string& complaint() const { return complaint_; }
+  const ErrorOracle& oracle() const { return oracle_; }
+  // Operations that returned an error.
+  int errors() const { return errors_; }
+
+ private:
+  void Complain(const std::string& what, const std::string& why);
+  // An error must be one that the caller can act on.
+  void CheckError(const char* operation, const absl::Status& status);
+  void CheckReopened(FileSystem* file_system, ErrorOracle::When when);
+  Options MakeOptions(FileSystem* file_system) const;
+
+  const ErrorModes modes_;
+  CrashFileSystem disk_;
+  FaultFileSystem faults_;
+  ErrorOracle oracle_;
+  std::unique_ptr<DB> db_;
+  bool read_only_ = false;
+  int errors_ = 0;
+  std::string complaint_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_ERRORS_ERROR_RUN_H_
