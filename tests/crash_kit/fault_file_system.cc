@@ -52,6 +52,7 @@ int ErrorOf(Fault fault) {
     case Fault::kEintr:
       return -EINTR;
     case Fault::kShort:
+    case Fault::kFull:
       return 0;
   }
   return 0;
@@ -109,6 +110,8 @@ const char* FaultName(Fault fault) {
       return "EINTR";
     case Fault::kShort:
       return "short transfer";
+    case Fault::kFull:
+      return "full disk";
   }
   return "?";
 }
@@ -157,6 +160,7 @@ class FaultFileSystem::State {
       const uint64_t number = ++calls_;
       if (plan->call == 0 || number < plan->call) return 0;
       const uint64_t later = number - plan->call;
+      if (plan->fault == Fault::kFull) return Fill(*plan, kind, later, size);
       if (!plan->for_ever && later > 0) return 0;
       if (plan->fault == Fault::kEintr && later % 2 == 1) return 0;
       if (plan->fault == Fault::kEintr && kind == CallKind::kProtectReadOnly) return 0;
@@ -169,6 +173,16 @@ class FaultFileSystem::State {
   }
 
  private:
+  // What kFull makes of a call, `later` after the first that it may befall.
+  int Fill(const FaultPlan& plan, CallKind kind, uint64_t later, size_t* size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (kind != CallKind::kWrite || (faults_ == 0 && (later > 0 || *size < 2))) return 0;
+    if (faults_ > 1 && !plan.for_ever) return 0;
+    if (++faults_ > 1) return -ENOSPC;
+    *size /= 2;
+    return 0;
+  }
+
   mutable Mutex mutex_;
   std::shared_ptr<const FaultPlan> plan_ ABSL_GUARDED_BY(mutex_) = std::make_shared<FaultPlan>();
   std::shared_ptr<const std::function<void(const Call&)>> hook_ ABSL_GUARDED_BY(mutex_) =

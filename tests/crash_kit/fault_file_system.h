@@ -50,10 +50,13 @@ enum class Fault {
   kEmfile,
   kEintr,  // mprotect works: it is interrupted only in a process that is being killed
   kShort,  // a read or write of n > 1 bytes transfers n / 2; other calls work
+  // A disk that fills up: a write of n > 1 bytes transfers n / 2, the next write is refused with
+  // ENOSPC; other calls work. For ever: all later writes are refused.
+  kFull,
 };
 
-inline constexpr Fault kAllFaults[] = {Fault::kEio, Fault::kEnospc, Fault::kEmfile, Fault::kEintr,
-                                       Fault::kShort};
+inline constexpr Fault kAllFaults[] = {Fault::kEio,   Fault::kEnospc, Fault::kEmfile,
+                                       Fault::kEintr, Fault::kShort,  Fault::kFull};
 
 // "EIO", ..., "short transfer"; for failure messages.
 const char* FaultName(Fault fault);

@@ -149,6 +149,21 @@ TEST_F(FaultFileSystemTest, AShortTransferMovesHalfAndIsContinued) {
   EXPECT_EQ(fs_.fault_count(), 3u);
 }
 
+TEST_F(FaultFileSystemTest, AFullDiskTakesHalfAndNoMore) {
+  SetPlan(2, Fault::kFull);
+  EXPECT_TRUE(file_->Write(0, "ab").ok());
+  EXPECT_EQ(file_->Write(2, "cdef").code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Contents(), "abcd");
+  EXPECT_TRUE(file_->Write(4, "ef").ok());
+  SetPlan(1, Fault::kFull, /*for_ever=*/true);
+  EXPECT_FALSE(file_->Write(6, "gh").ok());
+  EXPECT_FALSE(file_->Write(7, "h").ok());
+  EXPECT_TRUE(file_->Truncate(6).ok());
+  EXPECT_TRUE(file_->Sync().ok());
+  EXPECT_EQ(Contents(), "abcdef");
+  EXPECT_EQ(fs_.fault_count(), 3u);
+}
+
 TEST_F(FaultFileSystemTest, AShortWriteOfPiecesEndsInAnyPiece) {
   SetPlan(1, Fault::kShort, /*for_ever=*/true);
   std::vector<size_t> sizes;
