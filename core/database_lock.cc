@@ -1,5 +1,6 @@
 #include "core/database_lock.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <map>
@@ -14,7 +15,8 @@
 namespace rumcask {
 namespace {
 
-// Who has what open in this process: -1 a writer, otherwise the number of readers.
+// Who has what open in this process: -1 a writer, otherwise the number of readers. A forked child
+// has nothing open.
 class ProcessTable {
  public:
   using Key = std::pair<uint64_t, uint64_t>;
@@ -34,13 +36,25 @@ class ProcessTable {
     if (holders == 0) holders_.erase(key);
   }
 
+  // Around fork, so that the child finds it unlocked, whatever other threads were doing.
+  void BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
+  void AfterForkInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
+  void AfterForkInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    holders_.clear();
+    mutex_.Unlock();
+  }
+
  private:
   Mutex mutex_;
   std::map<Key, int> holders_ ABSL_GUARDED_BY(mutex_);
 };
 
 ProcessTable& Table() {
-  static ProcessTable* const table = new ProcessTable;
+  static ProcessTable* const table = [] {
+    (void)::pthread_atfork([] { Table().BeforeFork(); }, [] { Table().AfterForkInParent(); },
+                           [] { Table().AfterForkInChild(); });
+    return new ProcessTable;
+  }();
   return *table;
 }
 

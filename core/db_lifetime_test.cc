@@ -122,5 +122,35 @@ TEST_F(DbLifetimeTest, ADirectoryOfOtherFilesStaysAsItWas) {
   EXPECT_TRUE(Files() == files);
 }
 
+// A child that lives on has copies of the parent's descriptors. They hold nothing once the parent
+// has closed, and the child may open the database then like any other process.
+TEST_F(DbLifetimeTest, AForkedChildDoesNotKeepTheDatabaseLocked) {
+  auto db = Open();
+  ASSERT_NE(db, nullptr);
+  int to_child[2], to_parent[2];
+  ASSERT_EQ(::pipe(to_child), 0);
+  ASSERT_EQ(::pipe(to_parent), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    bool good = absl::IsUnavailable(DB::Open(path_, options_).status());
+    good = good && ::write(to_parent[1], "a", 1) == 1 && ::read(to_child[0], &byte, 1) == 1;
+    good = good && DB::Open(path_, options_).ok();
+    ::_exit(good ? 0 : 1);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(to_parent[0], &byte, 1), 1);
+  EXPECT_TRUE(db->Close().ok());
+  db = Open();
+  ASSERT_NE(db, nullptr);
+  EXPECT_TRUE(db->Put("key", "value").ok());
+  EXPECT_TRUE(db->Close().ok());
+  ASSERT_EQ(::write(to_child[1], "b", 1), 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  for (const int fd : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) ::close(fd);
+}
+
 }  // namespace
 }  // namespace rumcask

@@ -106,7 +106,8 @@ class File {
   absl::StatusOr<uint64_t> Size() const;
   // Maps [0, size), which may reach past the end of the file.
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(size_t size, bool writable);
-  // flock without waiting; Unavailable if another holder is in the way. Released with the file.
+  // flock without waiting; Unavailable if another holder is in the way. Released with the file,
+  // even while a forked child has a copy of it.
   absl::Status TryLock(LockKind kind);
   // Tells the kernel that reads will be at random places. A hint.
   virtual void AdviseRandom() {}

@@ -81,6 +81,11 @@ class PosixMappedRegion : public MappedRegion {
 class PosixFile : public File {
  public:
   PosixFile(std::string name, Descriptor fd) : File(std::move(name)), fd_(std::move(fd)) {}
+  ~PosixFile() override {
+    // Closing is not enough: a forked child may have a copy of the descriptor. But the child must
+    // not let go of its parent's lock.
+    if (locked_by_ == ::getpid()) (void)::flock(fd_.get(), LOCK_UN);
+  }
 
   void AdviseRandom() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM); }
 
@@ -111,11 +116,15 @@ class PosixFile : public File {
   int DoLock(LockKind kind) override {
     // flock belongs to the open file description: a second open in this process is refused too, and
     // closing another descriptor of the file does not let go of it, as fcntl's locks do.
-    return ResultOf(::flock(fd_.get(), (kind == LockKind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB));
+    const int result =
+        ResultOf(::flock(fd_.get(), (kind == LockKind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB));
+    if (result == 0) locked_by_ = ::getpid();
+    return result;
   }
 
  private:
   const Descriptor fd_;
+  pid_t locked_by_ = 0;
 };
 
 int OpenFlags(OpenMode mode) {
