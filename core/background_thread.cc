@@ -27,19 +27,26 @@ void BackgroundThread::Stop() {
 
 void BackgroundThread::Loop(std::chrono::milliseconds interval,
                             const std::function<void(bool timed_out)>& work) {
+  using Clock = std::chrono::steady_clock;
+  // From the last call that was due to the next, however often it is woken between.
+  Clock::time_point due = Clock::now() + interval;
   while (true) {
     bool timed_out = false;
     {
       MutexLock lock(mutex_);
       if (!wanted_ && !stopping_) {
         if (interval.count() > 0) {
-          changed_.WaitFor(mutex_, interval);
-          timed_out = !wanted_;
+          const auto left = due - Clock::now();
+          if (left.count() > 0) changed_.WaitFor(mutex_, left);
         } else {
           changed_.Wait(mutex_);
         }
       }
       if (stopping_) return;
+      if (interval.count() > 0 && Clock::now() >= due) {
+        timed_out = true;
+        due = Clock::now() + interval;
+      }
       wanted_ = false;
     }
     work(timed_out);

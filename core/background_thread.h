@@ -19,7 +19,8 @@ class BackgroundThread {
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
   // From now on calls work(false) after each Wake - once for several that come while it runs - and,
-  // if `interval` is not zero, work(true) when so long there was none. Not beside Stop.
+  // if `interval` is not zero, work(true) at least once in every interval, Wakes or not. Not beside
+  // Stop.
   void Start(std::chrono::milliseconds interval, std::function<void(bool timed_out)> work);
 
   // Without effect before Start and after Stop.
