@@ -196,13 +196,15 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
   uint64_t seen_version = 0;
   if (write->conditional() && keystore->Get(write->prepared, &seen).ok()) {
     status = store->ReadVersion(write->prepared, seen, &seen_version);
-    if (!status.ok()) return status;
+    if (!status.ok()) return store->Report(status);
   }
 
   WriteResult outcome;
   bool refused = false;
   uint64_t wait_for = 0;
-  {
+  // Listeners are told of what goes wrong in there when the lock is free again.
+  absl::Status damage;
+  const auto locked = [&]() -> absl::Status {
     MutexLock lock(store->segments_.write_mutex());
     bool writes = true;
     if (write->conditional() || write->is_delete()) {
@@ -210,8 +212,8 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
       const bool exists = keystore->Get(write->prepared, &now).ok();
       if (write->conditional()) {
         if (exists && now != seen) {
-          status = store->ReadVersion(write->prepared, now, &seen_version);
-          if (!status.ok()) return status;
+          damage = store->ReadVersion(write->prepared, now, &seen_version);
+          if (!damage.ok()) return damage;
         }
         refused = write->Refuses(exists ? seen_version : 0);
         outcome = {exists ? seen_version : 0, exists};
@@ -220,8 +222,9 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
       writes = !refused && (exists || !write->is_delete());
     }
     if (writes) {
-      status = store->segments_.Append({&write->record, 1}, write->record.header.record_bytes());
-      if (!status.ok()) return status;
+      absl::Status appended =
+          store->segments_.Append({&write->record, 1}, write->record.header.record_bytes());
+      if (!appended.ok()) return appended;
       if (SeededBug("published-apart")) {
         store->segments_.write_mutex().Unlock();
         std::this_thread::yield();
@@ -231,6 +234,12 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
       outcome.version = write->record.header.sequence;
     }
     wait_for = store->segments_.last_sequence();
+    return absl::OkStatus();
+  };
+  status = locked();
+  if (!status.ok()) {
+    store->segments_.TellListener();
+    return damage.ok() ? status : store->Report(damage);
   }
   store->segments_.AfterWrite();
   if (options.sync) {
@@ -321,10 +330,15 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     MutexLock lock(store->segments_.write_mutex());
     if (!records.empty()) {
       status = store->segments_.Append(absl::MakeSpan(records), batch.encoded_bytes());
-      if (!status.ok()) return status;
+    }
+    if (status.ok()) {
       for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, keys[i], records[i]);
     }
     last = store->segments_.last_sequence();
+  }
+  if (!status.ok()) {
+    store->segments_.TellListener();
+    return status;
   }
   store->segments_.AfterWrite();
   if (options.sync) {

@@ -152,5 +152,25 @@ TEST_F(DbLifetimeTest, AForkedChildDoesNotKeepTheDatabaseLocked) {
   for (const int fd : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) ::close(fd);
 }
 
+// A listener may take locks of its own, which others hold while they call the database.
+TEST_F(DbLifetimeTest, ListenersAreCalledWithoutAnyLock) {
+  struct Blocking : Listener {
+    void OnSegmentSealed(uint64_t, uint64_t) override {
+      if (sealed.exchange(true)) return;
+      while (!released.load()) std::this_thread::yield();
+    }
+    std::atomic<bool> sealed{false}, released{false};
+  };
+  auto listener = std::make_shared<Blocking>();
+  options_.listener = listener;
+  auto db = Open();
+  ASSERT_NE(db, nullptr);
+  while (!listener->sealed.load()) ASSERT_TRUE(db->Put("key", std::string(500, 'v')).ok());
+  // Whoever asks for durability seals too, and would wait here for ever.
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(db->Put("key", std::string(500, 'v')).ok());
+  EXPECT_TRUE(db->Sync().ok());
+  listener->released.store(true);
+}
+
 }  // namespace
 }  // namespace rumcask

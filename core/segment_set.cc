@@ -240,9 +240,19 @@ void SegmentSet::Fail(absl::Status status) {
     if (!status_.ok()) return;
     status_ = absl::Status(status.code(),
                            absl::StrCat("database is read-only after: ", status.message()));
+    news_.push_back([status](Listener* listener) { listener->OnBackgroundError(status); });
   }
   failed_.store(true, std::memory_order_release);
-  if (config_.listener != nullptr) config_.listener->OnBackgroundError(status);
+}
+
+void SegmentSet::TellListener() {
+  std::vector<std::function<void(Listener*)>> news;
+  {
+    MutexLock lock(status_mutex_);
+    news.swap(news_);
+  }
+  if (config_.listener == nullptr) return;
+  for (const auto& tell : news) tell(config_.listener.get());
 }
 
 absl::Status SegmentSet::status() const {

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -74,6 +75,10 @@ class SegmentSet {
   // none.
   void AfterWrite();
 
+  // Tells the listener what has happened since it was last told. To be called without any lock: at
+  // the end of whatever may have failed or sealed.
+  void TellListener();
+
   // Returns when all records with numbers <= `sequence` are durable.
   absl::Status WaitDurable(uint64_t sequence);
 
@@ -114,12 +119,15 @@ class SegmentSet {
   void DiscardPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   absl::Status SealPending() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);
+  // Seals the first segment that waits for it; tells whether there was one.
+  absl::Status SealNext(bool* more) ABSL_LOCKS_EXCLUDED(write_mutex_)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seal_mutex_);
   absl::Status Seal(const SealJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seal_mutex_);
   absl::Status SyncOnce() ABSL_LOCKS_EXCLUDED(write_mutex_);
   void RaiseDurable(uint64_t sequence);
   absl::Status CloseFiles() ABSL_LOCKS_EXCLUDED(write_mutex_);
 
-  // Ends writing for good.
+  // Ends writing for good. May be called under locks; the listener hears of it from TellListener.
   void Fail(absl::Status status);
 
   void StartBackground();
@@ -168,6 +176,7 @@ class SegmentSet {
 
   mutable Mutex status_mutex_;
   absl::Status status_ ABSL_GUARDED_BY(status_mutex_);
+  std::vector<std::function<void(Listener*)>> news_ ABSL_GUARDED_BY(status_mutex_);
   std::atomic<bool> failed_{false};
 
   // Reserves space ahead of the writers; must not wait for the device, as the other one does.

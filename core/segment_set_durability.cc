@@ -16,26 +16,38 @@ namespace rumcask {
 // ---- sealing ----
 
 absl::Status SegmentSet::SealPending() {
-  MutexLock seal_lock(seal_mutex_);
-  while (true) {
-    SealJob job;
+  absl::Status status;
+  bool more = true;
+  while (more && status.ok()) {
     {
-      MutexLock lock(write_mutex_);
-      if (seals_.empty()) {
-        seals_pending_.store(false, std::memory_order_release);
-        return absl::OkStatus();
-      }
-      job = seals_.front();
+      MutexLock seal_lock(seal_mutex_);
+      status = SealNext(&more);
     }
-    if (failed_.load(std::memory_order_acquire)) return status();
-    absl::Status status = Seal(job);
-    if (!status.ok()) {
-      Fail(status);
-      return this->status();
-    }
-    MutexLock lock(write_mutex_);
-    seals_.pop_front();
+    TellListener();
   }
+  return status;
+}
+
+absl::Status SegmentSet::SealNext(bool* more) {
+  SealJob job;
+  {
+    MutexLock lock(write_mutex_);
+    *more = !seals_.empty();
+    if (!*more) {
+      seals_pending_.store(false, std::memory_order_release);
+      return absl::OkStatus();
+    }
+    job = seals_.front();
+  }
+  if (failed_.load(std::memory_order_acquire)) return status();
+  absl::Status status = Seal(job);
+  if (!status.ok()) {
+    Fail(status);
+    return this->status();
+  }
+  MutexLock lock(write_mutex_);
+  seals_.pop_front();
+  return absl::OkStatus();
 }
 
 absl::Status SegmentSet::Seal(const SealJob& job) {
@@ -66,7 +78,9 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
   segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
   segment->sealed.store(!footless, std::memory_order_release);
   seal_count_.fetch_add(1, std::memory_order_relaxed);
-  if (config_.listener != nullptr) config_.listener->OnSegmentSealed(segment->id(), bytes);
+  MutexLock lock(status_mutex_);
+  news_.push_back(
+      [id = segment->id(), bytes](Listener* listener) { listener->OnSegmentSealed(id, bytes); });
   return absl::OkStatus();
 }
 
@@ -91,6 +105,7 @@ absl::Status SegmentSet::WaitDurable(uint64_t sequence) {
     syncing_ = true;
     sync_mutex_.Unlock();
     absl::Status status = SyncOnce();
+    TellListener();
     sync_mutex_.Lock();
     syncing_ = false;
     sync_done_.NotifyAll();
@@ -153,6 +168,7 @@ absl::Status SegmentSet::Close() {
   absl::Status status = this->status();
   if (status.ok()) status = SealPending();
   if (status.ok()) status = CloseFiles();
+  TellListener();
   return status;
 }
 

@@ -56,10 +56,10 @@ absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint6
   RecordView record;
   const Segment* const segment = segments_.segment(location);
   absl::Status status = segment->Read(location, &buffer, &record);
-  if (!status.ok()) return Report(std::move(status));
+  if (!status.ok()) return status;
   if (record.key() != key.key) {
-    return Report(absl::DataLossError(
-        absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
+    return absl::DataLossError(
+        absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key"));
   }
   *version = record.header.sequence;
   return absl::OkStatus();

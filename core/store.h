@@ -69,9 +69,10 @@ class Store {
   // offset.
   absl::Status ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
                           RecordView* record);
-  // The version of the record at `location`, which the keystore holds for `key`.
+  // The version of the record at `location`, which the keystore holds for `key`. May be called
+  // under the write lock; DataLoss is for the caller to Report without it.
   absl::Status ReadVersion(const PreparedKey& key, Location location, uint64_t* version);
-  // Tells the listener; returns `damage`.
+  // Tells the listener, so no lock may be held; returns `damage`.
   absl::Status Report(absl::Status damage);
 
   const Options options_;
