@@ -88,8 +88,14 @@ std::string VerdictText(Comparison::Verdict verdict) {
   return "";
 }
 
+// Four digits; large figures whole, not as powers of ten.
+std::string Figure(double figure) {
+  return absl::StrFormat(figure >= 1000 ? "%.0f" : "%.4g", figure);
+}
+
 std::string Band(const Spread& spread) {
-  return absl::StrFormat("%.6g (%.6g-%.6g)", spread.median, spread.min, spread.max);
+  return absl::StrFormat("%s (%s-%s)", Figure(spread.median), Figure(spread.min),
+                         Figure(spread.max));
 }
 
 }  // namespace

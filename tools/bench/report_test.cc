@@ -373,9 +373,9 @@ TEST(CompareTest, Table) {
   after.machine = {{"processor", "a slow one"}};
   EXPECT_EQ(ComparisonTable(before, after, Compare(before, after, 0.05).value()),
             "The machines differ: processor: nothing and a slow one\n"
-            "                                                  before                   after"
+            "                                              before                   after"
             "   change  verdict\n"
-            "fillseq  hash  operations/s  980392 (961538-1e+06)  800000 (769231-833333)"
+            "fillseq  hash  operations/s  980392 (961538-1000000)  800000 (769231-833333)"
             "  -18.4 %    WORSE\n");
 }
 

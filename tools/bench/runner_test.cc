@@ -236,7 +236,11 @@ TEST(RunnerTest, WhatAStoreCannotDo) {
 TEST(RunnerTest, TheWriterBesideIsNotCounted) {
   FakeEngine engine;
   (void)Measure(DbBench("fillseq", 1000), &engine);
-  const Measurement m = Measure(DbBench("readwhilewriting", 20000), &engine, Threads(2));
+  DbBenchSettings settings;
+  settings.num = 1000;
+  settings.reads = 20000;
+  const Measurement m =
+      Measure(DbBenchWorkloads("readwhilewriting", settings)->front(), &engine, Threads(2));
   EXPECT_EQ(m.outcome, Measurement::Outcome::kDone) << m.remark;
   EXPECT_EQ(m.operations, 20000);
   EXPECT_EQ(m.found, 20000);
