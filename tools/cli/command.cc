@@ -39,7 +39,8 @@ std::string CommandList(absl::Span<const Command> commands) {
   }
   absl::StrAppend(&text,
                   "\n'rumcask COMMAND --help' tells more. Exit codes: 0 done, 1 error, 2 key not "
-                  "found,\n3 damage, 4 open elsewhere, 64 wrong usage.\n");
+                  "found,\n3 damage, 4 open elsewhere, 5 slower than before (bench compare), 64 "
+                  "wrong usage.\n");
   return text;
 }
 

@@ -23,6 +23,7 @@ enum ExitCode {
   kExitNotFound = 2,  // the key is missing
   kExitDamage = 3,    // DataLoss
   kExitLocked = 4,    // Unavailable: open elsewhere
+  // 5 is bench::kExitRegression.
   kExitUsage = 64,
 };
 
