@@ -1,6 +1,7 @@
 #include "core/db.h"
 
 #include <algorithm>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -17,10 +18,13 @@ constexpr size_t kPinnedBytes = 256;
 // MultiGet works in groups: as many as a core has cache misses under way, give or take.
 constexpr size_t kGroup = 32;
 
-absl::Status CheckValue(std::string_view value) {
-  if (value.size() <= kMaxValueBytes) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("value of ", value.size(), " bytes; at most ", kMaxValueBytes, " are allowed"));
+// Into a string that is reused, mostly for values of one size: then there is nothing to decide.
+void Assign(std::string_view value, std::string* to) {
+  if (to->size() == value.size()) {
+    std::memcpy(to->data(), value.data(), value.size());
+  } else {
+    to->assign(value);
+  }
 }
 
 // The bytes of a replaced record are dead.
@@ -66,23 +70,28 @@ NewRecord MakeRecord(RecordKind kind, std::string_view key, std::string_view val
   return record;
 }
 
+// What the readers have in common: the key's newest record, which lies in a mapping or in the
+// calling thread's buffer.
+inline absl::Status Find(Store* store, std::string_view key, Location* location,
+                         RecordView* record) {
+  // A status each: assigning to one that is in use costs more than looking at a new one.
+  if (absl::Status status = store->CheckRead(key); !status.ok()) return status;
+  PreparedKey prepared(key);
+  store->keystore_->Prepare(&prepared);
+  if (absl::Status status = store->keystore_->Get(prepared, location); !status.ok()) return status;
+  return store->ReadRecord(prepared, *location, ThreadRecordBuffer(), record);
+}
+
 }  // namespace
 
 // ---- reading ----
 
 absl::Status DB::Get(std::string_view key, std::string* value, uint64_t* version) {
-  absl::Status status = store_->CheckUsable();
-  if (status.ok()) status = store_->CheckKey(key);
-  if (!status.ok()) return status;
-  PreparedKey prepared(key);
-  store_->keystore_->Prepare(&prepared);
-  Location location;
-  status = store_->keystore_->Get(prepared, &location);
-  if (!status.ok()) return status;
   RecordView record;
-  status = store_->ReadRecord(prepared, location, ThreadRecordBuffer(), &record);
+  Location location;
+  absl::Status status = Find(store_.get(), key, &location, &record);
   if (!status.ok()) return status;
-  value->assign(record.value());
+  Assign(record.value(), value);
   if (version != nullptr) *version = record.header.sequence;
   return absl::OkStatus();
 }
@@ -96,16 +105,9 @@ absl::StatusOr<std::string> DB::Get(std::string_view key) {
 
 absl::Status DB::Get(std::string_view key, PinnedValue* value) {
   value->Clear();
-  absl::Status status = store_->CheckUsable();
-  if (status.ok()) status = store_->CheckKey(key);
-  if (!status.ok()) return status;
-  PreparedKey prepared(key);
-  store_->keystore_->Prepare(&prepared);
-  Location location;
-  status = store_->keystore_->Get(prepared, &location);
-  if (!status.ok()) return status;
   RecordView record;
-  status = store_->ReadRecord(prepared, location, ThreadRecordBuffer(), &record);
+  Location location;
+  absl::Status status = Find(store_.get(), key, &location, &record);
   if (!status.ok()) return status;
   value->version_ = record.header.sequence;
   Segment* const segment = store_->segments_.segment(location);
@@ -152,7 +154,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
       if (!status[i].ok()) continue;
       RecordView record;
       status[i] = store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
-      if (status[i].ok()) (*values)[begin + i].assign(record.value());
+      if (status[i].ok()) Assign(record.value(), &(*values)[begin + i]);
     }
   }
 }
@@ -181,8 +183,7 @@ struct DB::OneWrite {
 
 absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult* result) {
   Store* const store = store_.get();
-  absl::Status status = store->CheckWritable();
-  if (status.ok()) status = store->CheckKey(write->prepared.key);
+  absl::Status status = store->CheckWrite(write->prepared.key);
   if (!status.ok()) return status;
   Keystore* const keystore = store->keystore_.get();
   keystore->Prepare(&write->prepared);
@@ -256,7 +257,7 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
 
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options,
                      WriteResult* result) {
-  absl::Status status = CheckValue(value);
+  absl::Status status = Store::CheckValue(value);
   if (!status.ok()) return status;
   OneWrite write(RecordKind::kPut, key, value);
   return Apply(&write, options, result);
@@ -269,7 +270,7 @@ absl::Status DB::Delete(std::string_view key, const WriteOptions& options, Write
 
 absl::Status DB::PutIfAbsent(std::string_view key, std::string_view value,
                              const WriteOptions& options, WriteResult* result) {
-  absl::Status status = CheckValue(value);
+  absl::Status status = Store::CheckValue(value);
   if (!status.ok()) return status;
   OneWrite write(RecordKind::kPut, key, value);
   write.condition = OneWrite::Condition::kAbsent;
@@ -278,7 +279,7 @@ absl::Status DB::PutIfAbsent(std::string_view key, std::string_view value,
 
 absl::Status DB::CompareAndPut(std::string_view key, std::string_view value, uint64_t version,
                                const WriteOptions& options, WriteResult* result) {
-  absl::Status status = CheckValue(value);
+  absl::Status status = Store::CheckValue(value);
   if (!status.ok()) return status;
   OneWrite write(RecordKind::kPut, key, value);
   write.condition = OneWrite::Condition::kVersion;
@@ -311,7 +312,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     const std::string_view key(batch.data_.data() + operation.begin, operation.key_bytes);
     const std::string_view value(key.data() + key.size(), operation.value_bytes);
     status = store->CheckKey(key);
-    if (status.ok()) status = CheckValue(value);
+    if (status.ok()) status = Store::CheckValue(value);
     if (!status.ok()) return status;
     records.push_back(
         MakeRecord(operation.is_delete ? RecordKind::kDelete : RecordKind::kPut, key, value));

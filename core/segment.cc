@@ -41,8 +41,7 @@ absl::Status Segment::ReadIntoBuffer(Location location, RecordBuffer* buffer,
   return absl::OkStatus();
 }
 
-uint64_t Segment::RecordBytesAt(Location location) const {
-  if (!location.is_long()) return location.length();
+uint64_t Segment::LongRecordBytesAt(Location location) const {
   RecordHeader header;
   char bytes[kRecordHeaderBytes];
   const uint64_t offset = location.offset();

@@ -78,7 +78,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   }
 
   // The record's size on disk, from its header if the location does not tell.
-  uint64_t RecordBytesAt(Location location) const;
+  uint64_t RecordBytesAt(Location location) const {
+    return location.is_long() ? LongRecordBytesAt(location) : location.length();
+  }
 
   // Bytes of records that the keystore points at. Changed under the write lock, or while loading.
   std::atomic<uint64_t> live_bytes{0};
@@ -91,6 +93,7 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // Beyond this the processor has noticed by itself that memory is read in order.
   static constexpr uint64_t kTouchedBytes = 512;
 
+  uint64_t LongRecordBytesAt(Location location) const;
   absl::Status Damaged(uint64_t offset, const char* cause) const;
   absl::Status ReadIntoBuffer(Location location, RecordBuffer* buffer, RecordView* record) const;
 

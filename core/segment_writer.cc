@@ -33,6 +33,8 @@ SegmentWriter::SegmentWriter(std::shared_ptr<Segment> segment, bool mapped, uint
 
 void SegmentWriter::Encode(const NewRecord& record, uint64_t offset, char* to) const {
   const RecordHeader& header = record.header;
+  // The padding, at most 7 bytes; what is no padding of these 8 is overwritten.
+  StoreU64(to + header.record_bytes() - 8, 0);
   EncodeRecordHeader(to, header, segment_->seed() + offset, record.inner);
   char* body = to + kRecordHeaderBytes;
   // A mark has no key, and memcpy takes no null pointer, not even for nothing.
@@ -40,9 +42,12 @@ void SegmentWriter::Encode(const NewRecord& record, uint64_t offset, char* to) c
   if (!record.value.empty()) {
     std::memcpy(body + record.key.size(), record.value.data(), record.value.size());
   }
-  const size_t used = kRecordHeaderBytes + record.key.size() + record.value.size();
-  // At most 7 bytes of padding.
-  for (size_t i = used; i % 8 != 0; ++i) to[i] = 0;
+}
+
+uint64_t SegmentWriter::Locate(uint64_t offset, NewRecord* record) const {
+  const uint64_t size = record->header.record_bytes();
+  record->location = Location::Make(segment_->slot(), offset, size);
+  return offset + size;
 }
 
 absl::Status SegmentWriter::WriteHeader(const SegmentHeader& header) {
@@ -64,27 +69,23 @@ absl::Status SegmentWriter::Append(absl::Span<NewRecord> records, uint64_t bytes
     }
     char* const base = segment_->region()->data();
     uint64_t at = end_;
+    uint64_t last = end_;
     for (NewRecord& record : records) {
-      Encode(record, at, base + at);
-      at += record.header.record_bytes();
+      last = at;
+      at = Locate(at, &record);
+      Encode(record, last, base + last);
     }
     segment_->region()->Wrote(end_, bytes);
+    last_checksum_ = LoadU64(base + last);
     // The zeros there were written by another core, whose cache still has them.
     for (size_t i = 0; i < kPrefetchedLines; ++i) __builtin_prefetch(base + at + i * 64, 1);
   } else {
     absl::Status status = WriteOut(records, bytes, broken);
     if (!status.ok()) return status;
     segment_->allocated_bytes.store(end_ + bytes, std::memory_order_relaxed);
+    uint64_t at = end_;
+    for (NewRecord& record : records) at = Locate(at, &record);
   }
-  uint64_t at = end_;
-  uint64_t last = end_;
-  for (NewRecord& record : records) {
-    const uint64_t size = record.header.record_bytes();
-    record.location = Location::Make(segment_->slot(), at, size);
-    last = at;
-    at += size;
-  }
-  last_checksum_ = mapped_ ? LoadU64(segment_->region()->data() + last) : last_checksum_;
   end_ += bytes;
   segment_->set_end(end_);
   segment_->records.store(segment_->records.load(std::memory_order_relaxed) + records.size(),

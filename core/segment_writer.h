@@ -73,6 +73,8 @@ class SegmentWriter {
   absl::Status Reserve(uint64_t end);
   absl::Status WriteOut(absl::Span<NewRecord> records, uint64_t bytes, bool* broken);
   void Encode(const NewRecord& record, uint64_t offset, char* to) const;
+  // Sets the record's location; returns the offset of what follows it.
+  uint64_t Locate(uint64_t offset, NewRecord* record) const;
 
   const std::shared_ptr<Segment> segment_;
   const bool mapped_;

@@ -32,6 +32,11 @@ absl::Status Store::BadKey(std::string_view key) const {
                                                  max_key_bytes_, " are allowed in this database"));
 }
 
+absl::Status Store::BadValue(std::string_view value) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("value of ", value.size(), " bytes; at most ", kMaxValueBytes, " are allowed"));
+}
+
 absl::Status Store::Report(absl::Status damage) {
   if (options_.listener != nullptr) options_.listener->OnDamage(damage);
   return damage;

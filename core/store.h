@@ -47,22 +47,27 @@ class Store {
         fork_generation_(ForkGeneration::Now()) {}
 
   // OK while calls may be served.
-  absl::Status CheckUsable() const {
-    if (fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire)) {
-      return absl::OkStatus();
-    }
-    return Unusable();
-  }
+  absl::Status CheckUsable() const { return usable() ? absl::OkStatus() : Unusable(); }
   // The same for calls that write or sync.
   absl::Status CheckWritable() const {
-    absl::Status status = CheckUsable();
-    if (status.ok() && read_only_) return NotWritable();
-    return status;
+    if (usable() && !read_only_) return absl::OkStatus();
+    return usable() ? NotWritable() : Unusable();
   }
   bool in_forked_child() const { return fork_generation_ != ForkGeneration::Now(); }
   absl::Status CheckKey(std::string_view key) const {
-    if (!key.empty() && key.size() <= max_key_bytes_) return absl::OkStatus();
-    return BadKey(key);
+    return IsKey(key) ? absl::OkStatus() : BadKey(key);
+  }
+  // CheckUsable or CheckWritable, and CheckKey, in one step.
+  absl::Status CheckRead(std::string_view key) const {
+    if (usable() && IsKey(key)) return absl::OkStatus();
+    return usable() ? BadKey(key) : Unusable();
+  }
+  absl::Status CheckWrite(std::string_view key) const {
+    if (usable() && !read_only_ && IsKey(key)) return absl::OkStatus();
+    return usable() && !read_only_ ? BadKey(key) : CheckWritable();
+  }
+  static absl::Status CheckValue(std::string_view value) {
+    return value.size() <= kMaxValueBytes ? absl::OkStatus() : BadValue(value);
   }
 
   // Reads the record at `location` and makes sure it is one of `key`. DataLoss names file and
@@ -93,9 +98,14 @@ class Store {
   std::atomic<uint64_t> deletes_{0};
 
  private:
+  bool usable() const {
+    return fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire);
+  }
+  bool IsKey(std::string_view key) const { return !key.empty() && key.size() <= max_key_bytes_; }
   absl::Status Unusable() const;
   absl::Status NotWritable() const;
   absl::Status BadKey(std::string_view key) const;
+  static absl::Status BadValue(std::string_view value);
 };
 
 // Buffers of the calling thread for reads that go through pread.

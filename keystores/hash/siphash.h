@@ -50,6 +50,7 @@ class SipHash {
 
     template <int kRounds>
     void Rounds() {
+#pragma GCC unroll 4
       for (int i = 0; i < kRounds; ++i) {
         v0 += v1;
         v2 += v3;

@@ -20,6 +20,8 @@
 #include "rumcask/db.h"
 #include "rumcask/open.h"
 
+#include "tools/bench/store/bare_table.h"
+
 namespace {
 
 constexpr uint64_t kOperations = 200000;
@@ -92,6 +94,21 @@ __attribute__((noinline)) uint64_t budget_multi_get(rumcask::DB* db,
   return done;
 }
 
+// What any table of digests over a log has to do: the same digests, checksums and copies.
+
+__attribute__((noinline)) uint64_t budget_yardstick_put(rumcask::bench::BareTable* table,
+                                                        const Keys& keys, std::string_view value) {
+  for (const std::string& key : keys) table->Put(key, value);
+  return keys.size();
+}
+
+__attribute__((noinline)) uint64_t budget_yardstick_get(const rumcask::bench::BareTable& table,
+                                                        const Keys& keys, std::string* value) {
+  uint64_t done = 0;
+  for (const std::string& key : keys) done += table.Get(key, value);
+  return done;
+}
+
 }  // extern "C"
 
 namespace {
@@ -143,5 +160,10 @@ int main(int argc, char** argv) {
   Measure("get_missing", [&] { return budget_get_missing(db, missing, &found); });
   Measure("multi_get", [&] { return budget_multi_get(db, views, &values, &statuses); });
   Check(db->Close().ok(), "close");
+  // Twice, so that the second time counts overwrites: growing is another matter.
+  rumcask::bench::BareTable table(kOperations * 512);
+  for (const std::string& key : keys) table.Put(key, value);
+  Measure("yardstick_put", [&] { return budget_yardstick_put(&table, keys, value); });
+  Measure("yardstick_get", [&] { return budget_yardstick_get(table, keys, &found); });
   return 0;
 }
