@@ -135,6 +135,15 @@ TEST(KeyTableTest, RoundTrips) {
     offset += header.record_bytes();
   }
   const std::string footer = builder.Finish(offset, 42);
+  EXPECT_EQ(builder.table_bytes(), 0u);
+  // Taken in pieces it is the same.
+  std::string pieces;
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (i % 60 == 50) pieces += builder.TakePiece(42);
+    builder.Add(records[i].first, records[i].second);
+  }
+  pieces += builder.Finish(offset, 42);
+  EXPECT_EQ(pieces, footer);
   Trailer trailer;
   ASSERT_TRUE(DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, 42,
                             offset + footer.size(), &trailer));

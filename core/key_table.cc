@@ -1,6 +1,7 @@
 #include "core/key_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/varint.h"
 
@@ -27,16 +28,26 @@ void KeyTableBuilder::Add(const RecordHeader& header, std::string_view key) {
   }
 }
 
+std::string KeyTableBuilder::TakePiece(uint64_t segment_seed) {
+  if (hash_ == nullptr) {
+    hash_.reset(XXH3_createState());
+    XXH3_64bits_reset_withSeed(hash_.get(), segment_seed);
+  }
+  XXH3_64bits_update(hash_.get(), table_.data(), table_.size());
+  taken_bytes_ += table_.size();
+  return std::exchange(table_, std::string());
+}
+
 std::string KeyTableBuilder::Finish(uint64_t records_end, uint64_t segment_seed) {
+  std::string footer = TakePiece(segment_seed);
   trailer_.table_offset = records_end;
-  trailer_.table_bytes = table_.size();
-  trailer_.table_checksum = TableChecksum(table_, segment_seed);
-  std::string footer = std::move(table_);
-  footer.resize((footer.size() + 7) / 8 * 8 + kTrailerBytes);
+  trailer_.table_bytes = taken_bytes_;
+  // Hashing in pieces gives what TableChecksum gives.
+  trailer_.table_checksum = XXH3_64bits_digest(hash_.get());
+  const uint64_t padding = (8 - taken_bytes_ % 8) % 8;
+  footer.resize(footer.size() + padding + kTrailerBytes);
   EncodeTrailer(trailer_, segment_seed, footer.data() + footer.size() - kTrailerBytes);
-  table_.clear();
-  previous_ = 0;
-  trailer_ = Trailer();
+  *this = KeyTableBuilder();
   return footer;
 }
 

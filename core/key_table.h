@@ -17,6 +17,7 @@
 #define RUMCASK_CORE_KEY_TABLE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -30,14 +31,28 @@ class KeyTableBuilder {
   // `header` and `key` of the next record.
   void Add(const RecordHeader& header, std::string_view key);
 
-  // Table, padding and trailer, ready to be written at `records_end`. Leaves the builder empty.
+  // What was built since the last call, to be written at `records_end` or behind the last piece: so
+  // that the table of a large segment need not be held in memory.
+  std::string TakePiece(uint64_t segment_seed);
+  // Bytes that wait to be taken.
+  uint64_t piece_bytes() const { return table_.size(); }
+
+  // What is left of the table, padding and trailer, ready to be written at `records_end` or behind
+  // the last piece. Leaves the builder empty.
   std::string Finish(uint64_t records_end, uint64_t segment_seed);
 
   const Trailer& trailer() const { return trailer_; }
-  uint64_t table_bytes() const { return table_.size(); }
+  uint64_t table_bytes() const { return taken_bytes_ + table_.size(); }
 
  private:
+  struct FreeHash {
+    void operator()(XXH3_state_t* hash) const { XXH3_freeState(hash); }
+  };
+
   std::string table_;
+  uint64_t taken_bytes_ = 0;
+  // Of what was taken; null if nothing was.
+  std::unique_ptr<XXH3_state_t, FreeHash> hash_;
   uint64_t previous_ = 0;
   Trailer trailer_;
 };

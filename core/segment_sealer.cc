@@ -12,6 +12,9 @@ namespace rumcask {
 namespace {
 
 constexpr uint64_t kRewrittenAtOnce = uint64_t{1} << 20;
+// The footer is written in pieces of about this size, so that sealing takes no memory that grows
+// with the segment's size.
+constexpr uint64_t kPiece = uint64_t{256} << 10;
 
 }  // namespace
 
@@ -20,22 +23,30 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segm
   KeyTableBuilder builder;
   SegmentScanner scanner(file, segment_seed, kSegmentHeaderBytes, end);
   SegmentScanner::Step step;
+  absl::Status written;
+  uint64_t footer_end = end;
+  const auto write = [&](const std::string& piece) {
+    // Even without room for the footer every record is verified.
+    if (written.ok()) written = file->Write(footer_end, piece);
+    footer_end += piece.size();
+  };
   while ((step = scanner.Next()) == SegmentScanner::Step::kRecord) {
     builder.Add(scanner.header(), scanner.key());
+    if (builder.piece_bytes() >= kPiece) write(builder.TakePiece(segment_seed));
   }
   if (step == SegmentScanner::Step::kError) return scanner.status();
   if (step == SegmentScanner::Step::kInvalid) {
     return absl::DataLossError(
         absl::StrCat(file->name(), " offset ", scanner.offset(), ": record changed under us"));
   }
-  Trailer trailer = builder.trailer();
-  const std::string footer = builder.Finish(end, segment_seed);
-  if (!DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, segment_seed,
-                     end + footer.size(), &trailer)) {
+  const std::string rest = builder.Finish(end, segment_seed);
+  Trailer trailer;
+  if (!DecodeTrailer(rest.data() + rest.size() - kTrailerBytes, segment_seed,
+                     footer_end + rest.size(), &trailer)) {
     return absl::InternalError(absl::StrCat(file->name(), ": footer does not read back"));
   }
-  const absl::Status written = file->Write(end, footer);
-  absl::Status status = file->Truncate(written.ok() ? end + footer.size() : end);
+  write(rest);
+  absl::Status status = file->Truncate(written.ok() ? footer_end : end);
   if (status.ok()) status = file->Sync();
   if (!status.ok()) return status;
   if (absl::IsResourceExhausted(written)) return std::nullopt;
