@@ -1,0 +1,41 @@
+// What the writers do. A writer's n-th operation follows from its number and n, so that whoever
+// knows how far it came knows what it must have left.
+
+#ifndef RUMCASK_TESTS_KILL_WRITER_OPERATIONS_H_
+#define RUMCASK_TESTS_KILL_WRITER_OPERATIONS_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "core/db.h"
+
+namespace rumcask {
+
+inline constexpr int kWriters = 4;
+// Each writer has this many keys of its own.
+inline constexpr uint64_t kKeysPerWriter = 400;
+// Of these descriptors writer i gets the i-th to acknowledge through.
+inline constexpr int kFirstAcknowledgement = 3;
+
+struct WriterOperation {
+  // Several are a batch; no value is a delete.
+  std::vector<std::pair<std::string, std::optional<std::string>>> changes;
+  bool sync = false;
+};
+
+std::string WriterKey(int writer, uint64_t i);
+// Operations are numbered from 1.
+WriterOperation OperationOf(int writer, uint64_t n);
+
+absl::Status Perform(const WriterOperation& operation, DB* db);
+void Apply(const WriterOperation& operation, std::map<std::string, std::string>* state);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_KILL_WRITER_OPERATIONS_H_

@@ -1,0 +1,253 @@
+// Kills a program of four writing threads, over and over, on the same database.
+//
+// Each thread acknowledges through a pipe of its own, after the operation returned. What it has
+// acknowledged must be there, and of what it has not at most the one operation that was under way,
+// whole. A kill counts if every thread had acknowledged something since the program was started;
+// others fall into opening and recovery, and must do no harm either.
+//
+// RUMCASK_FULL=1 kills ten times as often.
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "core/db.h"
+#include "core/verify.h"
+#include "keystores/hash/open.h"
+#include "tests/kill/child.h"
+#include "tests/kill/scratch_directory.h"
+#include "tests/kill/writer_operations.h"
+
+namespace rumcask {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using State = std::map<std::string, std::string>;
+
+// One pipe for each writer, and the numbers that came through them.
+class Acknowledgements {
+ public:
+  explicit Acknowledgements(const std::array<uint64_t, kWriters>& done) : last_(done) {
+    for (int i = 0; i < kWriters; ++i) {
+      int ends[2];
+      if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+      readers_.push_back({ends[0], POLLIN, 0});
+      writers_.push_back(ends[1]);
+    }
+  }
+  ~Acknowledgements() {
+    CloseWriters();
+    for (const pollfd& reader : readers_) ::close(reader.fd);
+  }
+  Acknowledgements(const Acknowledgements&) = delete;
+  Acknowledgements& operator=(const Acknowledgements&) = delete;
+
+  const std::vector<int>& writers() const { return writers_; }
+  // So that the pipes end with the child.
+  void CloseWriters() {
+    for (int writer : writers_) ::close(writer);
+    writers_.clear();
+  }
+
+  // Takes what comes until `until`; false once all pipes have ended.
+  bool ReadUntil(Clock::time_point until) {
+    while (open_ > 0) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+      if (left.count() <= 0) return true;
+      if (::poll(readers_.data(), readers_.size(), static_cast<int>(left.count())) <= 0) continue;
+      for (int i = 0; i < kWriters; ++i) {
+        if (readers_[static_cast<size_t>(i)].revents != 0) Read(static_cast<size_t>(i));
+      }
+    }
+    return false;
+  }
+
+  // The number of the last operation acknowledged.
+  uint64_t last(int writer) const { return last_[static_cast<size_t>(writer)]; }
+
+ private:
+  void Read(size_t i) {
+    // Writes of 8 bytes to a pipe are never torn, and the buffer holds a multiple of them.
+    uint64_t numbers[512];
+    const ssize_t got = ::read(readers_[i].fd, numbers, sizeof(numbers));
+    if (got <= 0) {
+      ::close(readers_[i].fd);
+      readers_[i].fd = -1;  // poll passes over it
+      --open_;
+      return;
+    }
+    for (size_t k = 0; k < static_cast<size_t>(got) / sizeof(uint64_t); ++k) {
+      EXPECT_EQ(numbers[k], last_[i] + 1) << "writer " << i;
+      last_[i] = numbers[k];
+    }
+  }
+
+  std::vector<pollfd> readers_;
+  std::vector<int> writers_;
+  std::array<uint64_t, kWriters> last_;
+  int open_ = kWriters;
+};
+
+class WritersKillTest : public testing::TestWithParam<AppendMode> {
+ protected:
+  // Starts the writers where they stopped, kills them and takes their acknowledgements. Whether all
+  // of them had acknowledged something.
+  bool Round(uint64_t bits);
+  // Judges what is there.
+  void Check(bool read_only, ReadMode read_mode);
+  void CheckWriter(DB* db, int writer);
+  void BeginAnew() {
+    fs::remove_all(db_);
+    done_.fill(0);
+    states_ = {};
+  }
+
+  const ScratchDirectory scratch_;
+  const std::string db_ = scratch_.Path("db");
+  // Of each writer, the last operation that is known to be in the database, and its keys then.
+  std::array<uint64_t, kWriters> done_ = {};
+  std::array<State, kWriters> states_;
+  // What this round has acknowledged.
+  std::array<uint64_t, kWriters> acknowledged_ = {};
+  uint64_t operations_ = 0;
+  uint64_t unacknowledged_ = 0;  // that were there all the same
+};
+
+bool WritersKillTest::Round(uint64_t bits) {
+  Acknowledgements acknowledgements(done_);
+  std::vector<std::string> arguments = {"tests/kill/writers", db_,
+                                        GetParam() == AppendMode::kMapped ? "mapped" : "write"};
+  for (uint64_t done : done_) arguments.push_back(absl::StrCat(done + 1));
+  Child child(arguments, scratch_.Path("log"), acknowledgements.writers());
+  acknowledgements.CloseWriters();
+  // A quarter of the kills is aimed at opening and recovery.
+  const bool early = bits % 4 == 0;
+  const std::chrono::microseconds life(early ? bits / 4 % 20'000 : 20'000 + bits / 4 % 150'000);
+  acknowledgements.ReadUntil(Clock::now() + life);
+  child.Kill();
+  while (acknowledgements.ReadUntil(Clock::now() + std::chrono::seconds(1))) {
+  }
+  const int status = child.Wait();
+  std::ifstream log(scratch_.Path("log"));
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+      << "the writers ended by themselves: "
+      << std::string(std::istreambuf_iterator<char>(log), std::istreambuf_iterator<char>());
+  bool all = true;
+  for (int i = 0; i < kWriters; ++i) {
+    const size_t at = static_cast<size_t>(i);
+    acknowledged_[at] = acknowledgements.last(i);
+    operations_ += acknowledged_[at] - done_[at];
+    all = all && acknowledged_[at] > done_[at];
+  }
+  return all;
+}
+
+void WritersKillTest::Check(bool read_only, ReadMode read_mode) {
+  const absl::StatusOr<VerifyReport> report = VerifyFiles(db_);
+  if (absl::IsNotFound(report.status())) {
+    // Killed before there was a database.
+    ASSERT_EQ(acknowledged_, (std::array<uint64_t, kWriters>{}));
+    return;
+  }
+  ASSERT_TRUE(report.ok()) << report.status();
+  for (const Damage& damage : report->damages) ADD_FAILURE() << DamageStatus(damage);
+  Options options;
+  options.read_mode = read_mode;
+  auto db = read_only ? OpenReadOnly(db_, options) : Open(db_, options);
+  ASSERT_TRUE(db.ok()) << db.status();
+  size_t keys = 0;
+  for (int i = 0; i < kWriters; ++i) {
+    CheckWriter(db->get(), i);
+    keys += states_[static_cast<size_t>(i)].size();
+  }
+  EXPECT_EQ((*db)->KeyCount(), keys);
+  EXPECT_EQ(report->keys, keys);
+  const absl::Status status = (*db)->Close();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+void WritersKillTest::CheckWriter(DB* db, int writer) {
+  State found;
+  std::string value;
+  for (uint64_t i = 0; i < kKeysPerWriter; ++i) {
+    const absl::Status status = db->Get(WriterKey(writer, i), &value);
+    if (absl::IsNotFound(status)) continue;
+    ASSERT_TRUE(status.ok()) << status;
+    found[WriterKey(writer, i)] = value;
+  }
+  State& state = states_[static_cast<size_t>(writer)];
+  uint64_t& done = done_[static_cast<size_t>(writer)];
+  const uint64_t acknowledged = acknowledged_[static_cast<size_t>(writer)];
+  while (done < acknowledged) Apply(OperationOf(writer, ++done), &state);
+  State next = state;
+  Apply(OperationOf(writer, done + 1), &next);
+  // The operation under way may have changed nothing; then it makes no difference to repeat it.
+  if (found == state) return;
+  if (found == next) {
+    state = std::move(next);
+    ++done;
+    ++unacknowledged_;
+    return;
+  }
+  for (uint64_t i = 0; i < kKeysPerWriter; ++i) {
+    const std::string key = WriterKey(writer, i);
+    const auto at = state.find(key), now = found.find(key);
+    const bool same = (at == state.end()) == (now == found.end()) &&
+                      (at == state.end() || at->second == now->second);
+    if (!same) {
+      ADD_FAILURE() << "writer " << writer << " has acknowledged operation " << acknowledged
+                    << ", but key " << key
+                    << (now == found.end()  ? " is missing"
+                        : at == state.end() ? " is there"
+                                            : " has another value");
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AppendModes, WritersKillTest,
+                         testing::Values(AppendMode::kMapped, AppendMode::kWrite),
+                         [](const auto& param) {
+                           return param.param == AppendMode::kMapped ? "Mapped" : "Write";
+                         });
+
+TEST_P(WritersKillTest, WhatWasAcknowledgedIsThere) {
+  const int wanted = std::getenv("RUMCASK_FULL") != nullptr ? 300 : 30;
+  // Files only grow, so that now and then a new database begins.
+  constexpr int kRoundsPerDatabase = 10;
+  std::mt19937_64 random(GetParam() == AppendMode::kMapped ? 1 : 2);
+  int rounds = 0, landed = 0;
+  for (; landed < wanted; ++rounds) {
+    ASSERT_LT(rounds, 10 * wanted) << "only " << landed << " kills fell among writes";
+    SCOPED_TRACE(absl::StrCat("round ", rounds));
+    if (rounds % kRoundsPerDatabase == 0) BeginAnew();
+    if (Round(random())) ++landed;
+    Check(random() % 2 == 0, random() % 2 == 0 ? ReadMode::kMapped : ReadMode::kPread);
+    if (HasFailure()) return;
+  }
+  std::printf(
+      "%d kills, %d of them after each thread had acknowledged; %llu operations "
+      "acknowledged and present, %llu present but not acknowledged\n",
+      rounds, landed, static_cast<unsigned long long>(operations_),
+      static_cast<unsigned long long>(unacknowledged_));
+}
+
+}  // namespace
+}  // namespace rumcask

@@ -1,0 +1,66 @@
+// Four threads that write until they are killed.
+//
+//   writers DB mapped|write N1 N2 N3 N4
+//
+// Thread i begins with its operation Ni, and after each that returned OK tells its number, 8 bytes,
+// through descriptor 3 + i.
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/seeded_bug.h"
+#include "keystores/hash/open.h"
+#include "tests/kill/writer_operations.h"
+
+namespace rumcask {
+namespace {
+
+[[noreturn]] void Fail(const absl::Status& status) {
+  std::cerr << status << std::endl;
+  std::_Exit(1);
+}
+
+void Acknowledge(int writer, uint64_t n) {
+  if (::write(kFirstAcknowledgement + writer, &n, sizeof(n)) != sizeof(n)) {
+    Fail(absl::InternalError("nobody listens"));
+  }
+}
+
+void WriteForever(DB* db, int writer, uint64_t n) {
+  for (;; ++n) {
+    const WriterOperation operation = OperationOf(writer, n);
+    if (SeededBug("acknowledged-first")) Acknowledge(writer, n);
+    const absl::Status status = Perform(operation, db);
+    if (!status.ok()) Fail(status);
+    if (!SeededBug("acknowledged-first")) Acknowledge(writer, n);
+  }
+}
+
+int Main(int argc, char** argv) {
+  if (argc != 3 + kWriters) return 64;
+  Options options;
+  options.create_if_missing = true;
+  // Many rolls and seals in a short life.
+  options.segment_bytes = uint64_t{1} << 20;
+  options.append_mode =
+      std::string_view(argv[2]) == "mapped" ? AppendMode::kMapped : AppendMode::kWrite;
+  auto db = Open(argv[1], options);
+  if (!db.ok()) Fail(db.status());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back(WriteForever, db->get(), i, std::strtoull(argv[3 + i], nullptr, 10));
+  }
+  for (std::thread& thread : threads) thread.join();
+  return 0;
+}
+
+}  // namespace
+}  // namespace rumcask
+
+int main(int argc, char** argv) { return rumcask::Main(argc, argv); }
