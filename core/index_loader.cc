@@ -49,7 +49,12 @@ class IndexLoader {
         tolerate_(tolerate),
         damages_(damages),
         context_(segments->table()),
-        all_(segments->table().All()) {}
+        all_(segments->table().All()) {
+    for (const RecoveredSegment& segment : segments->recovered().segments) {
+      if (segment.has_trailer)
+        largest_table_ = std::max(largest_table_, segment.trailer.table_bytes);
+    }
+  }
 
   absl::Status Run() {
     const size_t cores = std::max(1u, std::thread::hardware_concurrency());
@@ -66,10 +71,14 @@ class IndexLoader {
  private:
   // Takes segments until there are none.
   void Work() {
+    // One buffer for all key tables: its pages fault once, and as it is allocated once malloc gives
+    // it back to the system in the end.
+    std::string table;
+    table.reserve(largest_table_);
     while (true) {
       const size_t i = next_.fetch_add(1);
       if (i >= all_.size()) return;
-      absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get());
+      absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get(), &table);
       if (status.ok()) continue;
       MutexLock lock(mutex_);
       if (status_.ok()) status_ = std::move(status);
@@ -77,9 +86,11 @@ class IndexLoader {
     }
   }
 
-  absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment);
+  // `buffer` is the calling thread's.
+  absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment,
+                           std::string* buffer);
   absl::StatusOr<bool> LoadTable(const File& file, const RecoveredSegment& recovered,
-                                 Segment* segment);
+                                 Segment* segment, std::string* buffer);
   absl::Status LoadByScanning(const File& file, const RecoveredSegment& recovered,
                               Segment* segment);
   absl::Status Note(Damage damage) {
@@ -96,6 +107,7 @@ class IndexLoader {
   std::vector<Damage>* const damages_ ABSL_PT_GUARDED_BY(mutex_);
   Context context_;
   const std::vector<std::shared_ptr<Segment>> all_;
+  uint64_t largest_table_ = 0;
   std::atomic<size_t> next_{0};
   Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
@@ -151,11 +163,12 @@ class EntryBatch {
 };
 
 absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSegment& recovered,
-                                            Segment* segment) {
+                                            Segment* segment, std::string* buffer) {
   const Trailer& trailer = recovered.trailer;
-  std::string table(trailer.table_bytes, '\0');
-  absl::Status status = file.Read(trailer.table_offset, table.data(), table.size());
+  buffer->resize(trailer.table_bytes);
+  absl::Status status = file.Read(trailer.table_offset, buffer->data(), buffer->size());
   if (!status.ok()) return status;
+  const std::string_view table = *buffer;
   if (TableChecksum(table, segment->seed()) != trailer.table_checksum) return false;
   // Under a valid checksum only a hostile file has a nonsensical table: a dry run keeps half of it
   // from being loaded.
@@ -202,12 +215,13 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
   return absl::OkStatus();
 }
 
-absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment) {
+absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
+                                      std::string* buffer) {
   absl::StatusOr<std::unique_ptr<File>> file =
       directory_->Open(SegmentName(recovered.id), OpenMode::kReadOnly);
   if (!file.ok()) return file.status();
   if (recovered.has_trailer) {
-    absl::StatusOr<bool> loaded = LoadTable(**file, recovered, segment);
+    absl::StatusOr<bool> loaded = LoadTable(**file, recovered, segment, buffer);
     if (!loaded.ok() || *loaded) return loaded.status();
     MutexLock lock(mutex_);
     damages_->push_back({segment->name(), recovered.trailer.table_offset,

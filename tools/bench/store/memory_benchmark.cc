@@ -60,21 +60,26 @@ std::vector<uint64_t> Numbers(const std::string& list) {
   return numbers;
 }
 
-// Bytes per key, and where they were most.
+// Bytes per key at the end, on average, and where they were most.
 class Growth {
  public:
   void Add(uint64_t keys, uint64_t bytes) {
+    const double seen = static_cast<double>(samples_++);
     last_ = static_cast<double>(bytes) / static_cast<double>(keys);
+    mean_ = (mean_ * seen + last_) / (seen + 1);
     if (last_ <= peak_) return;
     peak_ = last_;
     peak_keys_ = keys;
   }
   double last() const { return last_; }
+  double mean() const { return mean_; }
   double peak() const { return peak_; }
   uint64_t peak_keys() const { return peak_keys_; }
 
  private:
+  uint64_t samples_ = 0;
   double last_ = 0;
+  double mean_ = 0;
   double peak_ = 0;
   uint64_t peak_keys_ = 0;
 };
@@ -110,9 +115,10 @@ std::string Fill(const std::string& path, size_t key_bytes, const std::vector<ui
       process.Add(keys, counters.Read().anonymous_bytes - before);
     }
     met = met && process.peak() <= kBudget;
-    absl::StrAppendFormat(&lines, "%9d %10d %9.1f %9.1f %9.1f %9.1f  at %10d  %s\n", key_bytes,
-                          total, index.last(), index.peak(), process.last(), process.peak(),
-                          process.peak_keys(), process.peak() <= kBudget ? "met" : "MISSED");
+    absl::StrAppendFormat(&lines, "%9d %10d %8.1f %8.1f %8.1f %8.1f %8.1f at %10d  %s\n", key_bytes,
+                          total, index.last(), index.peak(), process.last(), process.mean(),
+                          process.peak(), process.peak_keys(),
+                          process.peak() <= kBudget ? "met" : "MISSED");
   }
   OrDie(db->Close());
   db.reset();
@@ -125,10 +131,12 @@ int Main() {
   if (!std::is_sorted(totals.begin(), totals.end())) Die("--keys must ascend");
   const std::string directory = absl::GetFlag(FLAGS_db);
   std::filesystem::create_directories(directory);
-  absl::PrintF("Bytes of memory per key, keystore %s; peaks over the last doubling; budget %g\n",
-               absl::GetFlag(FLAGS_keystore), kBudget);
-  absl::PrintF("%9s %10s %9s %9s %9s %9s\n", "key bytes", "keys", "index", "peak", "process",
-               "peak");
+  absl::PrintF(
+      "Bytes of memory per key, keystore %s; means and peaks over the last doubling; budget of "
+      "the process's peak %g\n",
+      absl::GetFlag(FLAGS_keystore), kBudget);
+  absl::PrintF("%9s %10s %8s %8s %8s %8s %8s\n", "key bytes", "keys", "index", "peak", "process",
+               "mean", "peak");
   bool met = true;
   for (const uint64_t key_bytes : Numbers(absl::GetFlag(FLAGS_key_bytes))) {
     if (key_bytes < Key::kBytes) Die("--key_bytes must be at least 16");
