@@ -21,7 +21,8 @@
 // Damage. A read never returns bytes that fail their checksum, belong to another key, or are older
 // than a newer value that was acknowledged. A damaged record is DataLoss naming file and offset,
 // for its key only. Limits of that promise: with ReadMode::kMapped a sector the device cannot read
-// raises SIGBUS; keystores that identify a key by a digest state the odds of a collision.
+// raises SIGBUS; keystores that identify a key by a digest state the odds of a collision; and
+// OpenReadOnly serves what it can of a database that Open refuses.
 //
 // Threads. Every function may be called from any thread at any time, except that the destructor
 // must be the last call. No lock is held while the caller's code runs.
@@ -72,8 +73,9 @@ class DB {
   // bytes. An unsynced write that survived the end of the process is kept.
   static absl::StatusOr<std::unique_ptr<DB>> Open(std::string_view path, const Options& options);
 
-  // Opens without writing anything. Damage does not refuse: what verifies is served. Excludes
-  // writers while open.
+  // Opens without writing anything. Damage does not refuse: what verifies is served. Where Open
+  // would have refused, nothing tells which keys are concerned: they may be missing or have an
+  // older value, of which the listener is told before this returns. Excludes writers while open.
   static absl::StatusOr<std::unique_ptr<DB>> OpenReadOnly(std::string_view path,
                                                           const Options& options);
 

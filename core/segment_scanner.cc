@@ -16,7 +16,7 @@ constexpr uint64_t kResyncFactor = 16;
 
 SegmentScanner::SegmentScanner(const File* file, uint64_t segment_seed, uint64_t begin,
                                uint64_t end)
-    : file_(file), seed_(segment_seed), end_(end), offset_(begin), next_(begin) {}
+    : file_(file), seed_(segment_seed), end_(std::max(begin, end)), offset_(begin), next_(begin) {}
 
 const char* SegmentScanner::Window(uint64_t offset, size_t size) {
   if (offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffer_size_) {

@@ -29,6 +29,7 @@ class SegmentScanner {
   };
 
   // Scans [begin, end) of `file`, which must outlive the scanner; `end` is at most the file's size.
+  // Nothing is scanned if it is below `begin`: a file may have been cut within its header.
   SegmentScanner(const File* file, uint64_t segment_seed, uint64_t begin, uint64_t end);
 
   // Judges the bytes after the last record. After kInvalid it stays where it is.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
@@ -176,6 +177,18 @@ absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
   if (absl::IsDataLoss(manifest.status())) {
     report->damages.push_back(
         {std::string(kManifestName), 0, 0, std::string(manifest.status().message())});
+    return absl::OkStatus();
+  }
+  if (absl::IsNotFound(manifest.status())) {
+    absl::StatusOr<std::vector<std::string>> names = directory->List();
+    if (!names.ok()) return names.status();
+    const bool has_segments =
+        std::any_of(names->begin(), names->end(),
+                    [](const std::string& name) { return ParseSegmentName(name).has_value(); });
+    // Without segments there is no database, or one whose creation was cut short.
+    if (!has_segments) return manifest.status();
+    report->damages.push_back(
+        {std::string(kManifestName), 0, 0, "missing, though there are segments"});
     return absl::OkStatus();
   }
   if (!manifest.ok()) return manifest.status();

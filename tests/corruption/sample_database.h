@@ -1,0 +1,60 @@
+// Small databases to be damaged, and what is known about them.
+
+#ifndef RUMCASK_TESTS_CORRUPTION_SAMPLE_DATABASE_H_
+#define RUMCASK_TESTS_CORRUPTION_SAMPLE_DATABASE_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/db.h"
+#include "core/format.h"
+
+namespace rumcask {
+
+inline constexpr const char* kSamplePath = "/crash/db";
+
+// The files of a directory by name.
+using Files = std::map<std::string, std::string>;
+
+struct SampleRecord {
+  std::string file;
+  uint64_t offset = 0;
+  uint64_t padding_at = 0;  // within the file; where the next record begins if it has none
+  uint64_t end = 0;
+  std::string key;  // empty for a mark
+  bool is_newest = false;
+  bool is_put = false;
+};
+
+struct SampleDatabase {
+  // Without LOCK.
+  Files files;
+  // Everything acknowledged, as of now.
+  std::map<std::string, std::string> state;
+  // All values that each key ever had; of some keys, none.
+  std::map<std::string, std::set<std::string>> values;
+  // Earlier contents of the files, each different from the last.
+  std::map<std::string, std::vector<std::string>> older;
+  // Of all segments, in the order of the log.
+  std::vector<SampleRecord> records;
+  std::set<std::string> sealed;  // names of sealed segments
+
+  // The record that has the byte, if one has.
+  const SampleRecord* RecordAt(const std::string& file, uint64_t offset) const;
+};
+
+// Options for a sample, with a file system still to be named.
+Options SampleOptions();
+
+// Three sealed segments, two of which were given their footers by recovery, and a fourth that was
+// cleanly closed: batches, overwrites, deletes and sync marks, within segments and over them.
+SampleDatabase SealedSample();
+// One segment, cleanly closed.
+SampleDatabase ClosedSample();
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_CORRUPTION_SAMPLE_DATABASE_H_
