@@ -67,6 +67,7 @@ class Loader {
   Progress progress_;
   WriteBatch batch_;
   uint64_t batch_first_line_ = 0;
+  uint64_t batch_last_line_ = 0;
   uint64_t skipped_ = 0;
   uint64_t committed_ = 0;
 };
@@ -121,6 +122,7 @@ absl::Status Loader::Add(DB* db, const std::string& key, const std::string& valu
     if (!status.ok()) return status;
   }
   if (batch_.empty()) batch_first_line_ = lines_->line_number();
+  batch_last_line_ = lines_->line_number();
   batch_.Put(key, value);
   return absl::OkStatus();
 }
@@ -132,10 +134,9 @@ absl::Status Loader::Commit(DB* db) {
     progress_.Erase();
     return absl::Status(
         status.code(),
-        absl::StrCat(
-            absl::StrFormat("%s: one of the %d records up to line %d, from line %d: ", file_,
-                            batch_.count(), lines_->line_number(), batch_first_line_),
-            status.message(), WhereToGoOn()));
+        absl::StrCat(absl::StrFormat("%s: one of the %d records up to line %d, from line %d: ",
+                                     file_, batch_.count(), batch_last_line_, batch_first_line_),
+                     status.message(), WhereToGoOn()));
   }
   committed_ += batch_.count();
   batch_.Clear();

@@ -44,9 +44,11 @@ class DamageCollector : public Listener {
 };
 
 absl::StatusOr<std::unique_ptr<DB>> Opened(
-    const Flags& flags, const std::function<absl::StatusOr<std::unique_ptr<DB>>()>& open) {
+    const Flags& flags, bool create,
+    const std::function<absl::StatusOr<std::unique_ptr<DB>>()>& open) {
   absl::StatusOr<std::unique_ptr<DB>> db = RetryWhileLocked(flags, open);
-  if (absl::IsNotFound(db.status())) {
+  // Where one shall be created, what is missing is something else: its parent.
+  if (absl::IsNotFound(db.status()) && !create) {
     return absl::NotFoundError(absl::StrFormat("%s: there is no database", flags.db));
   }
   return db;
@@ -71,7 +73,7 @@ absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags) {
   absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
   if (!keystore.ok()) return keystore.status();
   std::shared_ptr<DamageCollector> collector;
-  absl::StatusOr<std::unique_ptr<DB>> db = Opened(flags, [&] {
+  absl::StatusOr<std::unique_ptr<DB>> db = Opened(flags, /*create=*/false, [&] {
     collector = std::make_shared<DamageCollector>();
     Options options;
     options.keystore = *keystore;
@@ -89,7 +91,7 @@ absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool crea
   Options options;
   options.keystore = *std::move(keystore);
   options.create_if_missing = create_if_missing;
-  return Opened(flags, [&] { return DB::Open(flags.db, options); });
+  return Opened(flags, create_if_missing, [&] { return DB::Open(flags.db, options); });
 }
 
 Patience::Patience(double seconds) : duration_(seconds), begin_(std::chrono::steady_clock::now()) {}
