@@ -1,13 +1,22 @@
 #include "core/background_thread.h"
 
+#include <system_error>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace rumcask {
 
-void BackgroundThread::Start(std::chrono::milliseconds interval,
-                             std::function<void(bool timed_out)> work) {
-  if (thread_.joinable()) return;
-  thread_ = std::thread([this, interval, work = std::move(work)] { Loop(interval, work); });
+absl::Status BackgroundThread::Start(std::chrono::milliseconds interval,
+                                     std::function<void(bool timed_out)> work) {
+  if (thread_.joinable()) return absl::OkStatus();
+  try {
+    thread_ = std::thread([this, interval, work = std::move(work)] { Loop(interval, work); });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot start a background thread: ", error.what()));
+  }
+  return absl::OkStatus();
 }
 
 void BackgroundThread::Wake() {

@@ -7,6 +7,8 @@
 #include <functional>
 #include <thread>
 
+#include "absl/status/status.h"
+
 #include "core/mutex.h"
 
 namespace rumcask {
@@ -20,8 +22,8 @@ class BackgroundThread {
 
   // From now on calls work(false) after each Wake - once for several that come while it runs - and,
   // if `interval` is not zero, work(true) at least once in every interval, Wakes or not. Not beside
-  // Stop.
-  void Start(std::chrono::milliseconds interval, std::function<void(bool timed_out)> work);
+  // Stop. ResourceExhausted, and nothing is begun, if the system gives no more threads.
+  absl::Status Start(std::chrono::milliseconds interval, std::function<void(bool timed_out)> work);
 
   // Without effect before Start and after Stop.
   void Wake();

@@ -143,8 +143,11 @@ absl::Status SegmentSet::BecomeWritable() {
     status = ContinueLast(log_.segments.back());
     if (!status.ok()) return status;
   }
+  if (config_.background_threads > 0) {
+    status = StartBackground();
+    if (!status.ok()) return status;
+  }
   writable_ = true;
-  if (config_.background_threads > 0) StartBackground();
   return absl::OkStatus();
 }
 

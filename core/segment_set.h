@@ -130,7 +130,7 @@ class SegmentSet {
   // Ends writing for good. May be called under locks; the listener hears of it from TellListener.
   void Fail(absl::Status status);
 
-  void StartBackground();
+  absl::Status StartBackground();
   void StopBackground();
   void PrepareAhead();
   void WakePreparer();

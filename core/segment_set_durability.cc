@@ -212,11 +212,13 @@ absl::Status SegmentSet::CloseFiles() {
 
 // ---- the background ----
 
-void SegmentSet::StartBackground() {
+absl::Status SegmentSet::StartBackground() {
   if (config_.background_threads > 1) {
-    preparer_.Start(std::chrono::milliseconds(0), [this](bool) { PrepareAhead(); });
+    absl::Status status =
+        preparer_.Start(std::chrono::milliseconds(0), [this](bool) { PrepareAhead(); });
+    if (!status.ok()) return status;
   }
-  sealer_.Start(config_.sync_interval, [this](bool timed_out) {
+  return sealer_.Start(config_.sync_interval, [this](bool timed_out) {
     if (config_.background_threads == 1) PrepareAhead();
     (void)SealPending();
     if (!timed_out) return;
