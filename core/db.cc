@@ -48,12 +48,12 @@ void Increment(std::atomic<uint64_t>* counter) {
 // Makes an appended record what its key says. Returns where the key was before.
 Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) {
   if (record.header.kind == RecordKind::kDelete) {
-    const Location before = store->keystore_->Apply(key, Location());
+    const Location before = store->keystore_->Apply(key, Location(), record.header.sequence);
     Debit(store, before);
     Increment(&store->deletes_);
     return before;
   }
-  const Location before = store->keystore_->Apply(key, record.location);
+  const Location before = store->keystore_->Apply(key, record.location, record.header.sequence);
   Credit(store, record.location, record.header.record_bytes());
   Debit(store, before);
   Increment(&store->puts_);
@@ -70,44 +70,51 @@ NewRecord MakeRecord(RecordKind kind, std::string_view key, std::string_view val
   return record;
 }
 
-// What the readers have in common: the key's newest record, which lies in a mapping or in the
-// calling thread's buffer.
-inline absl::Status Find(Store* store, std::string_view key, Location* location,
-                         RecordView* record) {
-  // A status each: assigning to one that is in use costs more than looking at a new one.
-  if (absl::Status status = store->CheckRead(key); !status.ok()) return status;
-  PreparedKey prepared(key);
-  store->keystore_->Prepare(&prepared);
-  if (absl::Status status = store->keystore_->Get(prepared, location); !status.ok()) return status;
-  return store->ReadRecord(prepared, *location, ThreadRecordBuffer(), record);
-}
-
 }  // namespace
 
 // ---- reading ----
 
-absl::Status DB::Get(std::string_view key, std::string* value, uint64_t* version) {
+inline absl::Status DB::Find(std::string_view key, const ReadOptions& options, Location* location,
+                             RecordView* record) {
+  // A status each: assigning to one that is in use costs more than looking at a new one.
+  if (absl::Status status = store_->CheckRead(key); !status.ok()) return status;
+  PreparedKey prepared(key);
+  store_->keystore_->Prepare(&prepared);
+  if (options.snapshot == nullptr) {
+    absl::Status status = store_->keystore_->Get(prepared, location);
+    if (!status.ok()) return status;
+  } else {
+    absl::StatusOr<const KeystoreSnapshot*> snapshot = SnapshotOf(options.snapshot);
+    if (!snapshot.ok()) return snapshot.status();
+    absl::Status status = store_->keystore_->GetAt(**snapshot, prepared, location);
+    if (!status.ok()) return status;
+  }
+  return store_->ReadRecord(prepared, *location, ThreadRecordBuffer(), record);
+}
+
+absl::Status DB::Get(std::string_view key, std::string* value, const ReadOptions& options,
+                     uint64_t* version) {
   RecordView record;
   Location location;
-  absl::Status status = Find(store_.get(), key, &location, &record);
+  absl::Status status = Find(key, options, &location, &record);
   if (!status.ok()) return status;
   Assign(record.value(), value);
   if (version != nullptr) *version = record.header.sequence;
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> DB::Get(std::string_view key) {
+absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& options) {
   std::string value;
-  absl::Status status = Get(key, &value);
+  absl::Status status = Get(key, &value, options);
   if (!status.ok()) return status;
   return value;
 }
 
-absl::Status DB::Get(std::string_view key, PinnedValue* value) {
+absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
   value->Clear();
   RecordView record;
   Location location;
-  absl::Status status = Find(store_.get(), key, &location, &record);
+  absl::Status status = Find(key, options, &location, &record);
   if (!status.ok()) return status;
   value->version_ = record.header.sequence;
   Segment* const segment = store_->segments_.segment(location);
@@ -126,9 +133,11 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value) {
 }
 
 void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
-                  std::vector<absl::Status>* statuses) {
+                  std::vector<absl::Status>* statuses, const ReadOptions& options) {
   values->resize(keys.size());
-  statuses->assign(keys.size(), store_->CheckUsable());
+  absl::StatusOr<const KeystoreSnapshot*> snapshot = nullptr;
+  if (options.snapshot != nullptr) snapshot = SnapshotOf(options.snapshot);
+  statuses->assign(keys.size(), snapshot.ok() ? store_->CheckUsable() : snapshot.status());
   if (keys.empty() || !statuses->front().ok()) return;
   PreparedKey prepared[kGroup];
   Location locations[kGroup];
@@ -145,7 +154,9 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
     }
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
-      status[i] = store_->keystore_->Get(prepared[i], &locations[i]);
+      status[i] = *snapshot == nullptr
+                      ? store_->keystore_->Get(prepared[i], &locations[i])
+                      : store_->keystore_->GetAt(**snapshot, prepared[i], &locations[i]);
     }
     for (size_t i = 0; i < count; ++i) {
       if (status[i].ok()) store_->segments_.segment(locations[i])->Touch(locations[i]);
@@ -373,6 +384,9 @@ Stats DB::GetStats() const {
   stats.keystore = store_->options_.keystore->traits.name;
   stats.keys = store_->keystore_->KeyCount();
   stats.index_bytes = store_->keystore_->MemoryBytes();
+  const SnapshotUsage snapshots = store_->keystore_->GetSnapshotUsage();
+  stats.snapshots = snapshots.open;
+  stats.undo_bytes = snapshots.undo_bytes;
   for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
     SegmentStats s;
     s.id = segment->id();

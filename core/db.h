@@ -51,12 +51,14 @@
 #include "core/iterator.h"
 #include "core/options.h"
 #include "core/pinned_value.h"
+#include "core/snapshot.h"
 #include "core/stats.h"
 #include "core/verify.h"
 #include "core/write_batch.h"
 
 namespace rumcask {
 
+struct RecordView;
 class Store;
 
 class DB {
@@ -86,25 +88,35 @@ class DB {
 
   // ---- reading ----
 
+  // With ReadOptions::snapshot these read at that moment; at one that was given up they return
+  // ResourceExhausted, at one of another database InvalidArgument.
+
   // Replaces `*value` by the key's value, keeping the string's memory where it suffices; with
   // `version`, also tells its sequence number. On any error both are unchanged or `*value` is
   // unspecified.
-  absl::Status Get(std::string_view key, std::string* value, uint64_t* version = nullptr);
+  absl::Status Get(std::string_view key, std::string* value, const ReadOptions& options = {},
+                   uint64_t* version = nullptr);
 
   // The same with a new string.
-  absl::StatusOr<std::string> Get(std::string_view key);
+  absl::StatusOr<std::string> Get(std::string_view key, const ReadOptions& options = {});
 
   // Without copying where the read mode allows: `*value` keeps the bytes, and the segment they are
   // in, until it is destroyed or assigned - also past deletion of the key and past Close.
-  absl::Status Get(std::string_view key, PinnedValue* value);
+  absl::Status Get(std::string_view key, PinnedValue* value, const ReadOptions& options = {});
 
   // Reads keys[i] into (*values)[i], with (*statuses)[i] as Get would return it. Both vectors are
-  // resized to keys.size(); strings already there are reused. Each key is read on its own; together
-  // they are no snapshot. Faster than single Gets, since the waits for memory overlap.
+  // resized to keys.size(); strings already there are reused. Each key is read on its own: together
+  // they are of one moment only with a snapshot. Faster than single Gets, since the waits for
+  // memory overlap.
   void MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
-                std::vector<absl::Status>* statuses);
+                std::vector<absl::Status>* statuses, const ReadOptions& options = {});
 
-  // Walks all keys; see iterator.h. Unimplemented if order is asked of an unordered keystore.
+  // Now, as a moment that reads and iterators can go back to; see snapshot.h. Takes the write lock
+  // for an instant.
+  absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot();
+
+  // Walks all keys of one moment; see iterator.h. Unimplemented if order is asked of an unordered
+  // keystore.
   absl::StatusOr<std::unique_ptr<Iterator>> NewIterator(const IteratorOptions& options = {});
 
   // ---- writing ----
@@ -164,6 +176,12 @@ class DB {
   explicit DB(std::shared_ptr<Store> store) : store_(std::move(store)) {}
 
   struct OneWrite;
+  // What the keystore made of the snapshot, if it is one of this database.
+  absl::StatusOr<const KeystoreSnapshot*> SnapshotOf(const Snapshot* snapshot) const;
+  // What reads have in common: where the key is, as the options ask, and its record, which lies in a
+  // mapping or in the calling thread's buffer.
+  absl::Status Find(std::string_view key, const ReadOptions& options, Location* location,
+                    RecordView* record);
   absl::Status Apply(OneWrite* write, const WriteOptions& options, WriteResult* result);
 
   // Shared with iterators, which may outlive the DB.

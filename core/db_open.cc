@@ -189,7 +189,8 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   if (lock.ok()) store->lock_ = std::move(*lock);
   std::vector<Damage> damages = log->damages;
   RecoveryReport report = log->report;
-  absl::StatusOr<std::unique_ptr<Keystore>> keystore = options.keystore->create();
+  absl::StatusOr<std::unique_ptr<Keystore>> keystore =
+      options.keystore->create({options.max_undo_bytes});
   if (!keystore.ok()) return keystore.status();
   store->keystore_ = std::move(*keystore);
   status = store->segments_.Open(std::move(*log));

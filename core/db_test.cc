@@ -173,7 +173,7 @@ TEST_P(DbTest, ABatchIsAppliedInOrderWithAVersionForEachOperation) {
   ASSERT_TRUE(db_->Write(batch, {}, &result).ok());
   std::string value;
   uint64_t version = 0;
-  ASSERT_TRUE(db_->Get("a", &value, &version).ok());
+  ASSERT_TRUE(db_->Get("a", &value, {}, &version).ok());
   EXPECT_EQ(value, "2");
   EXPECT_EQ(version + 2, result.version);
   model_ = {{"a", "2"}, {"b", "3"}};
@@ -353,8 +353,8 @@ class CollidingKeystore : public MapKeystore {
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     return MapKeystore::Get(PreparedKey(Alias(key)), location);
   }
-  Location Apply(const PreparedKey& key, Location location) override {
-    return MapKeystore::Apply(PreparedKey(Alias(key)), location);
+  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
+    return MapKeystore::Apply(PreparedKey(Alias(key)), location, sequence);
   }
 
  private:
@@ -365,7 +365,8 @@ class CollidingKeystore : public MapKeystore {
 };
 
 TEST_P(DbTest, ARecordOfAnotherKeyIsNeverReturned) {
-  options_.keystore->create = []() -> absl::StatusOr<std::unique_ptr<Keystore>> {
+  options_.keystore->create =
+      [](const KeystoreConfig&) -> absl::StatusOr<std::unique_ptr<Keystore>> {
     return std::unique_ptr<Keystore>(new CollidingKeystore);
   };
   Open();

@@ -86,28 +86,49 @@ class IndexAudit {
 
   // Each entry of the index must lead to a record that leads back to it.
   absl::Status CheckIndex() {
-    std::unique_ptr<KeystoreCursor> cursor = store_->keystore_->NewCursor();
+    if (store_->options_.keystore->traits.ordered) return CheckOrderedIndex();
+    std::unique_ptr<KeystoreCursor> cursor = store_->keystore_->NewCursor(nullptr);
     std::vector<Location> locations;
-    RecordBuffer buffer;
-    for (cursor->Next(&locations); !locations.empty(); cursor->Next(&locations)) {
-      for (Location location : locations) {
-        const Segment* const segment = store_->segments_.segment(location);
-        RecordView record;
-        // Damage of the record itself was found by reading the segment.
-        if (!segment->Read(location, &buffer, &record).ok()) continue;
-        PreparedKey prepared(record.key());
-        store_->keystore_->Prepare(&prepared);
-        Location back;
-        // Writers may have moved the key on meanwhile, but only to something newer.
-        const bool found = store_->keystore_->Get(prepared, &back).ok();
-        if (found && back != location && IsNewer(*segment, location.offset(), back)) {
-          report_->damages.push_back({segment->name(), location.offset(),
-                                      record.header.record_bytes(),
-                                      "the index has two entries for one key"});
-        }
-      }
-    }
+    do {
+      absl::Status status = cursor->Next(&locations);
+      if (!status.ok()) return status;
+      for (Location location : locations) CheckEntry(location);
+    } while (!locations.empty());
     return absl::OkStatus();
+  }
+
+  absl::Status CheckOrderedIndex() {
+    constexpr size_t kBlock = 512;
+    const std::shared_ptr<const KeystoreSnapshot> snapshot = [this] {
+      MutexLock lock(store_->segments_.write_mutex());
+      return store_->keystore_->TakeSnapshot(store_->segments_.last_sequence());
+    }();
+    KeyBlock block;
+    std::string last;
+    do {
+      absl::Status status = store_->keystore_->Scan(
+          *snapshot, {last, {}, /*after_lower=*/!last.empty()}, kBlock, &block);
+      if (!status.ok()) return status;
+      for (size_t i = 0; i < block.size(); ++i) CheckEntry(block.location(i));
+      if (!block.empty()) last = std::string(block.key(block.size() - 1));
+    } while (block.size() == kBlock);
+    return absl::OkStatus();
+  }
+
+  void CheckEntry(Location location) {
+    const Segment* const segment = store_->segments_.segment(location);
+    RecordView record;
+    // Damage of the record itself was found by reading the segment.
+    if (!segment->Read(location, &buffer_, &record).ok()) return;
+    PreparedKey prepared(record.key());
+    store_->keystore_->Prepare(&prepared);
+    Location back;
+    // Writers may have moved the key on meanwhile, but only to something newer.
+    const bool found = store_->keystore_->Get(prepared, &back).ok();
+    if (found && back != location && IsNewer(*segment, location.offset(), back)) {
+      report_->damages.push_back({segment->name(), location.offset(), record.header.record_bytes(),
+                                  "the index has two entries for one key"});
+    }
   }
 
   // What was written since the first look explains suspicions: records that were appended after.
@@ -132,6 +153,7 @@ class IndexAudit {
 
   Store* const store_;
   VerifyReport* const report_;
+  RecordBuffer buffer_;
   absl::flat_hash_map<std::string, Damage> suspects_;
 };
 

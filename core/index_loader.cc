@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -60,7 +61,11 @@ class IndexLoader {
     const size_t cores = std::max(1u, std::thread::hardware_concurrency());
     const size_t threads = std::min({cores, all_.size(), size_t{8}});
     std::vector<std::thread> helpers;
-    for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
+    try {
+      for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those there are do it.
+    }
     Work();
     for (std::thread& helper : helpers) helper.join();
     MutexLock lock(mutex_);
@@ -126,7 +131,8 @@ class EntryBatch {
     if (!header.is_data()) return;
     const uint64_t bytes = header.record_bytes();
     const bool is_delete = header.kind == RecordKind::kDelete;
-    entries_.push_back({key, Location::Make(segment_->slot(), offset, bytes), is_delete});
+    entries_.push_back(
+        {key, Location::Make(segment_->slot(), offset, bytes), header.sequence, is_delete});
     if (!is_delete) live_ += bytes;
     if (entries_.size() == kBatch) Flush();
   }

@@ -8,9 +8,10 @@
 //
 //  - Prepare runs first for every key, on any thread, under no lock: expensive work on the key
 //    alone (hashing) belongs there, because Apply runs under the database's one write lock.
-//  - Apply and Relocate are called by one thread at a time.
-//  - Get, Prefetch and cursors run on any thread at any time, beside each other and beside Apply.
-//    What Apply has returned from, every later Get sees.
+//  - Apply, Relocate and TakeSnapshot are called by one thread at a time.
+//  - Get, GetAt, Prefetch, Scan and cursors run on any thread at any time, beside each other and
+//    beside Apply. What Apply has returned from, every later Get sees.
+//  - A snapshot is let go of on any thread at any time, and never outlives its keystore.
 //  - Load and FinishLoad run during opening, before anything else; Load on several threads.
 //
 // A keystore reports running out of memory like the rest of the program: it does not.
@@ -30,6 +31,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "core/key_block.h"
 #include "core/location.h"
 
 namespace rumcask {
@@ -39,7 +41,7 @@ namespace rumcask {
 struct KeystoreTraits {
   // Kept in MANIFEST; a plugin whose stored form changes must change its name.
   std::string name;
-  // Cursors yield keys in bytewise order and can seek.
+  // It has Scan, in bytewise order of the keys, and no NewCursor; otherwise the reverse.
   bool ordered = false;
   // Keeps its own files under index/<name>, to be brought up to date at opening instead of rebuilt.
   bool persistent = false;
@@ -60,6 +62,7 @@ struct PreparedKey {
 struct LoadEntry {
   std::string_view key;
   Location location;
+  uint64_t sequence = 0;
   bool is_delete = false;
 };
 
@@ -74,14 +77,48 @@ class LoadContext {
   virtual void Superseded(Location location) = 0;
 };
 
+// A moment that reads can go back to: all records with numbers <= sequence() and no others. While
+// it exists the keystore keeps the locations that later records replace - up to a bound on their
+// memory, beyond which it gives up the oldest snapshot; reads at that one are ResourceExhausted.
+class KeystoreSnapshot {
+ public:
+  explicit KeystoreSnapshot(uint64_t sequence) : sequence_(sequence) {}
+  virtual ~KeystoreSnapshot() = default;
+  KeystoreSnapshot(const KeystoreSnapshot&) = delete;
+  KeystoreSnapshot& operator=(const KeystoreSnapshot&) = delete;
+
+  uint64_t sequence() const { return sequence_; }
+
+ private:
+  const uint64_t sequence_;
+};
+
+// What snapshots cost at the moment.
+struct SnapshotUsage {
+  uint64_t open = 0;        // those given up excluded
+  uint64_t undo_bytes = 0;  // memory, about
+};
+
 // Walks the keys of an unordered keystore in steps. Not thread-safe; several may be open at once.
 class KeystoreCursor {
  public:
   virtual ~KeystoreCursor() = default;
-  // Replaces `*locations` by those of the next part of the keys; empty at the end. A key that is
-  // present from before the first call until after the last is returned exactly once; one that
-  // comes, goes or changes meanwhile at most once, with a location it had during the call.
-  virtual void Next(std::vector<Location>* locations) = 0;
+  // Replaces `*locations` by those of the next part of the keys; empty at the end. At a snapshot:
+  // each key that existed then exactly once, with its location of then. Without one: a key that is
+  // present from before the first call until after the last exactly once; one that comes, goes or
+  // changes meanwhile at most once, with a location it had during the call.
+  virtual absl::Status Next(std::vector<Location>* locations) = 0;
+};
+
+// A part of the keys of an ordered keystore: lower <= key < upper, bytewise. An empty `upper` is no
+// bound.
+struct KeyRange {
+  std::string_view lower;
+  std::string_view upper;
+  // `lower` itself is left out.
+  bool after_lower = false;
+  // From the last key backwards.
+  bool reverse = false;
 };
 
 class Keystore {
@@ -98,8 +135,9 @@ class Keystore {
   // The newest location of the key; NotFound with an empty message if it has none.
   virtual absl::Status Get(const PreparedKey& key, Location* location) const = 0;
 
-  // Makes `location` the key's; no location removes the key. Returns what was there before.
-  virtual Location Apply(const PreparedKey& key, Location location) = 0;
+  // Makes `location`, where the record numbered `sequence` is, the key's; no location removes the
+  // key. Each call has a higher number than the one before. Returns what was there before.
+  virtual Location Apply(const PreparedKey& key, Location location, uint64_t sequence) = 0;
 
   // Compare-and-set on the whole location: moves the key to `to` only if it is at `from` now.
   // Returns whether it was.
@@ -111,20 +149,47 @@ class Keystore {
   virtual void Load(absl::Span<const LoadEntry> entries, LoadContext* context) = 0;
   virtual void FinishLoad() = 0;
 
+  // A snapshot of now; `sequence` is the number of the newest record. Cheap: with none open, Apply
+  // pays one relaxed load for them, and this copies nothing.
+  virtual std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) = 0;
+
+  // Get as it was then.
+  virtual absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                             Location* location) const = 0;
+
+  virtual SnapshotUsage GetSnapshotUsage() const = 0;
+
+  // Replaces `*block` by the first `limit` keys of the range as it was then, fewer only at its end.
+  // For ordered keystores.
+  virtual absl::Status Scan(const KeystoreSnapshot& /*snapshot*/, const KeyRange& /*range*/,
+                            size_t /*limit*/, KeyBlock* /*block*/) const {
+    return absl::UnimplementedError("");
+  }
+
+  // A walk over all keys, at a snapshot or, if that is null, as they are. For unordered keystores.
+  virtual std::unique_ptr<KeystoreCursor> NewCursor(
+      std::shared_ptr<const KeystoreSnapshot> /*snapshot*/) const {
+    return nullptr;
+  }
+
   virtual uint64_t KeyCount() const = 0;
   // Bytes of memory the index holds now, allocator overhead excluded.
   virtual uint64_t MemoryBytes() const = 0;
-
-  virtual std::unique_ptr<KeystoreCursor> NewCursor() const = 0;
 
  protected:
   Keystore() = default;
 };
 
+// What a keystore is told when it is made.
+struct KeystoreConfig {
+  // Bound on the memory for what snapshots see and nobody else does.
+  uint64_t max_undo_bytes = uint64_t{256} << 20;
+};
+
 // Makes keystores of one kind; a value of Options::keystore. Copyable.
 struct KeystoreFactory {
   KeystoreTraits traits;
-  std::function<absl::StatusOr<std::unique_ptr<Keystore>>()> create;
+  std::function<absl::StatusOr<std::unique_ptr<Keystore>>(const KeystoreConfig&)> create;
 };
 
 }  // namespace rumcask

@@ -24,7 +24,7 @@ class MapKeystore : public Keystore {
     return absl::OkStatus();
   }
 
-  Location Apply(const PreparedKey& key, Location location) override {
+  Location Apply(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
     MutexLock lock(mutex_);
     auto it = map_.find(key.key);
     const Location before = it == map_.end() ? Location() : it->second;
@@ -74,33 +74,53 @@ class MapKeystore : public Keystore {
   }
   uint64_t MemoryBytes() const override { return 0; }
 
-  std::unique_ptr<KeystoreCursor> NewCursor() const override {
-    return std::make_unique<Cursor>(this);
+  // A copy of the map.
+  std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) override {
+    MutexLock lock(mutex_);
+    return std::make_shared<Copy>(sequence, map_);
+  }
+  absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                     Location* location) const override {
+    const Map& map = static_cast<const Copy&>(snapshot).map;
+    auto it = map.find(key.key);
+    if (it == map.end()) return absl::NotFoundError("");
+    *location = it->second;
+    return absl::OkStatus();
+  }
+  SnapshotUsage GetSnapshotUsage() const override { return {}; }
+
+  std::unique_ptr<KeystoreCursor> NewCursor(
+      std::shared_ptr<const KeystoreSnapshot> snapshot) const override {
+    MutexLock lock(mutex_);
+    return std::make_unique<Cursor>(snapshot == nullptr ? map_
+                                                        : static_cast<const Copy&>(*snapshot).map);
   }
 
  private:
+  using Map = std::map<std::string, Location, std::less<>>;
+
+  struct Copy : KeystoreSnapshot {
+    Copy(uint64_t sequence, const Map& m) : KeystoreSnapshot(sequence), map(m) {}
+    const Map map;
+  };
   class Cursor : public KeystoreCursor {
    public:
-    explicit Cursor(const MapKeystore* keystore) : keystore_(keystore) {}
-    void Next(std::vector<Location>* locations) override {
-      MutexLock lock(keystore_->mutex_);
+    explicit Cursor(const Map& map) : map_(map) {}
+    absl::Status Next(std::vector<Location>* locations) override {
       locations->clear();
-      auto it = started_ ? keystore_->map_.upper_bound(last_) : keystore_->map_.begin();
-      for (; it != keystore_->map_.end() && locations->size() < 16; ++it) {
-        locations->push_back(it->second);
-        last_ = it->first;
-        started_ = true;
+      for (; next_ != map_.end() && locations->size() < 16; ++next_) {
+        locations->push_back(next_->second);
       }
+      return absl::OkStatus();
     }
 
    private:
-    const MapKeystore* const keystore_;
-    std::string last_;
-    bool started_ = false;
+    const Map map_;
+    Map::const_iterator next_ = map_.begin();
   };
 
   mutable Mutex mutex_;
-  std::map<std::string, Location, std::less<>> map_ ABSL_GUARDED_BY(mutex_);
+  Map map_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::pair<Location, bool>, std::less<>> loading_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -108,7 +128,7 @@ class MapKeystore : public Keystore {
 inline KeystoreFactory TestKeystore() {
   KeystoreFactory factory;
   factory.traits.name = "hash";
-  factory.create = []() -> absl::StatusOr<std::unique_ptr<Keystore>> {
+  factory.create = [](const KeystoreConfig&) -> absl::StatusOr<std::unique_ptr<Keystore>> {
     return std::unique_ptr<Keystore>(new MapKeystore);
   };
   return factory;

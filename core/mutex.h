@@ -6,10 +6,11 @@
 #ifndef RUMCASK_CORE_MUTEX_H_
 #define RUMCASK_CORE_MUTEX_H_
 
+#include <pthread.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <shared_mutex>
 
 #include "absl/base/thread_annotations.h"
 
@@ -43,6 +44,57 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
 
  private:
   Mutex& mutex_;
+};
+
+// A lock that readers share. A waiting writer lets no further reader in: with std::shared_mutex,
+// which is a pthread_rwlock of the default kind, readers that follow closely on each other keep the
+// writer out for ever. Not recursive.
+class ABSL_LOCKABLE SharedMutex {
+ public:
+  SharedMutex() {
+    pthread_rwlockattr_t attributes;
+    ::pthread_rwlockattr_init(&attributes);
+    ::pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    ::pthread_rwlock_init(&lock_, &attributes);
+    ::pthread_rwlockattr_destroy(&attributes);
+  }
+  ~SharedMutex() { ::pthread_rwlock_destroy(&lock_); }
+  SharedMutex(const SharedMutex&) = delete;
+  SharedMutex& operator=(const SharedMutex&) = delete;
+
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { ::pthread_rwlock_wrlock(&lock_); }
+  void Unlock() ABSL_UNLOCK_FUNCTION() { ::pthread_rwlock_unlock(&lock_); }
+  void LockShared() ABSL_SHARED_LOCK_FUNCTION() { ::pthread_rwlock_rdlock(&lock_); }
+  void UnlockShared() ABSL_UNLOCK_FUNCTION() { ::pthread_rwlock_unlock(&lock_); }
+
+ private:
+  pthread_rwlock_t lock_;
+};
+
+class ABSL_SCOPED_LOCKABLE SharedLock {
+ public:
+  explicit SharedLock(SharedMutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    mutex_.LockShared();
+  }
+  ~SharedLock() ABSL_UNLOCK_FUNCTION() { mutex_.UnlockShared(); }
+  SharedLock(const SharedLock&) = delete;
+  SharedLock& operator=(const SharedLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
+};
+
+class ABSL_SCOPED_LOCKABLE ExclusiveLock {
+ public:
+  explicit ExclusiveLock(SharedMutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+    mutex_.Lock();
+  }
+  ~ExclusiveLock() ABSL_UNLOCK_FUNCTION() { mutex_.Unlock(); }
+  ExclusiveLock(const ExclusiveLock&) = delete;
+  ExclusiveLock& operator=(const ExclusiveLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
 };
 
 // A condition variable for Mutex. Wakes spuriously, like every condition variable: wait in a loop.

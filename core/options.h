@@ -15,6 +15,7 @@ namespace rumcask {
 
 class FileSystem;
 class Listener;
+class Snapshot;
 
 // How records get into the active segment.
 enum class AppendMode {
@@ -64,6 +65,12 @@ struct Options {
   // write, the segment's end or Close. Needs background_threads > 0. Default zero.
   std::chrono::milliseconds sync_interval{0};
 
+  // Bound on the memory for locations that only snapshots (and iterators, which are snapshots)
+  // still see, some 64 bytes for each key changed while one is open, beside the key's own on
+  // ordered keystores. Beyond it the oldest snapshot is given up. Default 256 MiB: four million
+  // changes.
+  uint64_t max_undo_bytes = uint64_t{256} << 20;
+
   // ---- performance: none of these changes what can be opened ----
 
   // Size at which a segment is sealed and the next begun, 4 KiB to 1 GiB. A larger record or batch
@@ -75,7 +82,7 @@ struct Options {
   AppendMode append_mode = AppendMode::kMapped;
 
   // Default kMapped: a hot get makes no system call. Choose kPread when the data is far larger
-  // than memory or the device is not trusted.
+  // than memory or the device is not trusted; it takes a file descriptor per segment.
   ReadMode read_mode = ReadMode::kMapped;
 
   // Threads for the work that writers need not wait for. 2: one reserves space ahead of them, one
@@ -88,6 +95,11 @@ struct Options {
 
   // Where the files are. For tests. Default null: the real file system.
   FileSystem* file_system = nullptr;
+};
+
+struct ReadOptions {
+  // The moment to read at. Null, the default: now. Not owned.
+  const Snapshot* snapshot = nullptr;
 };
 
 struct WriteOptions {

@@ -29,6 +29,8 @@ struct Stats {
   uint64_t live_bytes = 0;
   uint64_t file_bytes = 0;
   uint64_t pins = 0;
+  uint64_t snapshots = 0;   // open ones, iterators included
+  uint64_t undo_bytes = 0;  // memory for what only they see
   // The newest sequence number given out, and the one through which all writes are known to
   // survive a power cut.
   uint64_t last_version = 0;

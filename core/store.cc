@@ -42,6 +42,13 @@ absl::Status Store::Report(absl::Status damage) {
   return damage;
 }
 
+absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView* record) {
+  const Segment* const segment = segments_.segment(location);
+  absl::Status status = segment->Read(location, buffer, record);
+  if (!status.ok()) return Report(std::move(status));
+  return CheckPut(location, *record);
+}
+
 absl::Status Store::ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
                                RecordView* record) {
   const Segment* const segment = segments_.segment(location);
@@ -51,8 +58,13 @@ absl::Status Store::ReadRecord(const PreparedKey& key, Location location, Record
     return Report(absl::DataLossError(
         absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
   }
-  if (record->header.kind == RecordKind::kPut) return absl::OkStatus();
-  return Report(absl::DataLossError(absl::StrCat(segment->name(), " offset ", location.offset(),
+  return CheckPut(location, *record);
+}
+
+absl::Status Store::CheckPut(Location location, const RecordView& record) {
+  if (record.header.kind == RecordKind::kPut) return absl::OkStatus();
+  return Report(absl::DataLossError(absl::StrCat(segments_.segment(location)->name(), " offset ",
+                                                 location.offset(),
                                                  ": value was lost and given up by a repair")));
 }
 

@@ -77,6 +77,8 @@ class Store {
   // The version of the record at `location`, which the keystore holds for `key`. May be called
   // under the write lock; DataLoss is for the caller to Report without it.
   absl::Status ReadVersion(const PreparedKey& key, Location location, uint64_t* version);
+  // Reads the record at `location`, whatever its key.
+  absl::Status ReadPut(Location location, RecordBuffer* buffer, RecordView* record);
   // Tells the listener, so no lock may be held; returns `damage`.
   absl::Status Report(absl::Status damage);
 
@@ -106,7 +108,20 @@ class Store {
   absl::Status NotWritable() const;
   absl::Status BadKey(std::string_view key) const;
   static absl::Status BadValue(std::string_view value);
+  absl::Status CheckPut(Location location, const RecordView& record);
 };
+
+// Lets go of a snapshot and then of its store - or, in a forked child, of neither: the locks may be
+// held for ever by threads that only the parent has.
+inline void ReleaseUnlessForked(std::shared_ptr<Store> store,
+                                std::shared_ptr<const KeystoreSnapshot> snapshot) {
+  if (store != nullptr && store->in_forked_child()) {
+    (void)new std::shared_ptr<Store>(std::move(store));
+    (void)new std::shared_ptr<const KeystoreSnapshot>(std::move(snapshot));
+    return;
+  }
+  snapshot.reset();
+}
 
 // Buffers of the calling thread for reads that go through pread.
 RecordBuffer* ThreadRecordBuffer();

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 
 #include "core/keystore.h"
+#include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
 
 namespace rumcask {
@@ -22,6 +23,7 @@ struct Entry {
 
 constexpr Entry kKeystores[] = {
     {"hash", [] { return HashKeystore(); }},
+    {"btree", [] { return BtreeKeystore(); }},
 };
 
 }  // namespace

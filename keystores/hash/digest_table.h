@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "core/keystore.h"
 #include "core/location.h"
@@ -27,6 +28,14 @@ struct StoredDigest {
   explicit StoredDigest(const PreparedKey& key)
       : low(key.digest[1]), high(static_cast<uint32_t>(key.digest[0])) {}
   StoredDigest(uint64_t low_bits, uint32_t high_bits) : low(low_bits), high(high_bits) {}
+
+  friend bool operator==(const StoredDigest& a, const StoredDigest& b) {
+    return a.low == b.low && a.high == b.high;
+  }
+  template <typename H>
+  friend H AbslHashValue(H h, const StoredDigest& digest) {
+    return H::combine(std::move(h), digest.low, digest.high);
+  }
 
   uint64_t low;
   uint32_t high;
@@ -84,7 +93,7 @@ class DigestTable {
   template <typename Predicate>
   void EraseIf(Predicate goes);
 
-  // Calls visit(place) for every entry.
+  // Calls visit(digest, place) for every entry.
   template <typename Visitor>
   void ForEach(Visitor visit) const;
 
@@ -140,7 +149,7 @@ void DigestTable::ForEach(Visitor visit) const {
   if (buckets_ == nullptr) return;
   for (size_t i = 0; i <= mask_; ++i) {
     for (const Entry& entry : buckets_[i].entries) {
-      if (!entry.place.is_empty()) visit(entry.place);
+      if (!entry.place.is_empty()) visit(entry.digest(), entry.place);
     }
   }
 }

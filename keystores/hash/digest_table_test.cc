@@ -45,7 +45,7 @@ TEST(DigestTable, AgreesWithAMap) {
       ASSERT_EQ(table.size(), model.size());
     }
     size_t visited = 0;
-    table.ForEach([&](const Place&) { ++visited; });
+    table.ForEach([&](const StoredDigest&, const Place&) { ++visited; });
     EXPECT_EQ(visited, model.size());
     for (const auto& [key, n] : model) {
       Place* const place = table.Find(DigestOf(key));

@@ -13,8 +13,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "core/snapshot_registry.h"
 #include "keystores/hash/digest_table.h"
 #include "keystores/hash/shard_lock.h"
+#include "keystores/hash/shard_undo.h"
 #include "keystores/hash/siphash.h"
 #include "keystores/hash/table_arena.h"
 
@@ -31,6 +33,31 @@ struct alignas(64) Shard {
   mutable ShardLock lock;
   bool holds_deletes ABSL_GUARDED_BY(lock) = false;
   DigestTable table ABSL_GUARDED_BY(lock);
+  // What snapshots see, if it is something else; null if there is nothing.
+  std::unique_ptr<ShardUndo> undo ABSL_GUARDED_BY(lock);
+};
+
+// Which shards have undo records, so that the end of a snapshot does not visit all of them.
+class ShardMarks {
+ public:
+  void Set(size_t shard) {
+    std::atomic<uint64_t>& word = words_[shard / 64];
+    const uint64_t bit = uint64_t{1} << shard % 64;
+    if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit);
+  }
+  // Calls visit(shard) for each that is set, and clears it before.
+  template <typename Visitor>
+  void Take(Visitor visit) {
+    for (size_t i = 0; i < kShards / 64; ++i) {
+      if (words_[i].load() == 0) continue;
+      for (uint64_t bits = words_[i].exchange(0); bits != 0; bits &= bits - 1) {
+        visit(i * 64 + static_cast<size_t>(__builtin_ctzll(bits)));
+      }
+    }
+  }
+
+ private:
+  std::atomic<uint64_t> words_[kShards / 64] = {};
 };
 
 // The shards' expected sizes spread over an octave, so that at any time some are about to double
@@ -50,7 +77,11 @@ size_t ShardIndex(const PreparedKey& key) {
 
 class HashTable : public Keystore {
  public:
-  explicit HashTable(const SipKey& secret) : secret_(secret), shards_(new Shard[kShards]) {}
+  HashTable(const SipKey& secret, const KeystoreConfig& config)
+      : secret_(secret),
+        shards_(new Shard[kShards]),
+        snapshots_(config.max_undo_bytes,
+                   [this](uint64_t, const OpenSnapshots& open) { TrimUndo(open); }) {}
 
   void Prepare(PreparedKey* key) const override {
     // One compression and three finalization rounds, as in Rust's and Ruby's hash tables: the
@@ -73,7 +104,8 @@ class HashTable : public Keystore {
     return absl::OkStatus();
   }
 
-  Location Apply(const PreparedKey& key, Location location) override {
+  Location Apply(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
+    if (snapshots_.any()) KeepForSnapshots(key);
     Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
     const StoredDigest digest(key);
@@ -103,6 +135,26 @@ class HashTable : public Keystore {
     return true;
   }
 
+  std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) override {
+    return snapshots_.Take(sequence);
+  }
+
+  absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                     Location* location) const override {
+    const Shard& shard = ShardOf(key);
+    ShardLocked lock(shard.lock);
+    const absl::Status status = SnapshotRegistry::Check(snapshot);
+    if (!status.ok()) return status;
+    const StoredDigest digest(key);
+    if (shard.undo == nullptr || !shard.undo->Find(digest, snapshot.sequence(), location)) {
+      const Place* const place = shard.table.Find(digest);
+      *location = place == nullptr ? Location() : place->location();
+    }
+    return location->exists() ? absl::OkStatus() : absl::Status(absl::StatusCode::kNotFound, "");
+  }
+
+  SnapshotUsage GetSnapshotUsage() const override { return snapshots_.Usage(); }
+
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override;
   void FinishLoad() override;
 
@@ -117,28 +169,53 @@ class HashTable : public Keystore {
     return bytes;
   }
 
-  std::unique_ptr<KeystoreCursor> NewCursor() const override {
-    return std::make_unique<Cursor>(this);
+  std::unique_ptr<KeystoreCursor> NewCursor(
+      std::shared_ptr<const KeystoreSnapshot> snapshot) const override {
+    return std::make_unique<Cursor>(this, std::move(snapshot));
   }
 
  private:
   // A shard at a time: a key never leaves its shard.
   class Cursor : public KeystoreCursor {
    public:
-    explicit Cursor(const HashTable* keystore) : keystore_(keystore) {}
+    Cursor(const HashTable* keystore, std::shared_ptr<const KeystoreSnapshot> snapshot)
+        : keystore_(keystore), snapshot_(std::move(snapshot)) {}
 
-    void Next(std::vector<Location>* locations) override {
+    absl::Status Next(std::vector<Location>* locations) override {
       locations->clear();
       while (locations->empty() && next_ < kShards) {
         const Shard& shard = keystore_->shards_[next_++];
         ShardLocked lock(shard.lock);
+        if (snapshot_ != nullptr) {
+          absl::Status status = SnapshotRegistry::Check(*snapshot_);
+          if (!status.ok()) return status;
+        }
         locations->reserve(shard.table.size());
-        shard.table.ForEach([&](const Place& place) { locations->push_back(place.location()); });
+        if (snapshot_ == nullptr || shard.undo == nullptr) {
+          shard.table.ForEach([&](const StoredDigest&, const Place& place) {
+            locations->push_back(place.location());
+          });
+        } else {
+          CopyAt(snapshot_->sequence(), shard.table, *shard.undo, locations);
+        }
       }
+      return absl::OkStatus();
     }
 
    private:
+    static void CopyAt(uint64_t epoch, const DigestTable& table, const ShardUndo& undo,
+                       std::vector<Location>* locations) {
+      table.ForEach([&](const StoredDigest& digest, const Place& place) {
+        Location undone;
+        if (!undo.Find(digest, epoch, &undone)) locations->push_back(place.location());
+      });
+      undo.ForEach(epoch, [&](const StoredDigest&, Location location) {
+        if (location.exists()) locations->push_back(location);
+      });
+    }
+
     const HashTable* const keystore_;
+    const std::shared_ptr<const KeystoreSnapshot> snapshot_;
     size_t next_ = 0;
   };
 
@@ -150,6 +227,8 @@ class HashTable : public Keystore {
     keys_.store(keys_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
 
+  void KeepForSnapshots(const PreparedKey& key);
+  void TrimUndo(const OpenSnapshots& open);
   void LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry, LoadContext* context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->lock);
 
@@ -157,7 +236,40 @@ class HashTable : public Keystore {
   TableArena arena_;
   const std::unique_ptr<Shard[]> shards_;
   std::atomic<uint64_t> keys_{0};
+  ShardMarks undo_marks_;
+  SnapshotRegistry snapshots_;
 };
+
+// Under a lock of its own before Apply's: nobody else changes the key in between, and whoever looks
+// there sees twice the same.
+void HashTable::KeepForSnapshots(const PreparedKey& key) {
+  Shard& shard = ShardOf(key);
+  bool recorded = false;
+  {
+    ShardLocked lock(shard.lock);
+    const StoredDigest digest(key);
+    const Place* const place = shard.table.Find(digest);
+    if (shard.undo == nullptr) shard.undo = std::make_unique<ShardUndo>();
+    recorded = shard.undo->Record(digest, snapshots_.newest(),
+                                  place == nullptr ? Location() : place->location());
+    if (recorded) undo_marks_.Set(static_cast<size_t>(&shard - shards_.get()));
+  }
+  if (recorded) snapshots_.AddUndoBytes(ShardUndo::kRecordBytes);
+}
+
+void HashTable::TrimUndo(const OpenSnapshots& open) {
+  undo_marks_.Take([&](size_t i) {
+    Shard& shard = shards_[i];
+    ShardLocked lock(shard.lock);
+    if (shard.undo == nullptr) return;
+    snapshots_.SubtractUndoBytes(shard.undo->Trim(open) * ShardUndo::kRecordBytes);
+    if (shard.undo->empty()) {
+      shard.undo.reset();
+    } else {
+      undo_marks_.Set(i);
+    }
+  });
+}
 
 void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry,
                         LoadContext* context) {
@@ -205,7 +317,7 @@ void HashTable::FinishLoad() {
   keys_.store(keys, std::memory_order_relaxed);
 }
 
-absl::StatusOr<std::unique_ptr<Keystore>> CreateHashTable() {
+absl::StatusOr<std::unique_ptr<Keystore>> CreateHashTable(const KeystoreConfig& config) {
   SipKey secret;
   ssize_t n;
   do {
@@ -214,7 +326,7 @@ absl::StatusOr<std::unique_ptr<Keystore>> CreateHashTable() {
   if (n != sizeof(secret)) {
     return absl::UnavailableError(absl::StrCat("getrandom: ", strerror(errno)));
   }
-  return std::unique_ptr<Keystore>(new HashTable(secret));
+  return std::unique_ptr<Keystore>(new HashTable(secret, config));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@
 namespace rumcask {
 namespace {
 
-std::unique_ptr<Keystore> NewKeystore() { return *HashKeystore().create(); }
+std::unique_ptr<Keystore> NewKeystore() { return *HashKeystore().create(KeystoreConfig()); }
 
 PreparedKey Prepared(const Keystore& keystore, std::string_view key) {
   PreparedKey prepared(key);
@@ -36,13 +36,15 @@ Location Find(const Keystore& keystore, std::string_view key) {
   return status.ok() ? location : Location();
 }
 
-std::multiset<uint64_t> Walk(const Keystore& keystore) {
+std::multiset<uint64_t> Walk(const Keystore& keystore,
+                             std::shared_ptr<const KeystoreSnapshot> snapshot = nullptr) {
   std::multiset<uint64_t> found;
   std::vector<Location> locations;
-  const std::unique_ptr<KeystoreCursor> cursor = keystore.NewCursor();
-  for (cursor->Next(&locations); !locations.empty(); cursor->Next(&locations)) {
+  const std::unique_ptr<KeystoreCursor> cursor = keystore.NewCursor(std::move(snapshot));
+  do {
+    EXPECT_TRUE(cursor->Next(&locations).ok());
     for (const Location location : locations) found.insert(location.bits());
-  }
+  } while (!locations.empty());
   return found;
 }
 
@@ -84,7 +86,7 @@ TEST(HashKeystore, AgreesWithAMapUnderRandomOperations) {
     ASSERT_EQ(Find(*keystore, key), before);
     switch (random() % 4) {
       case 0:
-        ASSERT_EQ(keystore->Apply(prepared, Location()), before);
+        ASSERT_EQ(keystore->Apply(prepared, Location(), step), before);
         model.erase(key);
         break;
       case 1: {
@@ -96,7 +98,7 @@ TEST(HashKeystore, AgreesWithAMapUnderRandomOperations) {
         break;
       }
       default:
-        ASSERT_EQ(keystore->Apply(prepared, At(step)), before);
+        ASSERT_EQ(keystore->Apply(prepared, At(step), step), before);
         model[key] = At(step);
     }
     ASSERT_EQ(keystore->KeyCount(), model.size());
@@ -113,7 +115,7 @@ TEST(HashKeystore, KeepsEveryBitOfALocation) {
        {Location::Make(0, 8, 8), Location::Make(Location::kMaxSlots - 1, Location::kMaxOffset, 8),
         Location::Make(1, 8, Location::kLongLength), Location::FromBits(0x0123456789abcdef),
         Location::FromBits(~uint64_t{0})}) {
-    (void)keystore->Apply(key, location);
+    (void)keystore->Apply(key, location, 1);
     EXPECT_EQ(Find(*keystore, "k"), location);
   }
 }
@@ -121,7 +123,7 @@ TEST(HashKeystore, KeepsEveryBitOfALocation) {
 TEST(HashKeystore, TellsApartKeysThatDifferInLengthOnly) {
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   for (size_t n = 1; n < 100; ++n) {
-    (void)keystore->Apply(Prepared(*keystore, std::string(n, '\0')), At(n));
+    (void)keystore->Apply(Prepared(*keystore, std::string(n, '\0')), At(n), n);
   }
   EXPECT_EQ(keystore->KeyCount(), 99u);
   for (size_t n = 1; n < 100; ++n) EXPECT_EQ(Find(*keystore, std::string(n, '\0')), At(n));
@@ -142,7 +144,7 @@ TEST(HashKeystore, LoadsRecordsInAnyOrder) {
     const std::unique_ptr<Keystore> keystore = NewKeystore();
     Context context;
     for (const size_t i : order) {
-      const LoadEntry entry{log[i].key, At(i), log[i].is_delete};
+      const LoadEntry entry{log[i].key, At(i), i, log[i].is_delete};
       keystore->Load({&entry, 1}, &context);
     }
     keystore->FinishLoad();
@@ -170,7 +172,7 @@ TEST(HashKeystore, LoadsOnSeveralThreads) {
       // Record i belongs to key i modulo kKeys; every seventh is a delete.
       std::vector<LoadEntry> entries;
       for (uint64_t i = t; i < kRecords; i += kThreads) {
-        entries.push_back({keys[i % kKeys], At(i), i % 7 == 0});
+        entries.push_back({keys[i % kKeys], At(i), i, i % 7 == 0});
       }
       keystore->Load(entries, &context);
     });
@@ -195,7 +197,7 @@ TEST(HashKeystore, ReadersRunBesideTheWriter) {
   constexpr uint64_t kKeys = 2000;
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   for (uint64_t i = 0; i < kKeys; ++i) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat("stays", i)), At(i));
+    (void)keystore->Apply(Prepared(*keystore, absl::StrCat("stays", i)), At(i), i + 1);
   }
   std::atomic<bool> done{false};
   std::vector<std::thread> readers;
@@ -216,9 +218,11 @@ TEST(HashKeystore, ReadersRunBesideTheWriter) {
     });
   }
   for (uint64_t i = 0; i < 100000; ++i) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat("comes", i)), At(kKeys + i));
+    (void)keystore->Apply(Prepared(*keystore, absl::StrCat("comes", i)), At(kKeys + i),
+                          kKeys + 2 * i);
     if (i >= 50000) {
-      (void)keystore->Apply(Prepared(*keystore, absl::StrCat("comes", i - 50000)), Location());
+      (void)keystore->Apply(Prepared(*keystore, absl::StrCat("comes", i - 50000)), Location(),
+                            kKeys + 2 * i + 1);
     }
   }
   done.store(true);
@@ -232,7 +236,7 @@ TEST(HashKeystore, TakesAtMost36BytesAKeyAtEverySize) {
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   const uint64_t empty = keystore->MemoryBytes();
   for (uint64_t n = 1; n <= 4000000; ++n) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat(n)), At(n));
+    (void)keystore->Apply(Prepared(*keystore, absl::StrCat(n)), At(n), n);
     if (n >= 200000 && n % 50000 == 0) {
       ASSERT_LE(static_cast<double>(keystore->MemoryBytes() - empty) / static_cast<double>(n), 36)
           << n << " keys";

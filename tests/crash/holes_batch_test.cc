@@ -24,7 +24,7 @@ TEST_P(HolesTest, H19_TheLastOfABatchsDuplicatesWins) {
   for (const bool clean : {false, true, false}) {
     std::string value;
     uint64_t version = 0;
-    ASSERT_TRUE(db_->Get("k", &value, &version).ok());
+    ASSERT_TRUE(db_->Get("k", &value, {}, &version).ok());
     EXPECT_EQ(value, "2");
     EXPECT_EQ(version, 3u);
     EXPECT_FALSE(Has("gone"));

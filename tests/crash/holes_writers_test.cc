@@ -54,7 +54,7 @@ TEST_P(HolesTest, H7_AWriteWaitingForItsSyncIsPublished) {
   stall.AwaitReached();
   uint64_t version = 0;
   std::string value;
-  ASSERT_TRUE(db_->Get("k", &value, &version).ok());
+  ASSERT_TRUE(db_->Get("k", &value, {}, &version).ok());
   EXPECT_EQ(value, "first");
   WriteResult refused;
   EXPECT_TRUE(absl::IsAlreadyExists(db_->PutIfAbsent("k", "second", {}, &refused)));

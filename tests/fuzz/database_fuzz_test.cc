@@ -101,7 +101,7 @@ class HostileDirectory {
     RUMCASK_FUZZ_EXPECT_OK(db.status());
     uint64_t version = 0;
     std::string got;
-    RUMCASK_FUZZ_EXPECT_OK((*db)->Get(kKey, &got, &version));
+    RUMCASK_FUZZ_EXPECT_OK((*db)->Get(kKey, &got, {}, &version));
     RUMCASK_FUZZ_EXPECT(got == std::string(5000, 'w') && version > result.version);
     RUMCASK_FUZZ_EXPECT(absl::IsNotFound((*db)->Get("a").status()));
     RUMCASK_FUZZ_EXPECT_OK((*db)->Get("batch 7").status());

@@ -38,9 +38,9 @@ class YieldingKeystore : public Keystore {
     MaybeYield();
     return status;
   }
-  Location Apply(const PreparedKey& key, Location location) override {
+  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
     MaybeYield();
-    const Location before = inner_->Apply(key, location);
+    const Location before = inner_->Apply(key, location, sequence);
     MaybeYield();
     return before;
   }
@@ -53,7 +53,22 @@ class YieldingKeystore : public Keystore {
   void FinishLoad() override { inner_->FinishLoad(); }
   uint64_t KeyCount() const override { return inner_->KeyCount(); }
   uint64_t MemoryBytes() const override { return inner_->MemoryBytes(); }
-  std::unique_ptr<KeystoreCursor> NewCursor() const override { return inner_->NewCursor(); }
+  std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) override {
+    return inner_->TakeSnapshot(sequence);
+  }
+  absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                     Location* location) const override {
+    return inner_->GetAt(snapshot, key, location);
+  }
+  SnapshotUsage GetSnapshotUsage() const override { return inner_->GetSnapshotUsage(); }
+  absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
+                    KeyBlock* block) const override {
+    return inner_->Scan(snapshot, range, limit, block);
+  }
+  std::unique_ptr<KeystoreCursor> NewCursor(
+      std::shared_ptr<const KeystoreSnapshot> snapshot) const override {
+    return inner_->NewCursor(std::move(snapshot));
+  }
 
  protected:
   bool Strikes() const { return Chance(period_); }
@@ -88,8 +103,8 @@ class StaleGetKeystore : public YieldingKeystore {
     }
     return YieldingKeystore::Get(key, location);
   }
-  Location Apply(const PreparedKey& key, Location location) override {
-    const Location before = YieldingKeystore::Apply(key, location);
+  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
+    const Location before = YieldingKeystore::Apply(key, location, sequence);
     MutexLock lock(mutex_);
     if (before.exists()) previous_[std::string(key.key)] = before;
     return before;
@@ -104,8 +119,8 @@ class DroppedApplyKeystore : public YieldingKeystore {
  public:
   using YieldingKeystore::YieldingKeystore;
 
-  Location Apply(const PreparedKey& key, Location location) override {
-    return Strikes() ? Current(key) : YieldingKeystore::Apply(key, location);
+  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
+    return Strikes() ? Current(key) : YieldingKeystore::Apply(key, location, sequence);
   }
 };
 
@@ -114,20 +129,26 @@ class LateApplyKeystore : public YieldingKeystore {
   using YieldingKeystore::YieldingKeystore;
 
   // One thread at a time, as core calls it.
-  Location Apply(const PreparedKey& key, Location location) override {
+  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
     if (late_.has_value()) {
-      PreparedKey prepared(late_->first);
+      PreparedKey prepared(late_->key);
       Prepare(&prepared);
-      YieldingKeystore::Apply(prepared, late_->second);
+      YieldingKeystore::Apply(prepared, late_->location, late_->sequence);
       late_.reset();
     }
-    if (!Strikes()) return YieldingKeystore::Apply(key, location);
-    late_.emplace(std::string(key.key), location);
+    if (!Strikes()) return YieldingKeystore::Apply(key, location, sequence);
+    late_ = Late{std::string(key.key), location, sequence};
     return Current(key);
   }
 
  private:
-  std::optional<std::pair<std::string, Location>> late_;
+  struct Late {
+    std::string key;
+    Location location;
+    uint64_t sequence;
+  };
+
+  std::optional<Late> late_;
 };
 
 std::unique_ptr<Keystore> Distort(std::unique_ptr<Keystore> inner, Distortion distortion,
@@ -150,9 +171,10 @@ std::unique_ptr<Keystore> Distort(std::unique_ptr<Keystore> inner, Distortion di
 KeystoreFactory Distorted(KeystoreFactory factory, Distortion distortion, uint64_t period) {
   KeystoreFactory distorted;
   distorted.traits = factory.traits;
-  distorted.create = [create = std::move(factory.create), distortion,
-                      period]() -> absl::StatusOr<std::unique_ptr<Keystore>> {
-    absl::StatusOr<std::unique_ptr<Keystore>> inner = create();
+  distorted.create =
+      [create = std::move(factory.create), distortion,
+       period](const KeystoreConfig& config) -> absl::StatusOr<std::unique_ptr<Keystore>> {
+    absl::StatusOr<std::unique_ptr<Keystore>> inner = create(config);
     if (!inner.ok()) return inner.status();
     return Distort(*std::move(inner), distortion, period);
   };

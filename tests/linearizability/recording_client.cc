@@ -130,7 +130,7 @@ void RecordingClient::Get(DB* db, uint32_t key) {
   const std::string name = KeyName(key);
   uint64_t version = 0;
   const Event event = Begin(Event::Kind::kRead, key);
-  const absl::Status status = db->Get(name, &buffer_, &version);
+  const absl::Status status = db->Get(name, &buffer_, {}, &version);
   EndRead(event, status, buffer_, version);
 }
 

@@ -10,7 +10,7 @@
 namespace rumcask::bench {
 
 BareTable::BareTable(uint64_t log_bytes) : log_bytes_(log_bytes) {
-  digests_ = OrDie(HashKeystore().create());
+  digests_ = OrDie(HashKeystore().create(KeystoreConfig()));
   const int fd = memfd_create("bare_table", MFD_CLOEXEC);
   DieIf(fd < 0 || ftruncate(fd, static_cast<off_t>(log_bytes)) != 0, "memfd_create");
   void* const log =

@@ -1,0 +1,65 @@
+// An iterator over a keystore with order.
+
+#ifndef RUMCASK_CORE_ORDERED_ITERATOR_H_
+#define RUMCASK_CORE_ORDERED_ITERATOR_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/iterator.h"
+#include "core/key_block.h"
+#include "core/keystore.h"
+#include "core/store.h"
+
+namespace rumcask {
+
+// Copies keys and locations from the keystore, a block at a time, beginning anew behind the last
+// key of the block before: between two blocks it holds nothing of the keystore but the snapshot.
+class OrderedIterator : public Iterator {
+ public:
+  // The prefix is in the bounds already.
+  OrderedIterator(std::shared_ptr<Store> store, std::shared_ptr<const KeystoreSnapshot> snapshot,
+                  IteratorOptions options);
+  ~OrderedIterator() override;
+
+  bool Valid() const override { return valid_; }
+  void Next() override { Move(/*reverse=*/false); }
+  void Prev() override { Move(/*reverse=*/true); }
+  void SeekToFirst() override;
+  void SeekToLast() override;
+  void Seek(std::string_view target) override;
+  std::string_view key() const override { return block_.key(at_); }
+  std::string_view value() const override {
+    return options_.keys_only ? std::string_view() : record_.value();
+  }
+  uint64_t version() const override { return block_.sequence(at_); }
+  absl::Status status() const override { return status_; }
+
+ private:
+  void Start(const KeyRange& range);
+  void Move(bool reverse);
+  // Fetches the block that begins at the start of the range.
+  void Fetch(const KeyRange& range);
+  // The keys behind `key` in the direction of the walk.
+  KeyRange Behind(std::string_view key) const;
+  // From block_[at_] on, stands at the first key whose value can be read.
+  void Settle();
+
+  std::shared_ptr<Store> store_;
+  std::shared_ptr<const KeystoreSnapshot> snapshot_;
+  IteratorOptions options_;
+  KeyBlock block_;  // in the direction of the walk
+  size_t at_ = 0;
+  size_t block_keys_;      // how many the next block shall have
+  bool complete_ = false;  // nothing comes behind the block
+  bool reverse_ = false;
+  RecordBuffer buffer_;
+  RecordView record_;
+  bool valid_ = false;
+  absl::Status status_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_ORDERED_ITERATOR_H_

@@ -1,0 +1,57 @@
+// An iterator over a keystore without order.
+
+#ifndef RUMCASK_CORE_UNORDERED_ITERATOR_H_
+#define RUMCASK_CORE_UNORDERED_ITERATOR_H_
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/iterator.h"
+#include "core/keystore.h"
+#include "core/store.h"
+
+namespace rumcask {
+
+// Takes locations from the keystore's cursor, a block at a time, and keys from the records.
+class UnorderedIterator : public Iterator {
+ public:
+  // The prefix is in the bounds already.
+  UnorderedIterator(std::shared_ptr<Store> store, std::shared_ptr<const KeystoreSnapshot> snapshot,
+                    IteratorOptions options);
+  ~UnorderedIterator() override;
+
+  bool Valid() const override { return valid_; }
+  void Next() override;
+  void SeekToFirst() override { Refuse(); }
+  void SeekToLast() override { Refuse(); }
+  void Seek(std::string_view /*target*/) override { Refuse(); }
+  void Prev() override { Refuse(); }
+  std::string_view key() const override { return record_.key(); }
+  std::string_view value() const override {
+    return options_.keys_only ? std::string_view() : record_.value();
+  }
+  uint64_t version() const override { return record_.header.sequence; }
+  absl::Status status() const override { return status_; }
+
+ private:
+  // Makes sure that there is a next location, and that the records after it are on their way.
+  bool Fill();
+  bool InRange(std::string_view key) const;
+  void Refuse();
+
+  std::shared_ptr<Store> store_;
+  std::shared_ptr<const KeystoreSnapshot> snapshot_;
+  IteratorOptions options_;
+  std::unique_ptr<KeystoreCursor> cursor_;
+  std::vector<Location> locations_;
+  size_t at_ = 0;
+  RecordBuffer buffer_;
+  RecordView record_;
+  bool valid_ = false;
+  absl::Status status_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_UNORDERED_ITERATOR_H_
