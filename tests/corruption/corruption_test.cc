@@ -163,7 +163,9 @@ TEST_P(CorruptionTest, EveryBit) {
         Files files = sample_.files;
         files[name][byte] = static_cast<char>(files[name][byte] ^ (1 << bit));
         Case(absl::StrCat(name, " byte ", byte, " bit ", bit), files,
-             [&](const Finding& finding) { return WhatABitMayCost(sample_, name, byte, finding); });
+             [&, &file = name](const Finding& finding) {
+               return WhatABitMayCost(sample_, file, byte, finding);
+             });
       }
       const SampleRecord* const record = sample_.RecordAt(name, byte);
       if (!seen_by_verify_alone_.empty() && record != nullptr && byte >= record->padding_at) {

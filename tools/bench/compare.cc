@@ -90,7 +90,7 @@ std::string VerdictText(Comparison::Verdict verdict) {
 
 // Four digits; large figures whole, not as powers of ten.
 std::string Figure(double figure) {
-  return absl::StrFormat(figure >= 1000 ? "%.0f" : "%.4g", figure);
+  return figure >= 1000 ? absl::StrFormat("%.0f", figure) : absl::StrFormat("%.4g", figure);
 }
 
 std::string Band(const Spread& spread) {

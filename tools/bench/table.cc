@@ -25,7 +25,7 @@ using cli::FormatCount;
 // Three digits: "1.23", "12.3", "123", "12,345".
 std::string Digits(double figure) {
   if (figure >= 99.95) return FormatCount(static_cast<uint64_t>(std::llround(figure)));
-  return absl::StrFormat(figure >= 9.995 ? "%.1f" : "%.2f", figure);
+  return figure >= 9.995 ? absl::StrFormat("%.1f", figure) : absl::StrFormat("%.2f", figure);
 }
 
 std::string OrDash(const std::optional<double>& figure) { return figure ? Digits(*figure) : "-"; }
