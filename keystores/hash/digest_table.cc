@@ -38,12 +38,13 @@ void DigestTable::Erase(const StoredDigest& digest) {
 }
 
 void DigestTable::Grow(TableArena* arena) {
-  Bucket* const old = buckets_;
-  const size_t old_count = old == nullptr ? 0 : mask_ + 1;
+  Bucket* const old = buckets();
+  const size_t old_count = old == nullptr ? 0 : mask() + 1;
   const size_t count = old == nullptr ? 1 : 2 * old_count;
-  buckets_ = static_cast<Bucket*>(arena->Allocate(count * sizeof(Bucket)));
-  std::memset(static_cast<void*>(buckets_), 0, count * sizeof(Bucket));
-  mask_ = count - 1;
+  void* const grown = arena->Allocate(count * sizeof(Bucket));
+  std::memset(grown, 0, count * sizeof(Bucket));
+  buckets_.store(static_cast<Bucket*>(grown), std::memory_order_relaxed);
+  mask_.store(count - 1, std::memory_order_relaxed);
   limit_ = count * kEntries * 9 / 10;
   for (size_t i = 0; i < old_count; ++i) {
     for (const Entry& entry : old[i].entries) {

@@ -13,6 +13,7 @@
 #ifndef RUMCASK_KEYSTORES_HASH_DIGEST_TABLE_H_
 #define RUMCASK_KEYSTORES_HASH_DIGEST_TABLE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -68,16 +69,19 @@ class Place {
   uint32_t words_[2];
 };
 
-// Not thread-safe. Its memory is the arena's, which must outlive it.
+// Not thread-safe but for Prefetch. Its memory is the arena's, which must outlive it.
 class DigestTable {
  public:
   DigestTable() = default;
   DigestTable(const DigestTable&) = delete;
   DigestTable& operator=(const DigestTable&) = delete;
 
-  // Asks for the memory that Find will touch first.
+  // Asks for the memory that Find will touch first. May run beside everything: a table that grows
+  // meanwhile only makes it ask for something else.
   void Prefetch(const StoredDigest& digest) const {
-    if (buckets_ != nullptr) __builtin_prefetch(Home(digest));
+    const auto buckets = reinterpret_cast<uintptr_t>(buckets_.load(std::memory_order_relaxed));
+    const uint64_t index = digest.low & mask_.load(std::memory_order_relaxed);
+    __builtin_prefetch(reinterpret_cast<const void*>(buckets + index * sizeof(Bucket)));
   }
 
   // The place of `digest`, or null. Valid until the table is changed otherwise.
@@ -98,7 +102,7 @@ class DigestTable {
   void ForEach(Visitor visit) const;
 
   size_t size() const { return size_; }
-  size_t memory_bytes() const { return buckets_ == nullptr ? 0 : (mask_ + 1) * sizeof(Bucket); }
+  size_t memory_bytes() const { return buckets() == nullptr ? 0 : (mask() + 1) * sizeof(Bucket); }
 
  private:
   static constexpr size_t kEntries = 3;
@@ -120,22 +124,27 @@ class DigestTable {
   };
   static_assert(sizeof(Bucket) == 64, "one cache line");
 
-  Bucket* Home(const StoredDigest& digest) const { return buckets_ + (digest.low & mask_); }
-  Bucket* After(Bucket* bucket) const { return bucket == buckets_ + mask_ ? buckets_ : bucket + 1; }
+  Bucket* buckets() const { return buckets_.load(std::memory_order_relaxed); }
+  size_t mask() const { return mask_.load(std::memory_order_relaxed); }
+  Bucket* Home(const StoredDigest& digest) const { return buckets() + (digest.low & mask()); }
+  Bucket* After(Bucket* bucket) const {
+    return bucket == buckets() + mask() ? buckets() : bucket + 1;
+  }
   void Put(const StoredDigest& digest, Place place);
   void Grow(TableArena* arena);
 
-  Bucket* buckets_ = nullptr;
-  size_t mask_ = 0;  // buckets minus 1
+  // Atomic for Prefetch alone.
+  std::atomic<Bucket*> buckets_{nullptr};
+  std::atomic<size_t> mask_{0};  // buckets minus 1
   size_t size_ = 0;
   size_t limit_ = 0;  // the size at which it grows
 };
 
 inline Place* DigestTable::Find(const StoredDigest& digest) const {
-  if (buckets_ == nullptr) return nullptr;
+  if (buckets() == nullptr) return nullptr;
   Bucket* bucket = Home(digest);
   // In a small table every bucket may have been passed by.
-  for (size_t left = mask_ + 1; left > 0; --left, bucket = After(bucket)) {
+  for (size_t left = mask() + 1; left > 0; --left, bucket = After(bucket)) {
     for (Entry& entry : bucket->entries) {
       if (entry.Holds(digest) && !entry.place.is_empty()) return &entry.place;
     }
@@ -146,9 +155,9 @@ inline Place* DigestTable::Find(const StoredDigest& digest) const {
 
 template <typename Visitor>
 void DigestTable::ForEach(Visitor visit) const {
-  if (buckets_ == nullptr) return;
-  for (size_t i = 0; i <= mask_; ++i) {
-    for (const Entry& entry : buckets_[i].entries) {
+  if (buckets() == nullptr) return;
+  for (size_t i = 0; i <= mask(); ++i) {
+    for (const Entry& entry : buckets()[i].entries) {
       if (!entry.place.is_empty()) visit(entry.digest(), entry.place);
     }
   }
@@ -156,9 +165,9 @@ void DigestTable::ForEach(Visitor visit) const {
 
 template <typename Predicate>
 void DigestTable::EraseIf(Predicate goes) {
-  if (buckets_ == nullptr) return;
-  for (size_t i = 0; i <= mask_; ++i) {
-    for (const Entry& entry : buckets_[i].entries) {
+  if (buckets() == nullptr) return;
+  for (size_t i = 0; i <= mask(); ++i) {
+    for (const Entry& entry : buckets()[i].entries) {
       if (!entry.place.is_empty() && goes(entry.place)) Erase(entry.digest());
     }
   }
