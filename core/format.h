@@ -168,7 +168,8 @@ inline bool VerifyRecord(const char* record, const RecordHeader& header, uint64_
   StoreU64(hashed + 16,
            InnerChecksum({record + kRecordHeaderBytes, header.key_bytes},
                          {record + kRecordHeaderBytes + header.key_bytes, header.value_bytes}));
-  return XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_at_offset) == header.checksum;
+  return XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_at_offset) == header.checksum ||
+         SeededBug("checksum-not-checked");
 }
 
 inline std::string_view RecordKey(const char* record, const RecordHeader& header) {
