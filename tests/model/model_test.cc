@@ -1,0 +1,86 @@
+// Every keystore does what a std::map does: the same operations from a seed on a database and on a
+// map, status, versions and results compared after every step, everything compared after every
+// reopening and every thousand steps. Segments are small, so that they are sealed all the time.
+//
+// In the normal form a million operations and a thousand reopenings for each keystore. In full, a
+// hundred million:
+//
+//   bazel test //tests/model:model_test --test_env=RUMCASK_FULL=1 --test_timeout=86400
+//
+// A failure names its seed. To see it again, and nothing else:
+//
+//   bazel test //tests/model:model_test --test_filter=... --test_env=RUMCASK_MODEL_SEED=...
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "keystores/btree/btree_keystore.h"
+#include "keystores/hash/hash_keystore.h"
+#include "tests/model/model_run.h"
+
+namespace rumcask {
+namespace {
+
+constexpr int kOperationsPerRun = 5000;
+
+class ModelTest : public testing::TestWithParam<ModelSetup> {};
+
+std::vector<ModelSetup> AllModes(const KeystoreFactory& keystore,
+                                 const std::vector<KeystoreFactory>& exchangeable) {
+  std::vector<ModelSetup> setups;
+  for (const AppendMode append : {AppendMode::kMapped, AppendMode::kWrite}) {
+    for (const ReadMode read : {ReadMode::kMapped, ReadMode::kPread}) {
+      setups.push_back({keystore, exchangeable, append, read});
+    }
+  }
+  return setups;
+}
+
+std::string ModeName(const testing::TestParamInfo<ModelSetup>& info) {
+  return std::string(info.param.append == AppendMode::kMapped ? "MappedAppend" : "WriteAppend") +
+         (info.param.read == ReadMode::kMapped ? "MappedRead" : "PreadRead");
+}
+
+INSTANTIATE_TEST_SUITE_P(Hash, ModelTest,
+                         testing::ValuesIn(AllModes(HashKeystore(), {BtreeKeystore()})), ModeName);
+INSTANTIATE_TEST_SUITE_P(Btree, ModelTest,
+                         testing::ValuesIn(AllModes(BtreeKeystore(), {HashKeystore()})), ModeName);
+
+TEST_P(ModelTest, DoesWhatAMapDoes) {
+  if (const char* const seed = std::getenv("RUMCASK_MODEL_SEED")) {
+    ModelRun run(GetParam(), std::strtoull(seed, nullptr, 10));
+    ASSERT_EQ(run.Run(kOperationsPerRun), "") << "seed " << seed;
+    return;
+  }
+  // Four modes make a million.
+  const uint64_t wanted = std::getenv("RUMCASK_FULL") == nullptr ? 250000 : 25000000;
+  uint64_t operations = 0;
+  uint64_t reopens = 0;
+  uint64_t kills = 0;
+  uint64_t exchanges = 0;
+  uint64_t comparisons = 0;
+  for (uint64_t seed = 1; operations < wanted; ++seed) {
+    ModelRun run(GetParam(), seed);
+    ASSERT_EQ(run.Run(kOperationsPerRun), "") << "RUMCASK_MODEL_SEED=" << seed;
+    operations += run.operations();
+    reopens += run.reopens();
+    kills += run.kills();
+    exchanges += run.exchanges();
+    comparisons += run.comparisons();
+  }
+  EXPECT_GE(reopens, wanted / 1000);
+  EXPECT_GE(kills, reopens / 4);
+  EXPECT_GE(exchanges, reopens / 8);
+  RecordProperty("operations", std::to_string(operations));
+  RecordProperty("reopens", std::to_string(reopens));
+  RecordProperty("kills", std::to_string(kills));
+  RecordProperty("exchanges", std::to_string(exchanges));
+  RecordProperty("comparisons", std::to_string(comparisons));
+}
+
+}  // namespace
+}  // namespace rumcask
