@@ -15,6 +15,13 @@ uint64_t HeapBytes(std::string_view key) {
   return key.size() < sizeof(std::string) / 2 ? 0 : key.size() + 1;
 }
 
+// Of versions in ascending order, the first that lasted beyond `sequence`.
+template <typename Versions>
+auto FirstEndingAfter(Versions& versions, uint64_t sequence) {
+  return std::partition_point(versions.begin(), versions.end(),
+                              [sequence](const auto& version) { return version.end <= sequence; });
+}
+
 }  // namespace
 
 IndexBuffer::IndexBuffer(uint64_t max_undo_bytes)
@@ -42,6 +49,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
     if (exists) {
       before = it->second.location;
       kept = Keep(key, it->second, sequence);
+      snapshots_.AddUndoBytes(kept);
     }
     if (location.exists()) {
       if (!exists) {
@@ -55,7 +63,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
     }
     size_.store(newest_.size(), std::memory_order_relaxed);
   }
-  if (kept > 0) snapshots_.AddUndoBytes(kept);
+  if (kept > 0) snapshots_.KeepToBound();
   return before;
 }
 
@@ -142,29 +150,23 @@ void IndexBuffer::Forget(uint64_t sequence, const OpenSnapshots& open) {
   for (size_t begin = 0; begin < keys.size(); begin += kTrimmedAtOnce) {
     ExclusiveLock lock(mutex_);
     for (size_t i = begin; i < std::min(begin + kTrimmedAtOnce, keys.size()); ++i) {
-      snapshots_.SubtractUndoBytes(Trim(keys[i]));
+      snapshots_.SubtractUndoBytes(Trim(std::move(keys[i]), sequence));
     }
   }
 }
 
-uint64_t IndexBuffer::Trim(const std::string& key) {
+uint64_t IndexBuffer::Trim(std::string key, uint64_t ended) {
   auto it = past_.find(key);
-  if (it == past_.end()) return 0;
   std::vector<Past>& versions = it->second;
-  const size_t before = versions.size();
-  versions.erase(std::remove_if(versions.begin(), versions.end(),
-                                [this](const Past& version) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                                  return NewestIn(version.begin, version.end) == kept_for_.end();
-                                }),
-                 versions.end());
-  // The versions that stay are looked at again when the newest snapshot that sees them ends.
-  for (const Past& version : versions) {
-    std::vector<std::string>& keys = NewestIn(version.begin, version.end)->second;
-    if (keys.empty() || keys.back() != key) keys.push_back(key);
+  const auto seen = FirstEndingAfter(versions, ended);
+  const auto sees = NewestIn(seen->begin, seen->end);
+  if (sees != kept_for_.end()) {
+    sees->second.push_back(std::move(key));
+    return 0;
   }
-  const uint64_t freed = (before - versions.size()) * PastBytes(key);
+  versions.erase(seen);
   if (versions.empty()) past_.erase(it);
-  return freed;
+  return PastBytes(key);
 }
 
 uint64_t IndexBuffer::PastBytes(std::string_view key) {
@@ -175,8 +177,7 @@ const IndexBuffer::Newest* IndexBuffer::SeenAt(const Newest* newest, const std::
                                                uint64_t sequence, Newest* storage) {
   if (newest != nullptr && newest->sequence <= sequence) return newest;
   if (past == nullptr) return nullptr;
-  auto it = std::partition_point(past->begin(), past->end(),
-                                 [&](const Past& version) { return version.end <= sequence; });
+  const auto it = FirstEndingAfter(*past, sequence);
   if (it == past->end() || it->begin > sequence) return nullptr;
   *storage = {it->begin, it->location, false};
   return storage;

@@ -70,8 +70,8 @@ class IndexBuffer {
   using Tree = absl::btree_map<std::string, Newest, std::less<>>;
   // Ascending, disjoint intervals. Between them, the key was not there.
   using PastTree = absl::btree_map<std::string, std::vector<Past>, std::less<>>;
-  // For each open snapshot the keys of which it was the newest to see some past version: what has
-  // to be looked at when it ends.
+  // For each open snapshot the keys of which it is the newest to see some past version, once for
+  // each such version: what has to be looked at when it ends.
   using KeptFor = std::map<uint64_t, std::vector<std::string>>;
 
   // Memory of a past version, about.
@@ -91,9 +91,9 @@ class IndexBuffer {
   // The newest open snapshot in [begin, end), or end().
   KeptFor::iterator NewestIn(uint64_t begin, uint64_t end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(uint64_t sequence, const OpenSnapshots& open);
-  // Drops the past versions of `key` that no snapshot sees; others' ends will see to the rest.
-  // Returns the memory set free.
-  uint64_t Trim(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of `key`, drops the version of which the snapshot that `ended` was the newest to see it, or
+  // leaves it to the one that is now. Returns the memory set free.
+  uint64_t Trim(std::string key, uint64_t ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable SharedMutex mutex_;
   Tree newest_ ABSL_GUARDED_BY(mutex_);

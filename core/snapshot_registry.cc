@@ -35,9 +35,8 @@ absl::Status SnapshotRegistry::Check(const KeystoreSnapshot& snapshot) {
                    " was given up: it and older ones kept more memory than max_undo_bytes"));
 }
 
-void SnapshotRegistry::AddUndoBytes(uint64_t bytes) {
-  const uint64_t now = undo_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (now <= max_undo_bytes_) return;
+void SnapshotRegistry::KeepToBound() {
+  if (undo_bytes_.load(std::memory_order_relaxed) <= max_undo_bytes_) return;
   MutexLock lock(mutex_);
   while (!held_.empty() && undo_bytes_.load(std::memory_order_relaxed) > max_undo_bytes_) {
     Held* const oldest = held_.begin()->second;
@@ -54,7 +53,7 @@ void SnapshotRegistry::Release(Held* held) {
 void SnapshotRegistry::Drop(Held* held) {
   held_.erase({held->sequence(), held});
   open_.Remove(held->sequence());
-  count_.store(held_.size(), std::memory_order_relaxed);
+  count_.store(held_.size(), std::memory_order_seq_cst);
   forget_(held->sequence(), open_);
 }
 

@@ -49,6 +49,10 @@ class SnapshotRegistry {
 
   // Whether any is open. To be asked before every change.
   bool any() const { return count_.load(std::memory_order_relaxed) > 0; }
+  // The same for a keystore that notes by itself where `forget` has to look: asked after such a
+  // note (a sequentially consistent store, as forget's look must be a load), either it says no, or
+  // forget will find the note.
+  bool any_after_note() const { return count_.load(std::memory_order_seq_cst) > 0; }
   // The number of the snapshot that was taken last. Changes are made by the one thread that also
   // takes snapshots, so that it is exact there.
   uint64_t newest() const { return newest_.load(std::memory_order_relaxed); }
@@ -57,13 +61,16 @@ class SnapshotRegistry {
   // lock that was held while looking and that `forget` takes.
   static absl::Status Check(const KeystoreSnapshot& snapshot);
 
-  // Counts memory for what is kept. To be called without locks of the keystore: beyond the bound,
-  // the oldest snapshots are given up.
-  void AddUndoBytes(uint64_t bytes);
-  // Counts it back; from inside `forget` too.
+  // Counts memory for what is kept, and back. To be called under the lock that guards it, lest what
+  // another thread forgets is subtracted before it was added.
+  void AddUndoBytes(uint64_t bytes) { undo_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   void SubtractUndoBytes(uint64_t bytes) {
     undo_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   }
+
+  // Gives up the oldest snapshots beyond the bound. To be called after AddUndoBytes, by its thread,
+  // without locks of the keystore.
+  void KeepToBound();
 
   SnapshotUsage Usage() const {
     return {count_.load(std::memory_order_relaxed), undo_bytes_.load(std::memory_order_relaxed)};

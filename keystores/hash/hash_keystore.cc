@@ -249,12 +249,16 @@ void HashTable::KeepForSnapshots(const PreparedKey& key) {
     ShardLocked lock(shard.lock);
     const StoredDigest digest(key);
     const Place* const place = shard.table.Find(digest);
+    // The last snapshot may just be ending: then it has either left already, or it will find the
+    // mark and forget what is recorded here.
+    undo_marks_.Set(static_cast<size_t>(&shard - shards_.get()));
+    if (!snapshots_.any_after_note()) return;
     if (shard.undo == nullptr) shard.undo = std::make_unique<ShardUndo>();
     recorded = shard.undo->Record(digest, snapshots_.newest(),
                                   place == nullptr ? Location() : place->location());
-    if (recorded) undo_marks_.Set(static_cast<size_t>(&shard - shards_.get()));
+    if (recorded) snapshots_.AddUndoBytes(ShardUndo::kRecordBytes);
   }
-  if (recorded) snapshots_.AddUndoBytes(ShardUndo::kRecordBytes);
+  if (recorded) snapshots_.KeepToBound();
 }
 
 void HashTable::TrimUndo(const OpenSnapshots& open) {

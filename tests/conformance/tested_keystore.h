@@ -1,0 +1,99 @@
+// A keystore beside a std::map of what it should hold.
+
+#ifndef RUMCASK_TESTS_CONFORMANCE_TESTED_KEYSTORE_H_
+#define RUMCASK_TESTS_CONFORMANCE_TESTED_KEYSTORE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "core/keystore.h"
+
+namespace rumcask {
+
+// The place of the record numbered `record`; a record that was moved is in another slot.
+inline Location PlaceOf(uint64_t record, uint32_t slot = 0) {
+  return Location::Make(slot, (record + 1) * 8, 64);
+}
+inline uint64_t RecordAt(Location location) { return location.offset() / 8 - 1; }
+
+// Keys that try an index's ideas of order and length: the shortest, neighbours, prefixes of each
+// other, bytes 0 and 255, and the longest. All different, about `count` of them.
+std::vector<std::string> TryingKeys(size_t count, size_t max_key_bytes);
+
+// Its functions that compare return "" or what differs. Not thread-safe, but for the constant
+// ones beside the others.
+class TestedKeystore {
+ public:
+  struct Entry {
+    Location location;
+    uint64_t sequence = 0;
+  };
+  using Map = std::map<std::string, Entry, std::less<>>;
+
+  // A snapshot and what it has to show.
+  struct Held {
+    std::shared_ptr<const KeystoreSnapshot> snapshot;
+    Map map;
+  };
+
+  explicit TestedKeystore(const KeystoreFactory& factory,
+                          uint64_t max_undo_bytes = KeystoreConfig().max_undo_bytes);
+
+  Keystore& keystore() { return *keystore_; }
+  const Map& map() const { return map_; }
+  uint64_t last_sequence() const { return sequence_; }
+
+  PreparedKey Prepared(std::string_view key) const;
+
+  // ---- changing both ----
+
+  std::string Put(std::string_view key);
+  std::string Delete(std::string_view key);
+  // Moves the record if it is where the map says.
+  std::string Relocate(std::string_view key);
+  // One of these at random.
+  std::string Change(const std::vector<std::string>& keys, std::mt19937_64* random);
+  Held Take();
+
+  // ---- comparing ----
+
+  std::string CompareKey(std::string_view key) const;
+  // Every key, the count, and a walk.
+  std::string CompareNow();
+  // GetAt of each of `keys`. A record that was moved is as good as where it was.
+  std::string CompareGetAt(const Held& held, const std::vector<std::string>& keys) const;
+  // Everything in a walk, both ways if there is an order.
+  std::string CompareWalk(const Held& held) const;
+
+ private:
+  std::string CompareCursor(const Map& map, std::shared_ptr<const KeystoreSnapshot> snapshot) const;
+  std::string CompareScan(const Held& held, bool reverse) const;
+
+  const bool ordered_;
+  const std::unique_ptr<Keystore> keystore_;
+  Map map_;
+  uint64_t sequence_ = 0;
+  uint32_t next_slot_ = 1;
+};
+
+// The locations of a whole walk of an unordered keystore, in its order.
+absl::Status WalkAll(const Keystore& keystore, std::shared_ptr<const KeystoreSnapshot> snapshot,
+                     std::vector<Location>* found);
+
+// The keys of a whole walk of an ordered one, `limit` at a time, each block beginning behind the
+// one before.
+absl::Status ScanAll(const Keystore& keystore, const KeystoreSnapshot& snapshot, bool reverse,
+                     size_t limit,
+                     std::vector<std::pair<std::string, TestedKeystore::Entry>>* found);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_CONFORMANCE_TESTED_KEYSTORE_H_

@@ -1,0 +1,240 @@
+// Readers beside the one writer, and snapshots that end on any thread.
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "core/mutex.h"
+#include "tests/conformance/keystore_conformance.h"
+#include "tests/conformance/tested_keystore.h"
+
+namespace rumcask {
+namespace {
+
+constexpr uint64_t kKeys = 300;
+
+std::string KeyOf(uint64_t i) { return absl::StrCat("key", 1000 + i); }
+
+// The writer goes through rounds, each of which applies one record to each key in turn: of key i
+// in round r, the record and number r * kKeys + i + 1; a delete if (r + i) % 4 is 3. So whoever
+// knows how far it came knows what there is.
+uint64_t NumberOf(uint64_t round, uint64_t i) { return round * kKeys + i + 1; }
+bool DeletesIn(uint64_t round, uint64_t i) { return (round + i) % 4 == 3; }
+
+// What key i is at a moment: after `sequence`.
+Location ExpectedAt(uint64_t sequence, uint64_t i) {
+  if (sequence < i + 1) return Location();
+  const uint64_t round = (sequence - i - 1) / kKeys;
+  return DeletesIn(round, i) ? Location() : PlaceOf(NumberOf(round, i));
+}
+
+// Snapshots on their way from the writer to the readers.
+class SnapshotQueue {
+ public:
+  void Push(std::shared_ptr<const KeystoreSnapshot> snapshot) {
+    MutexLock lock(mutex_);
+    if (snapshots_.size() < 20) snapshots_.push_back(std::move(snapshot));
+  }
+  std::shared_ptr<const KeystoreSnapshot> Pop(bool newest) {
+    MutexLock lock(mutex_);
+    if (snapshots_.empty()) return nullptr;
+    std::shared_ptr<const KeystoreSnapshot> snapshot;
+    if (newest) {
+      snapshot = std::move(snapshots_.back());
+      snapshots_.pop_back();
+    } else {
+      snapshot = std::move(snapshots_.front());
+      snapshots_.pop_front();
+    }
+    return snapshot;
+  }
+
+ private:
+  Mutex mutex_;
+  std::deque<std::shared_ptr<const KeystoreSnapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
+};
+
+PreparedKey Prepared(const Keystore& keystore, std::string_view key) {
+  PreparedKey prepared(key);
+  keystore.Prepare(&prepared);
+  return prepared;
+}
+
+// "" or what is wrong, or "given up".
+std::string CompareAt(const Keystore& keystore, bool ordered,
+                      const std::shared_ptr<const KeystoreSnapshot>& snapshot) {
+  uint64_t present = 0;
+  const uint64_t sequence = snapshot->sequence();
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    const std::string key = KeyOf(i);
+    Location got;
+    const absl::Status status = keystore.GetAt(*snapshot, Prepared(keystore, key), &got);
+    if (absl::IsResourceExhausted(status)) return "given up";
+    const Location expected = ExpectedAt(sequence, i);
+    present += expected.exists();
+    if (status.ok() != expected.exists() || (status.ok() && got != expected)) {
+      return absl::StrCat(key, " at ", sequence, ": ", status.ToString());
+    }
+  }
+  std::vector<Location> found;
+  if (ordered) {
+    std::vector<std::pair<std::string, TestedKeystore::Entry>> entries;
+    const absl::Status status = ScanAll(keystore, *snapshot, sequence % 2 == 0, 37, &entries);
+    if (absl::IsResourceExhausted(status)) return "given up";
+    if (!status.ok()) return status.ToString();
+    for (const auto& [key, entry] : entries) found.push_back(entry.location);
+  } else {
+    const absl::Status status = WalkAll(keystore, snapshot, &found);
+    if (absl::IsResourceExhausted(status)) return "given up";
+    if (!status.ok()) return status.ToString();
+  }
+  if (found.size() != present) {
+    return absl::StrCat(found.size(), " keys at ", sequence, ", not ", present);
+  }
+  for (const Location location : found) {
+    if (location != ExpectedAt(sequence, (RecordAt(location) - 1) % kKeys)) {
+      return absl::StrCat("record ", RecordAt(location), " at ", sequence);
+    }
+  }
+  return "";
+}
+
+struct Workers {
+  ~Workers() {
+    for (std::thread& thread : threads) thread.join();
+  }
+  std::vector<std::thread> threads;
+};
+
+// Runs the writer for `rounds` on this thread, three readers beside it. Returns how many
+// snapshots were compared, and how many of them had been given up.
+std::pair<uint64_t, uint64_t> RunBeside(const KeystoreFactory& factory, uint64_t max_undo_bytes,
+                                        uint64_t rounds) {
+  const bool ordered = factory.traits.ordered;
+  const std::unique_ptr<Keystore> keystore = *factory.create({max_undo_bytes});
+  SnapshotQueue queue;
+  std::atomic<uint64_t> applied{0};  // the newest number of which Apply has returned
+  std::atomic<bool> done{false};
+  std::atomic<uint64_t> compared{0};
+  std::atomic<uint64_t> given_up{0};
+  {
+    Workers readers;
+    for (int t = 0; t < 3; ++t) {
+      readers.threads.emplace_back([&, t] {
+        for (uint64_t n = static_cast<uint64_t>(t); !done.load(); ++n) {
+          // What Apply has returned from is seen.
+          const uint64_t i = n * 7 % kKeys;
+          const std::string key = KeyOf(i);
+          const PreparedKey prepared = Prepared(*keystore, key);
+          keystore->Prefetch(prepared);
+          const uint64_t from = applied.load();
+          Location got;
+          const absl::Status status = keystore->Get(prepared, &got);
+          if (status.ok()) {
+            // Not older than the newest that was done before.
+            const uint64_t round = from < i + 1 ? 0 : (from - i - 1) / kKeys;
+            EXPECT_GE(RecordAt(got), NumberOf(round, i));
+          } else {
+            EXPECT_TRUE(absl::IsNotFound(status)) << status;
+          }
+          const SnapshotUsage usage = keystore->GetSnapshotUsage();
+          EXPECT_LT(usage.undo_bytes, uint64_t{1} << 40);
+          EXPECT_LE(usage.open, 30u);
+          (void)keystore->KeyCount();
+          (void)keystore->MemoryBytes();
+          if (auto snapshot = queue.Pop(t == 0)) {
+            const std::string difference = CompareAt(*keystore, ordered, snapshot);
+            ++compared;
+            if (difference == "given up") {
+              ++given_up;
+            } else {
+              EXPECT_EQ(difference, "");
+            }
+          }
+        }
+      });
+    }
+    for (uint64_t round = 0; round < rounds; ++round) {
+      for (uint64_t i = 0; i < kKeys; ++i) {
+        const uint64_t number = NumberOf(round, i);
+        const std::string key = KeyOf(i);
+        const Location to = DeletesIn(round, i) ? Location() : PlaceOf(number);
+        const Location before = keystore->Apply(Prepared(*keystore, key), to, number);
+        EXPECT_EQ(before, ExpectedAt(number - 1, i));
+        applied.store(number);
+        // Moments inside rounds too, sometimes the same one twice.
+        if (number % 97 < 2) {
+          queue.Push(keystore->TakeSnapshot(number));
+          if (number % 3 == 0) queue.Push(keystore->TakeSnapshot(number));
+        }
+      }
+    }
+    done.store(true);
+  }
+  while (queue.Pop(true) != nullptr) {
+  }
+  EXPECT_EQ(keystore->GetSnapshotUsage().open, 0u);
+  EXPECT_EQ(keystore->GetSnapshotUsage().undo_bytes, 0u);
+  for (uint64_t i = 0; i < kKeys; ++i) {
+    const std::string key = KeyOf(i);
+    const Location expected = ExpectedAt(rounds * kKeys, i);
+    Location got;
+    const bool found = keystore->Get(Prepared(*keystore, key), &got).ok();
+    EXPECT_EQ(found, expected.exists());
+    if (found) {
+      EXPECT_EQ(got, expected);
+    }
+  }
+  return {compared.load(), given_up.load()};
+}
+
+TEST_P(KeystoreConformance, ReadersRunBesideTheWriter) {
+  const auto [compared, given_up] = RunBeside(factory(), KeystoreConfig().max_undo_bytes, 400);
+  EXPECT_GT(compared, 0u);
+  EXPECT_EQ(given_up, 0u);
+}
+
+TEST_P(KeystoreConformance, SnapshotsAreGivenUpBesideReaders) {
+  if (!GetParam().bounds_undo) GTEST_SKIP() << "it has no bound";
+  const auto [compared, given_up] = RunBeside(factory(), 20000, 400);
+  EXPECT_GT(compared, 0u);
+  EXPECT_LE(given_up, compared);
+}
+
+// The end of the only snapshot, again and again, on another thread in the midst of changes.
+TEST_P(KeystoreConformance, TheLastSnapshotEndsBesideTheWriter) {
+  const std::unique_ptr<Keystore> keystore = *factory().create(KeystoreConfig());
+  std::atomic<bool> done{false};
+  SnapshotQueue queue;
+  uint64_t number = 0;
+  const auto change = [&] {
+    const std::string key = KeyOf(number % kKeys);
+    (void)keystore->Apply(Prepared(*keystore, key), PlaceOf(number), number + 1);
+    ++number;
+  };
+  {
+    Workers releaser;
+    releaser.threads.emplace_back([&] {
+      while (!done.load()) (void)queue.Pop(false);
+    });
+    for (int n = 0; n < 20000; ++n) {
+      queue.Push(keystore->TakeSnapshot(number));
+      for (int i = 0; i < 3; ++i) change();
+    }
+    done.store(true);
+  }
+  while (queue.Pop(true) != nullptr) {
+  }
+  EXPECT_EQ(keystore->GetSnapshotUsage().open, 0u);
+  EXPECT_EQ(keystore->GetSnapshotUsage().undo_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace rumcask
