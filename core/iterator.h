@@ -38,7 +38,8 @@ struct IteratorOptions {
 //   if (!it->status().ok()) ...
 //
 // A damaged record does not end the walk: it is skipped and status() tells of the first one. If the
-// snapshot is given up (see snapshot.h) the walk ends and status() is ResourceExhausted.
+// snapshot is given up (see snapshot.h) the walk ends and status() is ResourceExhausted, damage or
+// not.
 //
 // It is a snapshot while it exists, with the cost of one.
 class Iterator {

@@ -56,7 +56,7 @@ void OrderedIterator::Fetch(const KeyRange& range) {
                             : store_->keystore_->Scan(*snapshot_, range, block_keys_, &next);
   if (!status.ok()) {
     next.Clear();
-    if (status_.ok()) status_ = std::move(status);
+    status_ = std::move(status);  // in place of damage: the walk does not go on
   }
   complete_ = next.size() < block_keys_;
   block_ = std::move(next);
@@ -83,6 +83,10 @@ void OrderedIterator::Move(bool reverse) {
 void OrderedIterator::Settle() {
   valid_ = false;
   while (true) {
+    if (store_->in_forked_child()) {
+      status_ = store_->CheckUsable();
+      return;
+    }
     if (at_ == block_.size()) {
       if (complete_) return;
       Fetch(Behind(block_.key(block_.size() - 1)));

@@ -35,7 +35,7 @@ bool UnorderedIterator::Fill() {
     at_ = 0;
     if (!status.ok()) {
       locations_.clear();
-      if (status_.ok()) status_ = std::move(status);
+      status_ = std::move(status);  // in place of damage: the walk does not go on
     }
     if (locations_.empty()) return false;
   }
