@@ -37,7 +37,7 @@ struct ScanFlags {
 absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& scan) {
   absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
   if (!keystore.ok()) return keystore.status();
-  if (scan.reverse) {
+  if (scan.reverse && !keystore->traits.ordered) {
     return absl::UnimplementedError(
         absl::StrFormat("--reverse: the %s keystore cannot go backwards", flags.keystore));
   }
@@ -68,6 +68,7 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
   const auto append = [&](std::string_view bytes) {
     output.Append(flags.hex ? std::string_view(ToHex(bytes)) : bytes);
   };
+  if (scan.reverse) (*it)->SeekToLast();
   for (uint64_t left = scan.limit; left > 0 && (*it)->Valid() && output.status().ok(); --left) {
     append((*it)->key());
     if (!scan.keys_only) {
@@ -75,7 +76,7 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
       append((*it)->value());
     }
     output.Append("\n");
-    (*it)->Next();
+    scan.reverse ? (*it)->Prev() : (*it)->Next();
   }
   absl::Status status = output.Flush();
   if (status.ok()) status = (*it)->status();
