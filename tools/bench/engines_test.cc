@@ -143,6 +143,17 @@ TEST_P(EngineTest, Walks) {
   EXPECT_EQ((*cursor)->key(), "key1201");
   EXPECT_TRUE((*cursor)->Seek("z").ok());
   EXPECT_FALSE((*cursor)->Valid());
+  // One that is sought at once, then before and behind that.
+  cursor = engine_->NewCursor();
+  ASSERT_TRUE(cursor.ok()) << cursor.status();
+  for (const std::string key : {"key1300", "key1100", "key1499", "key1000", "key1300"}) {
+    ASSERT_TRUE((*cursor)->Seek(key).ok());
+    ASSERT_TRUE((*cursor)->Valid());
+    EXPECT_EQ((*cursor)->key(), key);
+    EXPECT_EQ((*cursor)->value(), entries[key]);
+  }
+  (*cursor)->Next();
+  EXPECT_EQ((*cursor)->key(), "key1301");
   // A read beside an open cursor.
   EXPECT_EQ(Get("key1200"), entries["key1200"]);
 }

@@ -30,6 +30,11 @@ class RumcaskCursor : public EngineCursor {
   absl::Status SeekToFirst() override { return Walk(IteratorOptions()); }
 
   absl::Status Seek(std::string_view key) override {
+    if (iterator_ != nullptr && key >= lower_) {
+      iterator_->Seek(key);
+      return iterator_->status();
+    }
+    // An iterator is made at its first key: made at `key`, it need not be moved there.
     IteratorOptions options;
     options.lower = std::string(key);
     options.ordered = true;
@@ -49,10 +54,12 @@ class RumcaskCursor : public EngineCursor {
     absl::StatusOr<std::unique_ptr<Iterator>> iterator = db_->NewIterator(options);
     if (!iterator.ok()) return iterator.status();
     iterator_ = *std::move(iterator);
+    lower_ = options.lower;
     return absl::OkStatus();
   }
 
   DB* const db_;
+  std::string lower_;  // of iterator_
   std::unique_ptr<Iterator> iterator_;
 };
 
