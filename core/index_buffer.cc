@@ -9,6 +9,8 @@ namespace {
 
 // A snapshot's end looks at as many keys before it lets others take the lock.
 constexpr size_t kTrimmedAtOnce = 256;
+// As does a scan, most of whose keys may be newer than its snapshot.
+constexpr size_t kScannedAtOnce = 2048;
 
 // Heap memory of a string that does not fit into itself.
 uint64_t HeapBytes(std::string_view key) {
@@ -205,42 +207,65 @@ absl::Status IndexBuffer::GetAt(const KeystoreSnapshot& snapshot, std::string_vi
 // ---- scanning ----
 
 template <typename Iterator, typename PastIterator, typename Before>
-void IndexBuffer::Merge(Iterator it, Iterator end, PastIterator past, PastIterator past_end,
-                        Before before, uint64_t sequence, size_t limit, KeyBlock* block) {
-  while (block->size() < limit && (it != end || past != past_end)) {
+const std::string* IndexBuffer::Merge(Iterator it, Iterator end, PastIterator past,
+                                      PastIterator past_end, Before before, uint64_t sequence,
+                                      size_t limit, KeyBlock* block) {
+  const std::string* key = nullptr;
+  for (size_t looks = 0; block->size() < limit && (it != end || past != past_end); ++looks) {
+    if (looks == kScannedAtOnce) return key;
     const bool has_newest = it != end && (past == past_end || !before(past->first, it->first));
     const bool has_past = past != past_end && (it == end || !before(it->first, past->first));
+    key = has_newest ? &it->first : &past->first;
     Newest storage;
     const Newest* const seen = SeenAt(has_newest ? &it->second : nullptr,
                                       has_past ? &past->second : nullptr, sequence, &storage);
-    if (seen != nullptr) {
-      block->Add(has_newest ? it->first : past->first, seen->location, seen->sequence);
-    }
+    if (seen != nullptr) block->Add(*key, seen->location, seen->sequence);
     if (has_newest) ++it;
     if (has_past) ++past;
   }
+  return nullptr;
 }
 
-absl::Status IndexBuffer::Scan(const KeystoreSnapshot& snapshot, const KeyRange& range,
-                               size_t limit, KeyBlock* block) const {
-  block->Clear();
+const std::string* IndexBuffer::ScanSome(const KeyRange& range, uint64_t sequence, size_t limit,
+                                         KeyBlock* block) const {
   const auto begin = [&](const auto& tree) {
     return range.after_lower ? tree.upper_bound(range.lower) : tree.lower_bound(range.lower);
   };
   const auto end = [&](const auto& tree) {
     return range.upper.empty() ? tree.end() : tree.lower_bound(range.upper);
   };
-  if (!range.upper.empty() && range.upper <= range.lower) return absl::OkStatus();
-  SharedLock lock(mutex_);
-  const absl::Status status = SnapshotRegistry::Check(snapshot);
-  if (!status.ok()) return status;
   if (range.reverse) {
-    Merge(std::make_reverse_iterator(end(newest_)), std::make_reverse_iterator(begin(newest_)),
-          std::make_reverse_iterator(end(past_)), std::make_reverse_iterator(begin(past_)),
-          std::greater<>(), snapshot.sequence(), limit, block);
-  } else {
-    Merge(begin(newest_), end(newest_), begin(past_), end(past_), std::less<>(),
-          snapshot.sequence(), limit, block);
+    return Merge(std::make_reverse_iterator(end(newest_)),
+                 std::make_reverse_iterator(begin(newest_)), std::make_reverse_iterator(end(past_)),
+                 std::make_reverse_iterator(begin(past_)), std::greater<>(), sequence, limit,
+                 block);
+  }
+  return Merge(begin(newest_), end(newest_), begin(past_), end(past_), std::less<>(), sequence,
+               limit, block);
+}
+
+absl::Status IndexBuffer::Scan(const KeystoreSnapshot& snapshot, const KeyRange& range,
+                               size_t limit, KeyBlock* block) const {
+  block->Clear();
+  KeyRange rest = range;
+  std::string last;
+  // With an upper bound that is not above the lower one, the ends of the range would be in reverse.
+  while (rest.upper.empty() || rest.lower < rest.upper) {
+    SharedLock lock(mutex_);
+    const absl::Status status = SnapshotRegistry::Check(snapshot);
+    if (!status.ok()) {
+      block->Clear();
+      return status;
+    }
+    const std::string* const looked_at = ScanSome(rest, snapshot.sequence(), limit, block);
+    if (looked_at == nullptr) break;
+    last = *looked_at;
+    if (range.reverse) {
+      rest.upper = last;
+    } else {
+      rest.lower = last;
+      rest.after_lower = true;
+    }
   }
   return absl::OkStatus();
 }

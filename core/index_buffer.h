@@ -79,11 +79,16 @@ class IndexBuffer {
   // What the snapshot sees of a key with these versions, either of which may be null.
   static const Newest* SeenAt(const Newest* newest, const std::vector<Past>* past,
                               uint64_t sequence, Newest* storage);
-  // Merges ranges of the two trees, both ascending or both descending by `before`.
+  // Merges ranges of the two trees, both ascending or both descending by `before`. Returns the last
+  // key it looked at if there is more to look at and this is enough for one hold of the lock.
   template <typename Iterator, typename PastIterator, typename Before>
-  static void Merge(Iterator it, Iterator end, PastIterator past, PastIterator past_end,
-                    Before before, uint64_t sequence, size_t limit, KeyBlock* block);
+  static const std::string* Merge(Iterator it, Iterator end, PastIterator past,
+                                  PastIterator past_end, Before before, uint64_t sequence,
+                                  size_t limit, KeyBlock* block);
 
+  // Merge over a range of keys.
+  const std::string* ScanSome(const KeyRange& range, uint64_t sequence, size_t limit,
+                              KeyBlock* block) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Keeps the version that record `end` replaces, if a snapshot sees it. Returns the memory it
   // takes.
   uint64_t Keep(std::string_view key, const Newest& version, uint64_t end)

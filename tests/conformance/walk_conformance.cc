@@ -245,6 +245,32 @@ TEST_P(KeystoreConformance, ScansTheEdges) {
   }
 }
 
+// Most keys are newer than the snapshot, or gone since.
+TEST_P(KeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
+  if (!traits().ordered) GTEST_SKIP() << "it has no order";
+  TestedKeystore tested(factory());
+  const auto put = [&](int begin, int end, int step) {
+    for (int i = begin; i < end; i += step) {
+      ASSERT_EQ(tested.Put("key" + std::to_string(100000 + i)), "");
+    }
+  };
+  put(3000, 3005, 1);
+  put(15000, 15002, 1);
+  const auto held = tested.Take();
+  put(0, 20000, 1);
+  for (int i = 0; i < 20000; i += 3) {
+    ASSERT_EQ(tested.Delete("key" + std::to_string(100000 + i)), "");
+  }
+  EXPECT_EQ(tested.CompareWalk(held), "");
+  for (const bool reverse : {false, true}) {
+    for (const size_t limit : {1, 3, 5, 6, 7, 100}) {
+      ExpectScan(held, tested.keystore(), {{}, {}, false, reverse}, limit);
+      ExpectScan(held, tested.keystore(), {"key103002", "key115001", true, reverse}, limit);
+    }
+  }
+  EXPECT_EQ(tested.CompareNow(), "");
+}
+
 // A walk in blocks of any size is the same walk, writers or not.
 TEST_P(KeystoreConformance, BlocksOfAScanJoin) {
   if (!traits().ordered) GTEST_SKIP() << "it has no order";
