@@ -262,7 +262,9 @@ TEST_P(KeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
     ASSERT_EQ(tested.Delete("key" + std::to_string(100000 + i)), "");
   }
   EXPECT_EQ(tested.CompareWalk(held), "");
+  const auto now = tested.Take();
   for (const bool reverse : {false, true}) {
+    ExpectScan(now, tested.keystore(), {{}, {}, false, reverse}, 100000);
     for (const size_t limit : {1, 3, 5, 6, 7, 100}) {
       ExpectScan(held, tested.keystore(), {{}, {}, false, reverse}, limit);
       ExpectScan(held, tested.keystore(), {"key103002", "key115001", true, reverse}, limit);
