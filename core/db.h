@@ -178,8 +178,8 @@ class DB {
   struct OneWrite;
   // What the keystore made of the snapshot, if it is one of this database.
   absl::StatusOr<const KeystoreSnapshot*> SnapshotOf(const Snapshot* snapshot) const;
-  // What reads have in common: where the key is, as the options ask, and its record, which lies in a
-  // mapping or in the calling thread's buffer.
+  // What reads have in common: where the key is, as the options ask, and its record, which lies in
+  // a mapping or in the calling thread's buffer.
   absl::Status Find(std::string_view key, const ReadOptions& options, Location* location,
                     RecordView* record);
   absl::Status Apply(OneWrite* write, const WriteOptions& options, WriteResult* result);
