@@ -80,14 +80,11 @@ inline absl::Status DB::Find(std::string_view key, const ReadOptions& options, L
   if (absl::Status status = store_->CheckRead(key); !status.ok()) return status;
   PreparedKey prepared(key);
   store_->keystore_->Prepare(&prepared);
-  if (options.snapshot == nullptr) {
-    absl::Status status = store_->keystore_->Get(prepared, location);
-    if (!status.ok()) return status;
-  } else {
-    absl::StatusOr<const KeystoreSnapshot*> snapshot = SnapshotOf(options.snapshot);
-    if (!snapshot.ok()) return snapshot.status();
-    absl::Status status = store_->keystore_->GetAt(**snapshot, prepared, location);
-    if (!status.ok()) return status;
+  if (absl::Status status = options.snapshot == nullptr
+                                ? store_->keystore_->Get(prepared, location)
+                                : FindAt(*options.snapshot, prepared, location);
+      !status.ok()) {
+    return status;
   }
   return store_->ReadRecord(prepared, *location, ThreadRecordBuffer(), record);
 }
@@ -135,9 +132,7 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
 void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                   std::vector<absl::Status>* statuses, const ReadOptions& options) {
   values->resize(keys.size());
-  absl::StatusOr<const KeystoreSnapshot*> snapshot = nullptr;
-  if (options.snapshot != nullptr) snapshot = SnapshotOf(options.snapshot);
-  statuses->assign(keys.size(), snapshot.ok() ? store_->CheckUsable() : snapshot.status());
+  statuses->assign(keys.size(), store_->CheckUsable());
   if (keys.empty() || !statuses->front().ok()) return;
   PreparedKey prepared[kGroup];
   Location locations[kGroup];
@@ -154,9 +149,9 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
     }
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
-      status[i] = *snapshot == nullptr
+      status[i] = options.snapshot == nullptr
                       ? store_->keystore_->Get(prepared[i], &locations[i])
-                      : store_->keystore_->GetAt(**snapshot, prepared[i], &locations[i]);
+                      : FindAt(*options.snapshot, prepared[i], &locations[i]);
     }
     for (size_t i = 0; i < count; ++i) {
       if (status[i].ok()) store_->segments_.segment(locations[i])->Touch(locations[i]);

@@ -176,8 +176,10 @@ class DB {
   explicit DB(std::shared_ptr<Store> store) : store_(std::move(store)) {}
 
   struct OneWrite;
-  // What the keystore made of the snapshot, if it is one of this database.
-  absl::StatusOr<const KeystoreSnapshot*> SnapshotOf(const Snapshot* snapshot) const;
+  // InvalidArgument if the snapshot is one of another database.
+  absl::Status CheckSnapshot(const Snapshot& snapshot) const;
+  // Where `key` was at the snapshot.
+  absl::Status FindAt(const Snapshot& snapshot, const PreparedKey& key, Location* location) const;
   // What reads have in common: where the key is, as the options ask, and its record, which lies in
   // a mapping or in the calling thread's buffer.
   absl::Status Find(std::string_view key, const ReadOptions& options, Location* location,

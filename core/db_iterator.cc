@@ -56,8 +56,8 @@ absl::StatusOr<std::unique_ptr<Iterator>> DB::NewIterator(const IteratorOptions&
     if (!taken.ok()) return taken.status();
     effective.snapshot = *std::move(taken);
   }
-  absl::StatusOr<const KeystoreSnapshot*> snapshot = SnapshotOf(effective.snapshot.get());
-  if (!snapshot.ok()) return snapshot.status();
+  status = CheckSnapshot(*effective.snapshot);
+  if (!status.ok()) return status;
   FoldPrefix(&effective);
   std::shared_ptr<const KeystoreSnapshot> at = effective.snapshot->keystore_snapshot_;
   if (traits.ordered) {
@@ -66,8 +66,15 @@ absl::StatusOr<std::unique_ptr<Iterator>> DB::NewIterator(const IteratorOptions&
   return std::make_unique<UnorderedIterator>(store_, std::move(at), std::move(effective));
 }
 
-absl::StatusOr<const KeystoreSnapshot*> DB::SnapshotOf(const Snapshot* snapshot) const {
-  if (snapshot->store_ == store_) return snapshot->keystore_snapshot_.get();
+absl::Status DB::FindAt(const Snapshot& snapshot, const PreparedKey& key,
+                        Location* location) const {
+  absl::Status status = CheckSnapshot(snapshot);
+  if (!status.ok()) return status;
+  return store_->keystore_->GetAt(*snapshot.keystore_snapshot_, key, location);
+}
+
+absl::Status DB::CheckSnapshot(const Snapshot& snapshot) const {
+  if (snapshot.store_ == store_) return absl::OkStatus();
   return absl::InvalidArgumentError("the snapshot is one of another database");
 }
 

@@ -46,7 +46,7 @@ absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView*
   const Segment* const segment = segments_.segment(location);
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
-  return CheckPut(location, *record);
+  return record->header.kind == RecordKind::kPut ? absl::OkStatus() : Lost(location);
 }
 
 absl::Status Store::ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
@@ -58,11 +58,10 @@ absl::Status Store::ReadRecord(const PreparedKey& key, Location location, Record
     return Report(absl::DataLossError(
         absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
   }
-  return CheckPut(location, *record);
+  return record->header.kind == RecordKind::kPut ? absl::OkStatus() : Lost(location);
 }
 
-absl::Status Store::CheckPut(Location location, const RecordView& record) {
-  if (record.header.kind == RecordKind::kPut) return absl::OkStatus();
+absl::Status Store::Lost(Location location) {
   return Report(absl::DataLossError(absl::StrCat(segments_.segment(location)->name(), " offset ",
                                                  location.offset(),
                                                  ": value was lost and given up by a repair")));

@@ -108,7 +108,7 @@ class Store {
   absl::Status NotWritable() const;
   absl::Status BadKey(std::string_view key) const;
   static absl::Status BadValue(std::string_view value);
-  absl::Status CheckPut(Location location, const RecordView& record);
+  absl::Status Lost(Location location);
 };
 
 // Lets go of a snapshot and then of its store - or, in a forked child, of neither: the locks may be
