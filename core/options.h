@@ -109,8 +109,8 @@ struct WriteOptions {
   bool sync = false;
 };
 
-// What a write found and did. Set if the call returns OK or if a condition refused it; left alone on
-// any other error.
+// What a write found and did. Set if the call returns OK or if a condition refused it; left alone
+// on any other error.
 struct WriteResult {
   // The sequence number of the record written, or of the record that stood in the way of a
   // conditional write, or 0 if a delete found nothing and wrote nothing.
