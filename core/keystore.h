@@ -31,7 +31,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "core/disk_index.h"
 #include "core/key_block.h"
+#include "core/key_range.h"
 #include "core/location.h"
 
 namespace rumcask {
@@ -110,17 +112,6 @@ class KeystoreCursor {
   virtual absl::Status Next(std::vector<Location>* locations) = 0;
 };
 
-// A part of the keys of an ordered keystore: lower <= key < upper, bytewise. An empty `upper` is no
-// bound.
-struct KeyRange {
-  std::string_view lower;
-  std::string_view upper;
-  // `lower` itself is left out.
-  bool after_lower = false;
-  // From the last key backwards.
-  bool reverse = false;
-};
-
 class Keystore {
  public:
   virtual ~Keystore() = default;
@@ -186,10 +177,17 @@ struct KeystoreConfig {
   uint64_t max_undo_bytes = uint64_t{256} << 20;
 };
 
-// Makes keystores of one kind; a value of Options::keystore. Copyable.
+// Makes keystores of one kind; a value of Options::keystore. Copyable. One of the two functions is
+// set, by traits.persistent.
 struct KeystoreFactory {
   KeystoreTraits traits;
+  // In memory.
   std::function<absl::StatusOr<std::unique_ptr<Keystore>>(const KeystoreConfig&)> create;
+  // On disk: the index that core puts buffers in front of. DataLoss or FailedPrecondition if what
+  // is at the path is no index it can use: it is removed then, and built anew.
+  std::function<absl::StatusOr<std::unique_ptr<DiskIndex>>(const DiskIndexConfig&)> open_index;
+  // On disk: memory for changes that are on their way to the index; up to three times this.
+  uint64_t buffer_bytes = uint64_t{64} << 20;
 };
 
 }  // namespace rumcask
