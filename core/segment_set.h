@@ -7,13 +7,15 @@
 //   roll   under the write lock: header into the prepared segment, switch
 //   seal   in id order, in the background: footer, cut, fdatasync the old segment; fsync the
 //          directory
-//   sync   one leader at a time: note the end under the write lock, wait until all earlier segments
-//          are sealed, fdatasync, wake everyone it covers; the next append carries a sync mark
+//   sync   one leader at a time: let those whom the last sync has woken write again; note the end
+//          under the write lock, wait until all earlier segments are sealed, fdatasync, wake
+//          everyone it covers; the next append carries a sync mark
 
 #ifndef RUMCASK_CORE_SEGMENT_SET_H_
 #define RUMCASK_CORE_SEGMENT_SET_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -103,6 +105,11 @@ class SegmentSet {
     uint64_t last_sequence;
   };
 
+  struct SyncFigures {
+    uint64_t writers = 0;
+    std::chrono::nanoseconds duration{0};
+  };
+
   absl::Status OpenSegment(const RecoveredSegment& recovered);
   // Gives the segment its file and, as the modes ask, a mapping of `bytes`.
   void AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes, bool grows);
@@ -123,6 +130,8 @@ class SegmentSet {
   absl::Status SealNext(bool* more) ABSL_LOCKS_EXCLUDED(write_mutex_)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(seal_mutex_);
   absl::Status Seal(const SealJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seal_mutex_);
+  absl::Status Lead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
+  void Gather() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
   absl::Status SyncOnce() ABSL_LOCKS_EXCLUDED(write_mutex_);
   void RaiseDurable(uint64_t sequence);
   absl::Status CloseFiles() ABSL_LOCKS_EXCLUDED(write_mutex_);
@@ -171,6 +180,14 @@ class SegmentSet {
   Mutex sync_mutex_;
   CondVar sync_done_;
   bool syncing_ ABSL_GUARDED_BY(sync_mutex_) = false;
+  // The group of writers that the next sync covers, and how many of it wait.
+  uint64_t group_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+  uint64_t waiting_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+  SyncFigures last_sync_ ABSL_GUARDED_BY(sync_mutex_);
+  // How many writers the next leader waits for, and how long at most.
+  CondVar gathered_;
+  uint64_t expected_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+  std::chrono::nanoseconds patience_ ABSL_GUARDED_BY(sync_mutex_){0};
   std::atomic<uint64_t> sync_count_{0};
   std::atomic<uint64_t> seal_count_{0};
 

@@ -2,6 +2,7 @@
 // does them in the background.
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -95,23 +96,59 @@ void SegmentSet::RaiseDurable(uint64_t sequence) {
 
 absl::Status SegmentSet::WaitDurable(uint64_t sequence) {
   MutexLock lock(sync_mutex_);
-  while (durable_.load(std::memory_order_acquire) < sequence) {
-    if (failed_.load(std::memory_order_acquire)) return status();
-    if (syncing_) {
+  if (durable_.load(std::memory_order_acquire) >= sequence) return absl::OkStatus();
+  const uint64_t group = group_;
+  ++waiting_;
+  if (waiting_ == expected_) gathered_.NotifyOne();
+  absl::Status status;
+  while (status.ok() && durable_.load(std::memory_order_acquire) < sequence) {
+    if (failed_.load(std::memory_order_acquire)) {
+      status = this->status();
+    } else if (syncing_) {
       sync_done_.Wait(sync_mutex_);
-      continue;
+    } else {
+      status = Lead();
     }
-    // The leader syncs for everyone who has written by the time it looks.
-    syncing_ = true;
-    sync_mutex_.Unlock();
-    absl::Status status = SyncOnce();
-    TellListener();
-    sync_mutex_.Lock();
-    syncing_ = false;
-    sync_done_.NotifyAll();
-    if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  // Not if a leader has counted it.
+  if (group == group_) --waiting_;
+  return status;
+}
+
+// Syncs for everyone who has written by the time it looks.
+absl::Status SegmentSet::Lead() {
+  syncing_ = true;
+  Gather();
+  const uint64_t covered = waiting_;
+  waiting_ = 0;
+  ++group_;
+  sync_mutex_.Unlock();
+  const auto begin = std::chrono::steady_clock::now();
+  absl::Status status = SyncOnce();
+  const auto end = std::chrono::steady_clock::now();
+  TellListener();
+  sync_mutex_.Lock();
+  syncing_ = false;
+  // Those whom it covers and those who have come meanwhile: the writers there are. Of two syncs in
+  // a row, so that one chance meeting, or one slow sync, makes no one wait.
+  const SyncFigures figures = {covered + waiting_, end - begin};
+  expected_ = std::min(figures.writers, last_sync_.writers);
+  patience_ = std::min(figures.duration, last_sync_.duration) / 2;
+  last_sync_ = figures;
+  sync_done_.NotifyAll();
+  return status;
+}
+
+// Waits until as many writers have come as there are, for half a sync at most. Otherwise they fall
+// into two halves, of which one is told and writes again while the other is synced.
+void SegmentSet::Gather() {
+  if (waiting_ >= expected_) return;
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  while (waiting_ < expected_) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return;
+    gathered_.WaitFor(sync_mutex_, left);
+  }
 }
 
 absl::Status SegmentSet::SyncOnce() {
