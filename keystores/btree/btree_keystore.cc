@@ -5,17 +5,22 @@
 #include "absl/status/status.h"
 
 #include "core/index_buffer.h"
+#include "core/past_versions.h"
+#include "core/snapshot_scan.h"
 
 namespace rumcask {
 namespace {
 
 class Btree : public Keystore {
  public:
-  explicit Btree(const KeystoreConfig& config) : keys_(config.max_undo_bytes) {}
+  explicit Btree(const KeystoreConfig& config)
+      : past_(config.max_undo_bytes), keys_(IndexBuffer::Deletes::kForget, &past_) {}
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
-    return keys_.Get(key.key, location) ? absl::OkStatus()
-                                        : absl::Status(absl::StatusCode::kNotFound, "");
+    KeyVersion version;
+    if (!keys_.Get(key.key, &version)) return absl::Status(absl::StatusCode::kNotFound, "");
+    *location = version.location;
+    return absl::OkStatus();
   }
   Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
     return keys_.Apply(key.key, location, sequence);
@@ -30,22 +35,35 @@ class Btree : public Keystore {
   void FinishLoad() override { keys_.FinishLoad(); }
 
   std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) override {
-    return keys_.TakeSnapshot(sequence);
+    return past_.TakeSnapshot(sequence);
   }
   absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
                      Location* location) const override {
-    return keys_.GetAt(snapshot, key.key, location);
+    KeyVersion newest;
+    bool seen = keys_.Get(key.key, &newest) && newest.sequence <= snapshot.sequence();
+    KeyVersion version = newest;
+    bool past = false;
+    absl::Status status = past_.Find(snapshot, key.key, &past, &version);
+    if (!status.ok()) return status;
+    if (!seen && !past) return absl::Status(absl::StatusCode::kNotFound, "");
+    *location = version.location;
+    return absl::OkStatus();
   }
-  SnapshotUsage GetSnapshotUsage() const override { return keys_.GetSnapshotUsage(); }
+  SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {
-    return keys_.Scan(snapshot, range, limit, block);
+    const FetchKeys fetch = [this](const KeyRange& rest, size_t count, KeyBlock* keys) {
+      keys_.Scan(rest, count, keys);
+      return absl::OkStatus();
+    };
+    return ScanSnapshot({fetch}, past_, snapshot, range, limit, block);
   }
 
   uint64_t KeyCount() const override { return keys_.size(); }
-  uint64_t MemoryBytes() const override { return keys_.MemoryBytes(); }
+  uint64_t MemoryBytes() const override { return keys_.MemoryBytes() + past_.Usage().undo_bytes; }
 
  private:
+  PastVersions past_;
   IndexBuffer keys_;
 };
 
