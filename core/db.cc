@@ -187,68 +187,116 @@ struct DB::OneWrite {
   uint64_t expected = 0;
 };
 
+// What is there already, as far as a write has to know.
+struct DB::Standing {
+  bool exists = false;
+  Location location;
+  uint64_t version = 0;                // if the write is conditional
+  DiskKeystore::Observation observed;  // on a keystore on disk
+};
+
+// Looks before the lock is taken, where a slow device delays no one.
+absl::Status DB::LookAhead(const OneWrite& write, Standing* standing) {
+  Store* const store = store_.get();
+  absl::Status status;
+  if (store->disk_ != nullptr) {
+    status = store->disk_->Observe(write.prepared, &standing->observed);
+    if (!status.ok()) return status;
+    standing->exists = standing->observed.exists;
+    standing->location = standing->observed.location;
+  } else {
+    standing->exists = store->keystore_->Get(write.prepared, &standing->location).ok();
+  }
+  if (!write.conditional() || !standing->exists) return status;
+  status = store->ReadVersion(write.prepared, standing->location, &standing->version);
+  return status.ok() ? status : store->Report(status);
+}
+
+// Under the lock: makes sure that it is still so, or makes it so. `*again` if only a new look can
+// tell. Damage is for the caller to report.
+absl::Status DB::LookAgain(const OneWrite& write, Standing* standing, bool* again) {
+  Store* const store = store_.get();
+  Location now;
+  bool exists;
+  if (store->disk_ != nullptr) {
+    *again = !store->disk_->Confirm(write.prepared, standing->observed, &now);
+    if (*again) return absl::OkStatus();
+    exists = now.exists();
+  } else {
+    exists = store->keystore_->Get(write.prepared, &now).ok();
+  }
+  const bool moved = exists && (!standing->exists || now != standing->location);
+  standing->exists = exists;
+  if (!exists) standing->version = 0;
+  if (!moved || !write.conditional()) return absl::OkStatus();
+  standing->location = now;
+  return store->ReadVersion(write.prepared, now, &standing->version);
+}
+
 absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult* result) {
   Store* const store = store_.get();
   absl::Status status = store->CheckWrite(write->prepared.key);
   if (!status.ok()) return status;
+  if (store->disk_ != nullptr) {
+    status = store->disk_->Admit();
+    if (!status.ok()) return status;
+  }
   Keystore* const keystore = store->keystore_.get();
   keystore->Prepare(&write->prepared);
   // The wait for the index overlaps with the checksum.
   keystore->Prefetch(write->prepared);
   write->record.inner = InnerChecksum(write->record.key, write->record.value);
 
-  // What a condition is about to be held against is read before the lock, where a slow device
-  // delays no one; under the lock it is only made sure that it has not moved.
-  Location seen;
-  uint64_t seen_version = 0;
-  if (write->conditional() && keystore->Get(write->prepared, &seen).ok()) {
-    status = store->ReadVersion(write->prepared, seen, &seen_version);
-    if (!status.ok()) return store->Report(status);
-  }
-
+  // A keystore on disk is looked into only for those who asked; one in memory tells by the way what
+  // a put replaces.
+  const bool looks =
+      write->conditional() || (store->disk_ != nullptr ? result != nullptr : write->is_delete());
+  const bool looks_ahead = write->conditional() || (looks && store->disk_ != nullptr);
   WriteResult outcome;
   bool refused = false;
   uint64_t wait_for = 0;
+  bool again = false;
   // Listeners are told of what goes wrong in there when the lock is free again.
   absl::Status damage;
+  Standing standing;
   const auto locked = [&]() -> absl::Status {
     MutexLock lock(store->segments_.write_mutex());
     bool writes = true;
-    if (write->conditional() || write->is_delete()) {
-      Location now;
-      const bool exists = keystore->Get(write->prepared, &now).ok();
-      if (write->conditional()) {
-        if (exists && now != seen) {
-          damage = store->ReadVersion(write->prepared, now, &seen_version);
-          if (!damage.ok()) return damage;
-        }
-        refused = write->Refuses(exists ? seen_version : 0);
-        outcome = {exists ? seen_version : 0, exists};
-      }
+    if (looks) {
+      damage = LookAgain(*write, &standing, &again);
+      if (!damage.ok() || again) return damage;
+      refused = write->Refuses(standing.version);
+      outcome = {write->conditional() ? standing.version : 0, standing.exists};
       // Deleting what is not there leaves no trace.
-      writes = !refused && (exists || !write->is_delete());
+      writes = !refused && (standing.exists || !write->is_delete());
     }
     if (writes) {
-      absl::Status appended =
-          store->segments_.Append({&write->record, 1}, write->record.header.record_bytes());
+      const uint64_t bytes = write->record.header.record_bytes();
+      absl::Status appended = store->segments_.Append({&write->record, 1}, bytes);
       if (!appended.ok()) return appended;
       if (SeededBug("published-apart")) {
         store->segments_.write_mutex().Unlock();
         std::this_thread::yield();
         store->segments_.write_mutex().Lock();
       }
-      outcome.existed = Publish(store, write->prepared, write->record).exists();
+      const Location before = Publish(store, write->prepared, write->record);
+      if (store->disk_ == nullptr) outcome.existed = before.exists();
       outcome.version = write->record.header.sequence;
+      if (store->disk_ != nullptr) store->disk_->Wrote(outcome.version, bytes);
     }
     wait_for = store->segments_.last_sequence();
     return absl::OkStatus();
   };
-  status = locked();
+  do {
+    if (looks_ahead) status = LookAhead(*write, &standing);
+    if (!status.ok()) return status;
+    status = locked();
+  } while (again && status.ok());
   if (!status.ok()) {
     store->segments_.TellListener();
     return damage.ok() ? status : store->Report(damage);
   }
-  store->segments_.AfterWrite();
+  store->AfterWrite();
   if (options.sync) {
     status = store->segments_.WaitDurable(wait_for);
     if (!status.ok()) return status;
@@ -309,6 +357,10 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     return absl::InvalidArgumentError(absl::StrCat(
         "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
   }
+  if (store->disk_ != nullptr) {
+    status = store->disk_->Admit();
+    if (!status.ok()) return status;
+  }
   // Everything that needs no lock comes before it.
   std::vector<NewRecord> records;
   std::vector<PreparedKey> keys;
@@ -338,16 +390,17 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     if (!records.empty()) {
       status = store->segments_.Append(absl::MakeSpan(records), batch.encoded_bytes());
     }
+    last = store->segments_.last_sequence();
     if (status.ok()) {
       for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, keys[i], records[i]);
+      if (store->disk_ != nullptr) store->disk_->Wrote(last, batch.encoded_bytes());
     }
-    last = store->segments_.last_sequence();
   }
   if (!status.ok()) {
     store->segments_.TellListener();
     return status;
   }
-  store->segments_.AfterWrite();
+  store->AfterWrite();
   if (options.sync) {
     status = store->segments_.WaitDurable(last);
     if (!status.ok()) return status;
@@ -379,6 +432,13 @@ Stats DB::GetStats() const {
   stats.keystore = store_->options_.keystore->traits.name;
   stats.keys = store_->keystore_->KeyCount();
   stats.index_bytes = store_->keystore_->MemoryBytes();
+  if (store_->disk_ != nullptr) {
+    stats.keys_exact = false;
+    stats.index_file_bytes = store_->disk_->IndexFileBytes();
+    stats.index_version = store_->disk_->position();
+    stats.index_rebuilt = store_->index_rebuilt_;
+    stats.live_bytes_exact = store_->disk_->live_bytes_exact();
+  }
   const SnapshotUsage snapshots = store_->keystore_->GetSnapshotUsage();
   stats.snapshots = snapshots.open;
   stats.undo_bytes = snapshots.undo_bytes;
@@ -411,7 +471,10 @@ Stats DB::GetStats() const {
 }
 
 absl::Status DB::BackgroundStatus() const {
-  return store_->in_forked_child() ? store_->CheckUsable() : store_->segments_.status();
+  if (store_->in_forked_child()) return store_->CheckUsable();
+  absl::Status status = store_->segments_.status();
+  if (status.ok() && store_->disk_ != nullptr) status = store_->disk_->status();
+  return status;
 }
 
 absl::Status DB::Close() {
@@ -420,6 +483,11 @@ absl::Status DB::Close() {
   MutexLock lock(store_->close_mutex_);
   if (!store_->close_result_.has_value()) {
     store_->close_result_ = store_->segments_.Close();
+    if (store_->disk_ != nullptr) {
+      // What the log has is safe: an index that lags behind costs time at the next opening.
+      absl::Status status = store_->disk_->Close();
+      if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
+    }
     store_->lock_.reset();
   }
   return *store_->close_result_;

@@ -58,6 +58,7 @@
 
 namespace rumcask {
 
+class FileSystem;
 struct RecordView;
 class Store;
 
@@ -78,8 +79,17 @@ class DB {
   // Opens without writing anything. Damage does not refuse: what verifies is served. Where Open
   // would have refused, nothing tells which keys are concerned: they may be missing or have an
   // older value, of which the listener is told before this returns. Excludes writers while open.
+  //
+  // A keystore in memory reads every database, whatever it was made with: the index is built from
+  // the log. One on disk uses the index that is there; FailedPrecondition if that lacks more than
+  // replay_bytes of log or is of no use, until the database has been open for writing once.
   static absl::StatusOr<std::unique_ptr<DB>> OpenReadOnly(std::string_view path,
                                                           const Options& options);
+
+  // The keystore that the database in `path` was made with or reindexed to, by its name. NotFound
+  // if there is no database.
+  static absl::StatusOr<std::string> StoredKeystore(std::string_view path,
+                                                    FileSystem* file_system = nullptr);
 
   // Closes if Close was not called; errors are lost then.
   ~DB();
@@ -125,8 +135,9 @@ class DB {
   absl::Status Put(std::string_view key, std::string_view value, const WriteOptions& options = {},
                    WriteResult* result = nullptr);
 
-  // Removes the key; OK also if it was not there, in which case an in-memory keystore's database
-  // writes nothing (with sync it still waits until everything it observed is durable).
+  // Removes the key; OK also if it was not there. Then an in-memory keystore's database writes
+  // nothing (with sync it still waits until everything it observed is durable); one with an index
+  // on disk looks first, and writes nothing, only if `result` is asked for.
   absl::Status Delete(std::string_view key, const WriteOptions& options = {},
                       WriteResult* result = nullptr);
 
@@ -155,11 +166,14 @@ class DB {
 
   // ---- state ----
 
-  // The keystore's count of keys.
+  // The keystore's count of keys: exact on hash and btree; on a keystore on disk that of its index,
+  // which writes reach later. Walk the keys to count them exactly.
   uint64_t KeyCount() const;
   Stats GetStats() const;
 
-  // OK, or why the database turned read-only.
+  // OK, or why the database takes no writes: the log failed, which is final; or the index on disk
+  // did, which is built anew at the next opening; or that one's disk is full, and it is tried
+  // again.
   absl::Status BackgroundStatus() const;
 
   // Checks every byte on disk and the index against the log, both ways, beside readers and
@@ -168,7 +182,8 @@ class DB {
 
   // Makes everything durable, ends background work and lets go of the directory. Later calls, from
   // any thread, return FailedPrecondition; calls that are under way finish first or return that.
-  // PinnedValues and Iterators stay valid. A second Close waits for the first and returns the same.
+  // PinnedValues stay valid, and Iterators too unless the keystore is one on disk: then they end
+  // with FailedPrecondition. A second Close waits for the first and returns the same.
   // An error means that the last unsynced writes may not survive a power cut.
   absl::Status Close();
 
@@ -176,6 +191,7 @@ class DB {
   explicit DB(std::shared_ptr<Store> store) : store_(std::move(store)) {}
 
   struct OneWrite;
+  struct Standing;
   // InvalidArgument if the snapshot is one of another database.
   absl::Status CheckSnapshot(const Snapshot& snapshot) const;
   // Where `key` was at the snapshot.
@@ -184,6 +200,8 @@ class DB {
   // a mapping or in the calling thread's buffer.
   absl::Status Find(std::string_view key, const ReadOptions& options, Location* location,
                     RecordView* record);
+  absl::Status LookAhead(const OneWrite& write, Standing* standing);
+  absl::Status LookAgain(const OneWrite& write, Standing* standing, bool* again);
   absl::Status Apply(OneWrite* write, const WriteOptions& options, WriteResult* result);
 
   // Shared with iterators, which may outlive the DB.

@@ -1,7 +1,5 @@
 // Opening and creating a database.
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -11,6 +9,7 @@
 
 #include "core/db.h"
 #include "core/index_loader.h"
+#include "core/index_opener.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
 #include "core/seeded_bug.h"
@@ -21,7 +20,9 @@ namespace rumcask {
 namespace {
 
 absl::Status CheckOptions(const Options& options) {
-  if (!options.keystore.has_value() || !options.keystore->create) {
+  if (!options.keystore.has_value() ||
+      (options.keystore->traits.persistent ? !options.keystore->open_index
+                                           : !options.keystore->create)) {
     return absl::InvalidArgumentError("Options::keystore is not set");
   }
   if (options.max_key_bytes == 0 || options.max_key_bytes > kMaxKeyBytes) {
@@ -43,16 +44,6 @@ absl::Status CheckOptions(const Options& options) {
         "Options::sync_interval is negative, or there is no background thread to keep it");
   }
   return absl::OkStatus();
-}
-
-absl::Status RandomBytes(void* to, size_t size) {
-  // Up to 256 bytes come in one piece; only the wait for the first entropy can be interrupted.
-  ssize_t got;
-  do {
-    got = ::getrandom(to, size, 0);
-  } while (got < 0 && errno == EINTR);
-  if (got == static_cast<ssize_t>(size)) return absl::OkStatus();
-  return ErrnoStatus("getrandom", "", errno);
 }
 
 // In-memory keystores are rebuilt at every opening and may take each other's place.
@@ -103,7 +94,7 @@ absl::StatusOr<Manifest> Create(FileSystem* file_system, Directory* directory,
                                 std::string_view path, const Options& options) {
   Manifest manifest;
   absl::Status status = RandomBytes(manifest.uuid.data(), manifest.uuid.size());
-  if (status.ok()) status = RandomBytes(&manifest.incarnation, sizeof(manifest.incarnation));
+  if (status.ok()) status = NewIncarnation(&manifest);
   manifest.keystore = options.keystore->traits.name;
   manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
   // The directory's own entry: without it a power cut takes the whole database. Before MANIFEST, so
@@ -148,6 +139,136 @@ absl::StatusOr<Manifest> FindManifest(FileSystem* file_system, Directory* direct
   return Create(file_system, directory, path, options);
 }
 
+// The part of opening that makes the index agree with the log. Until its end a reindexed database
+// is what it was.
+class IndexOpening {
+ public:
+  IndexOpening(Store* store, bool reindexes)
+      : store_(store), factory_(*store->options_.keystore), reindexes_(reindexes) {}
+
+  absl::Status Run(RecoveredLog log, std::vector<Damage>* damages) {
+    const Manifest found = log.manifest;
+    absl::Status status = factory_.traits.persistent ? OpenOnDisk(&log) : OpenInMemory();
+    if (!status.ok()) return status;
+    if (reindexes_) log.manifest.keystore = factory_.traits.name;
+    const bool changed = reindexes_ || log.manifest.incarnation != found.incarnation;
+    const Manifest next = log.manifest;
+    status = store_->segments_.Open(std::move(log));
+    if (!status.ok()) return status;
+    if (factory_.traits.persistent) status = MakeDiskKeystore();
+    if (status.ok()) status = Load(damages);
+    // The new index stands, as far as it must: what is not in it yet is above its position.
+    if (status.ok() && changed) status = WriteManifest(store_->directory_.get(), next);
+    // Those of keystores that the database had before, and of reindexings that were not finished.
+    const bool on_real_disk = store_->options_.file_system == nullptr;
+    if (status.ok() && !store_->read_only_ && on_real_disk &&
+        (factory_.traits.persistent || reindexes_)) {
+      RemoveIndexesBut(store_->directory_->path(),
+                       factory_.traits.persistent ? factory_.traits.name : "");
+    }
+    return status;
+  }
+
+ private:
+  absl::Status OpenInMemory() {
+    absl::StatusOr<std::unique_ptr<Keystore>> keystore =
+        factory_.create({store_->options_.max_undo_bytes});
+    if (!keystore.ok()) return keystore.status();
+    store_->keystore_ = *std::move(keystore);
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenOnDisk(RecoveredLog* log) {
+    const std::string& path = store_->directory_->path();
+    absl::StatusOr<OpenedIndex> opened =
+        OpenIndex(factory_, path, *log, store_->read_only_, reindexes_);
+    if (opened.ok() && opened->was_ahead) {
+      // The one that replaces it must not be taken for the one it replaces.
+      absl::Status status = NewIncarnation(&log->manifest);
+      if (!status.ok()) return status;
+      const std::string why = opened->rebuilt;
+      opened->index.reset();
+      opened = OpenIndex(factory_, path, *log, store_->read_only_, /*discard=*/true);
+      if (opened.ok()) opened->rebuilt = why;
+    }
+    if (!opened.ok()) return opened.status();
+    opened_ = *std::move(opened);
+    // A database that has nothing in it has no index to build anew.
+    if (log->last_sequence > 0) store_->index_rebuilt_ = opened_.rebuilt;
+    return absl::OkStatus();
+  }
+
+  absl::Status MakeDiskKeystore() {
+    const Options& options = store_->options_;
+    DiskKeystore::Config config;
+    config.name = factory_.traits.name;
+    config.buffer_bytes = factory_.buffer_bytes;
+    config.replay_bytes = options.replay_bytes;
+    config.max_undo_bytes = options.max_undo_bytes;
+    config.background = options.background_threads > 0;
+    config.read_only = store_->read_only_;
+    config.incarnation = store_->segments_.manifest().incarnation;
+    config.position = opened_.position;
+    config.live = opened_.live;
+    for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
+      const auto live = opened_.live.find(segment->id());
+      if (live != opened_.live.end()) segment->live_bytes.store(live->second);
+    }
+    SegmentSet* const segments = &store_->segments_;
+    auto disk = std::make_unique<DiskKeystore>(
+        std::move(opened_.index), segments, std::move(config),
+        // If this fails too, the index is as good as the last position it keeps.
+        [segments] { (void)segments->ChangeIncarnation(); });
+    store_->disk_ = disk.get();
+    store_->keystore_ = std::move(disk);
+    return absl::OkStatus();
+  }
+
+  absl::Status Load(std::vector<Damage>* damages) {
+    if (store_->disk_ != nullptr && store_->read_only_) {
+      absl::Status status = CheckReplay();
+      if (!status.ok()) return status;
+    }
+    IndexLoad load;
+    load.tolerate = store_->read_only_;
+    load.in_order = factory_.traits.persistent;
+    load.above = opened_.position;
+    load.max_key_bytes = factory_.traits.max_key_bytes;
+    const std::shared_ptr<Listener>& listener = store_->options_.listener;
+    if (listener != nullptr) {
+      load.progress = [&listener](size_t done, size_t all) { listener->OnIndexLoading(done, all); };
+    }
+    absl::Status status = LoadIndex(store_->directory_.get(), &store_->segments_,
+                                    store_->keystore_.get(), load, damages);
+    if (!status.ok() || store_->disk_ == nullptr) return status;
+    if (!store_->disk_->status().ok()) return store_->disk_->status();
+    if (store_->disk_->live_bytes_exact()) return status;
+    for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
+      segment->live_bytes.store(segment->end() - kSegmentHeaderBytes);
+    }
+    return status;
+  }
+
+  // Read-only, what the index lacks stays in memory.
+  absl::Status CheckReplay() const {
+    uint64_t bytes = 0;
+    for (const RecoveredSegment& segment : store_->segments_.recovered().segments) {
+      if (segment.last_sequence > opened_.position) bytes += segment.end - kSegmentHeaderBytes;
+    }
+    // All of the segment in which the index ends is counted, though a part of it is in the index.
+    const Options& options = store_->options_;
+    if (bytes <= options.replay_bytes + options.segment_bytes) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        store_->directory_->path(), ": the index of ", factory_.traits.name, " lacks ", bytes,
+        " bytes of the log; to bring it up to date, open the database once for writing"));
+  }
+
+  Store* const store_;
+  const KeystoreFactory& factory_;
+  const bool reindexes_;
+  OpenedIndex opened_;
+};
+
 absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Options& options,
                                                  bool read_only) {
   absl::Status status = CheckOptions(options);
@@ -175,10 +296,12 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   if (!manifest.ok()) return manifest.status();
   if (!lock.ok() && !read_only) return lock.status();
   const KeystoreTraits& traits = options.keystore->traits;
-  if (!Exchangeable(manifest->keystore, traits)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(Text(path), ": made with keystore \"", manifest->keystore, "\", which \"",
-                     traits.name, "\" can't take the place of without reindexing"));
+  const bool reindexes =
+      !Exchangeable(manifest->keystore, traits) && !(read_only && !traits.persistent);
+  if (reindexes && (!options.reindex || read_only)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        Text(path), ": made with keystore \"", manifest->keystore, "\", which \"", traits.name,
+        "\" can't take the place of without reindexing: Options::reindex, or rumcask reindex"));
   }
 
   absl::StatusOr<RecoveredLog> log = Recover(directory->get(), *manifest, read_only);
@@ -188,16 +311,8 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   auto store = std::make_shared<Store>(std::move(*directory), options, read_only, max_key_bytes);
   if (lock.ok()) store->lock_ = std::move(*lock);
   std::vector<Damage> damages = log->damages;
-  RecoveryReport report = log->report;
-  absl::StatusOr<std::unique_ptr<Keystore>> keystore =
-      options.keystore->create({options.max_undo_bytes});
-  if (!keystore.ok()) return keystore.status();
-  store->keystore_ = std::move(*keystore);
-  status = store->segments_.Open(std::move(*log));
-  if (status.ok()) {
-    status = LoadIndex(store->directory_.get(), &store->segments_, store->keystore_.get(),
-                       /*tolerate=*/read_only, &damages);
-  }
+  const RecoveryReport report = log->report;
+  status = IndexOpening(store.get(), reindexes).Run(*std::move(log), &damages);
   if (!status.ok()) return status;
   store->recovery_ = report;
   if (options.listener != nullptr) {
@@ -213,6 +328,15 @@ absl::StatusOr<std::unique_ptr<DB>> DB::Open(std::string_view path, const Option
   absl::StatusOr<std::shared_ptr<Store>> store = OpenStore(path, options, /*read_only=*/false);
   if (!store.ok()) return store.status();
   return std::unique_ptr<DB>(new DB(std::move(*store)));
+}
+
+absl::StatusOr<std::string> DB::StoredKeystore(std::string_view path, FileSystem* file_system) {
+  if (file_system == nullptr) file_system = PosixFileSystem();
+  absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
+  if (!directory.ok()) return directory.status();
+  absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory->get());
+  if (!manifest.ok()) return manifest.status();
+  return manifest->manifest.keystore;
 }
 
 absl::StatusOr<std::unique_ptr<DB>> DB::OpenReadOnly(std::string_view path,

@@ -131,6 +131,8 @@ class DiskIndex {
   // How many entries there are, if it is known exactly at no great cost; otherwise an estimate.
   virtual uint64_t KeyCount() const = 0;
   virtual bool counts_exactly() const = 0;
+  // Whether telling what a change replaces costs it next to nothing. Then core always asks.
+  virtual bool looks_cheaply() const = 0;
   // Anonymous memory, about: caches of its own, not the system's page cache.
   virtual uint64_t MemoryBytes() const = 0;
   // What its files take on disk.
@@ -141,7 +143,8 @@ class DiskIndex {
 };
 
 struct DiskIndexConfig {
-  // An existing directory that is the index's alone, by an absolute path.
+  // The directory of the index, DATABASE/index/NAME, made by open_index if it is missing
+  // (index_directory.h).
   std::string path;
   // Changes nothing; NotFound if there is no index.
   bool read_only = false;

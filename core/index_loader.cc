@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "core/key_table.h"
@@ -40,15 +42,55 @@ class Context : public LoadContext {
   const SegmentTable& table_;
 };
 
+// Keeps keys that are too long from the keystore, and remembers which of them have values.
+class KeyLimit {
+ public:
+  explicit KeyLimit(size_t max_key_bytes) : max_key_bytes_(max_key_bytes) {}
+
+  // Whether the keystore takes it.
+  bool Takes(const RecordHeader& header, std::string_view key) {
+    if (key.size() <= max_key_bytes_) return true;
+    MutexLock lock(mutex_);
+    auto& [sequence, is_delete] = too_long_[std::string(key)];
+    if (header.sequence > sequence) {
+      sequence = header.sequence;
+      is_delete = header.kind == RecordKind::kDelete;
+    }
+    return false;
+  }
+
+  absl::Status Check() {
+    MutexLock lock(mutex_);
+    size_t count = 0;
+    const std::string* example = nullptr;
+    for (const auto& [key, newest] : too_long_) {
+      if (newest.second) continue;
+      ++count;
+      example = &key;
+    }
+    if (count == 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(count, count == 1 ? " key is" : " keys are", " longer than the ",
+                     max_key_bytes_, " bytes that the keystore takes; one of ", example->size(),
+                     " bytes begins with ", absl::BytesToHexString(example->substr(0, 32))));
+  }
+
+ private:
+  const size_t max_key_bytes_;
+  Mutex mutex_;
+  absl::flat_hash_map<std::string, std::pair<uint64_t, bool>> too_long_ ABSL_GUARDED_BY(mutex_);
+};
+
 class IndexLoader {
  public:
-  IndexLoader(Directory* directory, SegmentSet* segments, Keystore* keystore, bool tolerate,
+  IndexLoader(Directory* directory, SegmentSet* segments, Keystore* keystore, const IndexLoad& load,
               std::vector<Damage>* damages)
       : directory_(directory),
         segments_(segments),
         keystore_(keystore),
-        tolerate_(tolerate),
+        load_(load),
         damages_(damages),
+        limit_(load.max_key_bytes),
         context_(segments->table()),
         all_(segments->table().All()) {
     for (const RecoveredSegment& segment : segments->recovered().segments) {
@@ -59,7 +101,7 @@ class IndexLoader {
 
   absl::Status Run() {
     const size_t cores = std::max(1u, std::thread::hardware_concurrency());
-    const size_t threads = std::min({cores, all_.size(), size_t{8}});
+    const size_t threads = load_.in_order ? 1 : std::min({cores, all_.size(), size_t{8}});
     std::vector<std::thread> helpers;
     try {
       for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
@@ -69,6 +111,7 @@ class IndexLoader {
     Work();
     for (std::thread& helper : helpers) helper.join();
     MutexLock lock(mutex_);
+    if (status_.ok()) status_ = limit_.Check();
     if (status_.ok()) keystore_->FinishLoad();
     return status_;
   }
@@ -84,6 +127,7 @@ class IndexLoader {
       const size_t i = next_.fetch_add(1);
       if (i >= all_.size()) return;
       absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get(), &table);
+      if (status.ok() && load_.progress) load_.progress(i + 1, all_.size());
       if (status.ok()) continue;
       MutexLock lock(mutex_);
       if (status_.ok()) status_ = std::move(status);
@@ -99,7 +143,7 @@ class IndexLoader {
   absl::Status LoadByScanning(const File& file, const RecoveredSegment& recovered,
                               Segment* segment);
   absl::Status Note(Damage damage) {
-    if (!tolerate_) return DamageStatus(damage);
+    if (!load_.tolerate) return DamageStatus(damage);
     MutexLock lock(mutex_);
     damages_->push_back(std::move(damage));
     return absl::OkStatus();
@@ -108,8 +152,9 @@ class IndexLoader {
   Directory* const directory_;
   SegmentSet* const segments_;
   Keystore* const keystore_;
-  const bool tolerate_;
+  const IndexLoad& load_;
   std::vector<Damage>* const damages_ ABSL_PT_GUARDED_BY(mutex_);
+  KeyLimit limit_;
   Context context_;
   const std::vector<std::shared_ptr<Segment>> all_;
   uint64_t largest_table_ = 0;
@@ -121,14 +166,15 @@ class IndexLoader {
 // Collects entries and passes them on many at a time.
 class EntryBatch {
  public:
-  EntryBatch(Segment* segment, Keystore* keystore, LoadContext* context)
-      : segment_(segment), keystore_(keystore), context_(context) {
+  EntryBatch(Segment* segment, Keystore* keystore, LoadContext* context, uint64_t above,
+             KeyLimit* limit)
+      : segment_(segment), keystore_(keystore), context_(context), above_(above), limit_(limit) {
     entries_.reserve(kBatch);
   }
 
   // `key` must live until the next Flush.
   void Add(const RecordHeader& header, std::string_view key, uint64_t offset) {
-    if (!header.is_data()) return;
+    if (!header.is_data() || header.sequence <= above_ || !limit_->Takes(header, key)) return;
     const uint64_t bytes = header.record_bytes();
     const bool is_delete = header.kind == RecordKind::kDelete;
     entries_.push_back(
@@ -163,6 +209,8 @@ class EntryBatch {
   Segment* const segment_;
   Keystore* const keystore_;
   LoadContext* const context_;
+  const uint64_t above_;
+  KeyLimit* const limit_;
   std::vector<LoadEntry> entries_;
   std::string keys_;  // never grows while entries_ refer to it
   uint64_t live_ = 0;
@@ -188,7 +236,7 @@ absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSeg
     }
   }
   if (!check.ok()) return false;
-  EntryBatch batch(segment, keystore_, &context_);
+  EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
   KeyTableReader reader(table, trailer);
   while (reader.Next()) batch.Add(reader.header(), reader.key(), reader.offset());
   batch.Flush();
@@ -198,7 +246,7 @@ absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSeg
 absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegment& recovered,
                                          Segment* segment) {
   SegmentScanner scanner(&file, segment->seed(), kSegmentHeaderBytes, recovered.end);
-  EntryBatch batch(segment, keystore_, &context_);
+  EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
   uint64_t records = 0;
   auto step = scanner.Next();
   while (step != SegmentScanner::Step::kEnd) {
@@ -223,6 +271,7 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
 
 absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
                                       std::string* buffer) {
+  if (recovered.last_sequence <= load_.above && load_.above > 0) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<File>> file =
       directory_->Open(SegmentName(recovered.id), OpenMode::kReadOnly);
   if (!file.ok()) return file.status();
@@ -239,8 +288,8 @@ absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment
 }  // namespace
 
 absl::Status LoadIndex(Directory* directory, SegmentSet* segments, Keystore* keystore,
-                       bool tolerate, std::vector<Damage>* damages) {
-  return IndexLoader(directory, segments, keystore, tolerate, damages).Run();
+                       const IndexLoad& load, std::vector<Damage>* damages) {
+  return IndexLoader(directory, segments, keystore, load, damages).Run();
 }
 
 }  // namespace rumcask

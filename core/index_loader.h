@@ -1,8 +1,11 @@
-// Fills an in-memory keystore from the log.
+// Fills a keystore from the log.
 
 #ifndef RUMCASK_CORE_INDEX_LOADER_H_
 #define RUMCASK_CORE_INDEX_LOADER_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,14 +17,27 @@
 
 namespace rumcask {
 
-// Offers every record of the log to the keystore, from key tables where they are whole and by
-// reading the segment where not, several segments at a time. Sets the segments' live bytes.
+struct IndexLoad {
+  // Take what verifies where damage hides keys, and tell of it in `*damages`; otherwise that is the
+  // error.
+  bool tolerate = false;
+  // In ascending order of the numbers, by one thread.
+  bool in_order = false;
+  // Only records with higher numbers.
+  uint64_t above = 0;
+  // InvalidArgument, with their count and one of them in hex, if longer keys than this have values.
+  size_t max_key_bytes = kMaxKeyBytes;
+  // Told after each segment; may be empty.
+  std::function<void(size_t done, size_t all)> progress;
+};
+
+// Offers the records of the log to the keystore, from key tables where they are whole and by
+// reading the segment where not, several segments at a time. Adds to the segments' live bytes.
 //
 // A record that cannot be read is no obstacle as long as a key table tells its key. Where none
-// does, the damage is an error naming file and offset - or, with `tolerate`, is added to `*damages`
-// and what verifies beyond it is taken.
+// does, the damage is named by file and offset.
 absl::Status LoadIndex(Directory* directory, SegmentSet* segments, Keystore* keystore,
-                       bool tolerate, std::vector<Damage>* damages);
+                       const IndexLoad& load, std::vector<Damage>* damages);
 
 }  // namespace rumcask
 

@@ -186,6 +186,8 @@ struct KeystoreFactory {
   // On disk: the index that core puts buffers in front of. DataLoss or FailedPrecondition if what
   // is at the path is no index it can use: it is removed then, and built anew.
   std::function<absl::StatusOr<std::unique_ptr<DiskIndex>>(const DiskIndexConfig&)> open_index;
+  // On disk: removes whatever is at the path; OK if nothing is.
+  std::function<absl::Status(const std::string& path)> remove_index;
   // On disk: memory for changes that are on their way to the index; up to three times this.
   uint64_t buffer_bytes = uint64_t{64} << 20;
 };

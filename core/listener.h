@@ -3,6 +3,7 @@
 #ifndef RUMCASK_CORE_LISTENER_H_
 #define RUMCASK_CORE_LISTENER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -32,6 +33,8 @@ class Listener {
   virtual ~Listener() = default;
   // Before Open returns.
   virtual void OnRecovered(const RecoveryReport& /*report*/) {}
+  // While opening: so many segments of all have been read for the index. From any thread.
+  virtual void OnIndexLoading(size_t /*segments*/, size_t /*of*/) {}
   // A full segment became durable and read-only.
   virtual void OnSegmentSealed(uint64_t /*segment_id*/, uint64_t /*bytes*/) {}
   // The database turned read-only because of `status`; see DB::BackgroundStatus.

@@ -1,6 +1,9 @@
 #include "core/manifest.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "absl/strings/str_cat.h"
 
@@ -175,6 +178,20 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
   decoded.damaged_copies = first.ok() && second.ok() ? 0 : 1;
   if (!first.ok()) decoded.manifest = std::move(second_manifest);
   return decoded;
+}
+
+absl::Status RandomBytes(void* to, size_t size) {
+  // Up to 256 bytes come in one piece; only the wait for the first entropy can be interrupted.
+  ssize_t got;
+  do {
+    got = ::getrandom(to, size, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got == static_cast<ssize_t>(size)) return absl::OkStatus();
+  return ErrnoStatus("getrandom", "", errno);
+}
+
+absl::Status NewIncarnation(Manifest* manifest) {
+  return RandomBytes(&manifest->incarnation, sizeof(manifest->incarnation));
 }
 
 absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {

@@ -59,6 +59,12 @@ struct Manifest {
   void Append(uint64_t id, Stream stream, bool sealed, uint64_t required_end);
 };
 
+// Bytes from the system's generator.
+absl::Status RandomBytes(void* to, size_t size);
+
+// Draws a new one.
+absl::Status NewIncarnation(Manifest* manifest);
+
 // The file's bytes: the body twice, each copy at the start of a 4 KiB block, so that one bad sector
 // does not take the database.
 std::string EncodeManifest(const Manifest& manifest);

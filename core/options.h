@@ -61,6 +61,12 @@ struct Options {
   // or the keystore's own limit if that is less.
   size_t max_key_bytes = kMaxKeyBytes;
 
+  // If the database was made with another keystore, build this one's index from the log while
+  // opening, and keep to it from then on. A crash in between leaves the database as it was. Refused
+  // with InvalidArgument if keys are longer than the keystore takes. Default false: opening with
+  // the wrong keystore is FailedPrecondition naming both. In-memory keystores need none of this.
+  bool reindex = false;
+
   // Upper bound on the time an unsynced write stays unsynced; zero means until Sync, a synced
   // write, the segment's end or Close. Needs background_threads > 0. Default zero.
   std::chrono::milliseconds sync_interval{0};
@@ -85,9 +91,14 @@ struct Options {
   // than memory or the device is not trusted; it takes a file descriptor per segment.
   ReadMode read_mode = ReadMode::kMapped;
 
+  // Keystores on disk: log written until their index is brought up to date, and so the bound on
+  // what opening reads again after a crash. Default 256 MiB.
+  uint64_t replay_bytes = uint64_t{256} << 20;
+
   // Threads for the work that writers need not wait for. 2: one reserves space ahead of them, one
   // seals and syncs. 1 does all of it, so that writers reserve space themselves while it waits for
-  // the device; 0 leaves everything to the calling writers. Default 2.
+  // the device; 0 leaves everything to the calling writers. Unless it is 0, a keystore on disk has
+  // one more. Default 2.
   int background_threads = 2;
 
   // Told of what happens in the background; see listener.h. Default none.

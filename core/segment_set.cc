@@ -231,6 +231,17 @@ absl::Status SegmentSet::Roll(uint64_t bytes) {
   return absl::OkStatus();
 }
 
+absl::Status SegmentSet::ChangeIncarnation() {
+  MutexLock lock(write_mutex_);
+  // One of a closed database would not be its any more.
+  if (closed_ || read_only_) return absl::OkStatus();
+  Manifest manifest = log_.manifest;
+  absl::Status status = NewIncarnation(&manifest);
+  if (status.ok()) status = WriteManifest(directory_, manifest);
+  if (status.ok()) log_.manifest = std::move(manifest);
+  return status;
+}
+
 void SegmentSet::AfterWrite() {
   if (config_.background_threads > 0 || !seals_pending_.load(std::memory_order_acquire)) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.

@@ -84,6 +84,9 @@ class SegmentSet {
   // Returns when all records with numbers <= `sequence` are durable.
   absl::Status WaitDurable(uint64_t sequence);
 
+  // Gives the log's history a new name, so that no index made for it so far is used again.
+  absl::Status ChangeIncarnation() ABSL_LOCKS_EXCLUDED(write_mutex_);
+
   // Durable, closed, MANIFEST clean. Further appends fail.
   absl::Status Close();
 

@@ -24,9 +24,20 @@ struct SegmentStats {
 struct Stats {
   std::string keystore;
   uint64_t keys = 0;
-  uint64_t index_bytes = 0;
+  // Whether `keys` is exact: it is for hash and btree; for others it is their index's, which does
+  // not know yet what was written last.
+  bool keys_exact = true;
+  uint64_t index_bytes = 0;  // memory
+  // Of keystores on disk: what the index takes there, the version through which it is up to date
+  // for good, and why opening had to build it anew (empty: it had not).
+  uint64_t index_file_bytes = 0;
+  uint64_t index_version = 0;
+  std::string index_rebuilt;
   uint64_t log_bytes = 0;
   uint64_t live_bytes = 0;
+  // False: `live_bytes`, the segments' too, are an upper bound. Replaced records are counted as
+  // dead as soon as it is known what they replaced: on disk, when the index has been told.
+  bool live_bytes_exact = true;
   uint64_t file_bytes = 0;
   uint64_t pins = 0;
   uint64_t snapshots = 0;   // open ones, iterators included

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 
 #include "core/database_lock.h"
+#include "core/disk_keystore.h"
 #include "core/file_system.h"
 #include "core/keystore.h"
 #include "core/mutex.h"
@@ -70,6 +71,12 @@ class Store {
     return value.size() <= kMaxValueBytes ? absl::OkStatus() : BadValue(value);
   }
 
+  // To be called after writing, without the lock.
+  void AfterWrite() {
+    segments_.AfterWrite();
+    if (disk_ != nullptr) disk_->AfterWrite();
+  }
+
   // Reads the record at `location` and makes sure it is one of `key`. DataLoss names file and
   // offset.
   absl::Status ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
@@ -88,8 +95,11 @@ class Store {
   // Destroyed in reverse: the lock is let go of last.
   std::unique_ptr<DatabaseLock> lock_;
   const std::unique_ptr<Directory> directory_;
-  std::unique_ptr<Keystore> keystore_;
   SegmentSet segments_;
+  std::unique_ptr<Keystore> keystore_;
+  // The keystore if it is one on disk.
+  DiskKeystore* disk_ = nullptr;
+  std::string index_rebuilt_;  // why, or empty
   std::atomic<bool> closed_{false};
   // Held while closing, so that a second Close neither returns nor lets go of the lock before.
   Mutex close_mutex_;

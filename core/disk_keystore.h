@@ -1,0 +1,184 @@
+// The keystore in front of an index on disk: "btree plus an applier".
+//
+//   write    into the active buffer, under the write lock: memory only
+//   freeze   under the write lock, between two writes: by memory, by log written since, at Close
+//   apply    in the background, oldest first: make the log durable through the buffer's position;
+//            bring its keys to the index in sorted parts, the position with the last; flush; only
+//            then forget the buffer
+//   read     active buffer, frozen ones from new to old, then the index. In this order: keys wander
+//            that way, so none is missed
+//
+// Two frozen buffers may wait; then writers do. What a snapshot sees and the index no longer has is
+// in the past versions, which are told of every version before it is replaced, wherever it is.
+
+#ifndef RUMCASK_CORE_DISK_KEYSTORE_H_
+#define RUMCASK_CORE_DISK_KEYSTORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+
+#include "core/background_thread.h"
+#include "core/disk_index.h"
+#include "core/index_entry.h"
+#include "core/keystore.h"
+#include "core/mutex.h"
+#include "core/past_versions.h"
+#include "core/segment_set.h"
+#include "core/write_buffer.h"
+
+namespace rumcask {
+
+class DiskKeystore : public Keystore {
+ public:
+  struct Config {
+    std::string name;
+    uint64_t buffer_bytes;
+    // Log written since the last freeze that brings the next one.
+    uint64_t replay_bytes;
+    uint64_t max_undo_bytes;
+    bool background;
+    bool read_only;
+    uint64_t incarnation;
+    uint64_t position;
+    LiveBytes live;
+  };
+
+  // `segments` must outlive it; locations are those of its table. `forsake` is called when the
+  // index can no longer be trusted: it sees to it that the next opening builds a new one.
+  DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segments, Config config,
+               std::function<void()> forsake);
+  ~DiskKeystore() override;
+
+  // ---- as every keystore; those not named here do as the interface says ----
+
+  void Prepare(PreparedKey* key) const override;
+  absl::Status Get(const PreparedKey& key, Location* location) const override;
+  // Returns what the active buffer had: what is elsewhere is found when the buffer is applied.
+  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override;
+  // Only of a key that a buffer has.
+  bool Relocate(const PreparedKey& key, Location from, Location to) override;
+  // By one thread, in ascending order of the numbers. What of it is durable goes on to the index
+  // when the buffer is full.
+  void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override;
+  void FinishLoad() override {}
+  std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) override {
+    return past_.TakeSnapshot(sequence);
+  }
+  absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                     Location* location) const override;
+  SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
+  absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
+                    KeyBlock* block) const override;
+  // Of the index alone.
+  uint64_t KeyCount() const override;
+  uint64_t MemoryBytes() const override;
+
+  // ---- conditions, by generation ----
+
+  struct Observation {
+    bool exists = false;
+    Location location;
+    uint64_t generation = 0;
+  };
+  // Looks the key up without the write lock. An absent key is OK.
+  absl::Status Observe(const PreparedKey& key, Observation* seen) const;
+  // Under the write lock: where the key is now, going by what was observed if it must; false if
+  // that cannot be told without the index. Then observe again.
+  bool Confirm(const PreparedKey& key, const Observation& seen, Location* now) const;
+
+  // ---- the way to the index ----
+
+  // To be called before writing, without locks: waits while two buffers wait for the index. Tells
+  // why there is no writing: the index has failed, or its disk is full.
+  absl::Status Admit();
+  // To be called under the write lock after a write or whole batch of `bytes` whose last number is
+  // `sequence`.
+  void Wrote(uint64_t sequence, uint64_t bytes);
+  // To be called after writing, without locks: does what the background would, if there is none.
+  void AfterWrite();
+  // Brings all to the index, as far as the log is durable, and lets go of it. Later reads fail.
+  absl::Status Close();
+
+  // OK, or why the index takes nothing more.
+  absl::Status status() const;
+  // All records with numbers up to this are in the index for good.
+  uint64_t position() const { return position_.load(std::memory_order_acquire); }
+  uint64_t IndexFileBytes() const;
+  // Whether segments' live bytes are exact, buffers aside, or an upper bound.
+  bool live_bytes_exact() const { return exact_; }
+
+ private:
+  class Batch;
+  using Buffers = std::deque<std::shared_ptr<WriteBuffer>>;
+
+  std::shared_ptr<WriteBuffer> NewBuffer() {
+    return std::make_shared<WriteBuffer>(config_.buffer_bytes, &past_);
+  }
+  void Freeze(uint64_t position);
+  // All there are, oldest first, one after the other.
+  absl::Status ApplyFrozen() ABSL_LOCKS_EXCLUDED(apply_mutex_);
+  absl::Status ApplyNext(bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
+  absl::Status ApplyBuffer(WriteBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
+  // Notes why the buffer was not applied: for now, or for good.
+  void Failed(const absl::Status& status) const;
+  void NoteProgress();
+
+  // The entry a buffer has for the key, the newest if there are several.
+  bool FindInBuffers(const PreparedKey& key, KeyVersion* version) const;
+  absl::Status FindInIndex(std::string_view key, KeyVersion* version) const;
+  absl::Status ScanIndex(const KeyRange& range, size_t limit, KeyBlock* block) const;
+  absl::Status Decode(std::string_view value, KeyVersion* version) const;
+  IndexEntry EntryFor(const KeyVersion& version) const;
+  absl::Status Closed() const;
+
+  const Config config_;
+  SegmentSet* const segments_;
+  const std::function<void()> forsake_;
+  const bool exact_;
+  PastVersions past_;
+
+  // Order of locks: apply_mutex_, the write lock, then the others, each alone.
+  Mutex apply_mutex_;
+  LiveBytes live_ ABSL_GUARDED_BY(apply_mutex_);  // as in the index
+
+  // Changed under the write lock too, so that whoever has that may read.
+  mutable SharedMutex buffers_mutex_;
+  std::shared_ptr<WriteBuffer> active_ ABSL_GUARDED_BY(buffers_mutex_);
+  Buffers frozen_ ABSL_GUARDED_BY(buffers_mutex_);  // oldest first
+  // How many frozen buffers have gone. Changed under the write lock.
+  std::atomic<uint64_t> generation_{0};
+  uint64_t log_since_freeze_ = 0;  // under the write lock
+
+  // Null after Close.
+  mutable SharedMutex index_mutex_;
+  std::unique_ptr<DiskIndex> index_ ABSL_GUARDED_BY(index_mutex_);
+
+  // From the id of a segment to its slot.
+  mutable SharedMutex slots_mutex_;
+  mutable absl::flat_hash_map<uint64_t, uint32_t> slots_ ABSL_GUARDED_BY(slots_mutex_);
+
+  mutable Mutex state_mutex_;
+  mutable CondVar changed_;
+  mutable absl::Status status_ ABSL_GUARDED_BY(state_mutex_);
+  mutable bool failed_ ABSL_GUARDED_BY(state_mutex_) = false;  // for good
+  bool closed_ ABSL_GUARDED_BY(state_mutex_) = false;
+  // Whether Admit has to look: buffers wait, or the index has failed.
+  mutable std::atomic<bool> throttled_{false};
+  std::atomic<uint64_t> waiting_{0};  // frozen buffers
+  std::atomic<uint64_t> position_;
+
+  BackgroundThread applier_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_DISK_KEYSTORE_H_

@@ -1,0 +1,206 @@
+// The part of DiskKeystore that brings buffers to the index.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/disk_keystore.h"
+#include "core/seeded_bug.h"
+
+namespace rumcask {
+namespace {
+
+// Keys in one step: so many that a commit's fixed cost is shared by enough of them, so few that an
+// index that copies pages on writing does not take many times its size for one.
+constexpr size_t kKeysAtOnce = 16384;
+
+}  // namespace
+
+// A part of a buffer, as the index is asked to take it.
+class DiskKeystore::Batch : public IndexBatch {
+ public:
+  // The last part brings the position along.
+  Batch(const DiskKeystore& keystore, PastVersions* past, const KeyBlock& keys,
+        const LiveBytes& live, const uint64_t* position)
+      : keystore_(keystore),
+        past_(past),
+        keys_(keys),
+        live_(live),
+        position_(position),
+        looks_(keystore.exact_ || keystore.past_.wanted()) {
+    // The values lie in one string, which must not move any more when they are referred to.
+    std::vector<size_t> ends;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (keys.location(i).exists()) AppendIndexEntry(keystore.EntryFor(Version(i)), &values_);
+      ends.push_back(values_.size());
+    }
+    changes_.reserve(keys.size());
+    for (size_t i = 0, begin = 0; i < keys.size(); begin = ends[i++]) {
+      changes_.push_back({keys.key(i), std::string_view(values_).substr(begin, ends[i] - begin)});
+    }
+  }
+
+  const std::vector<IndexChange>& changes() const override { return changes_; }
+  bool wants_replaced() const override { return looks_; }
+
+  bool Accepts(size_t i, std::string_view before) override {
+    const KeyVersion now = Version(i);
+    KeyVersion old;
+    // A damaged entry has been noted as such, and ends the applying.
+    if (!before.empty() && !keystore_.Decode(before, &old).ok()) damaged_ = true;
+    if (before.empty() || damaged_) {
+      Credit(now);
+      return true;
+    }
+    // While the log is read again after a crash, the index may have the record already, or a newer
+    // one: it counted as live when it was read, and is so only once.
+    if (old.sequence > now.sequence ||
+        (old.sequence == now.sequence && old.location == now.location)) {
+      CountDead(now);
+      return false;
+    }
+    if (old.sequence < now.sequence) past_->Keep(changes_[i].key, old, now.sequence);
+    CountDead(old);
+    Debit(old);
+    Credit(now);
+    return true;
+  }
+
+  std::vector<IndexNote> Notes() override {
+    std::vector<IndexNote> notes;
+    if (keystore_.exact_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
+    if (position_ != nullptr) {
+      IndexPosition position;
+      position.incarnation = keystore_.config_.incarnation;
+      position.sequence = *position_;
+      notes.push_back({IndexPosition::kNote, EncodeIndexPosition(position)});
+    }
+    return notes;
+  }
+
+  bool damaged() const { return damaged_; }
+  // What to go on with if the index took it.
+  LiveBytes* live() { return &live_; }
+  const std::map<uint32_t, uint64_t>& dead() const { return dead_; }
+
+ private:
+  KeyVersion Version(size_t i) const { return {keys_.sequence(i), keys_.location(i)}; }
+  Segment* SegmentOf(const KeyVersion& version) const {
+    return keystore_.segments_->segment(version.location);
+  }
+  void CountDead(const KeyVersion& version) {
+    if (!version.location.exists()) return;
+    dead_[version.location.slot()] += SegmentOf(version)->RecordBytesAt(version.location);
+  }
+  void Credit(const KeyVersion& version) {
+    if (!version.location.exists()) return;
+    live_[SegmentOf(version)->id()] += SegmentOf(version)->RecordBytesAt(version.location);
+  }
+  void Debit(const KeyVersion& version) {
+    live_[SegmentOf(version)->id()] -= SegmentOf(version)->RecordBytesAt(version.location);
+  }
+
+  const DiskKeystore& keystore_;
+  PastVersions* const past_;
+  const KeyBlock& keys_;
+  LiveBytes live_;
+  const uint64_t* const position_;
+  const bool looks_;
+  bool damaged_ = false;
+  std::string values_;
+  std::vector<IndexChange> changes_;
+  std::map<uint32_t, uint64_t> dead_;
+};
+
+absl::Status DiskKeystore::ApplyFrozen() {
+  absl::Status status;
+  bool more = true;
+  while (more && status.ok()) {
+    MutexLock lock(apply_mutex_);
+    status = ApplyNext(&more);
+  }
+  return status;
+}
+
+absl::Status DiskKeystore::ApplyNext(bool* more) {
+  std::shared_ptr<WriteBuffer> buffer;
+  {
+    SharedLock lock(buffers_mutex_);
+    if (!frozen_.empty()) buffer = frozen_.front();
+  }
+  *more = buffer != nullptr;
+  if (buffer == nullptr) return absl::OkStatus();
+  {
+    MutexLock lock(state_mutex_);
+    if (failed_) return status_;
+  }
+  // Everything the index will point at, and its position, must be in the log for good.
+  if (!SeededBug("index-before-log")) {
+    absl::Status status = segments_->WaitDurable(buffer->position);
+    // The log tells by itself why it takes nothing more.
+    if (!status.ok()) return status;
+  }
+  absl::Status status = ApplyBuffer(buffer.get());
+  if (!status.ok()) {
+    Failed(status);
+    return status;
+  }
+  {
+    MutexLock write_lock(segments_->write_mutex());
+    for (const auto& [slot, bytes] : buffer->dead) {
+      std::atomic<uint64_t>& live = segments_->table().Get(slot)->live_bytes;
+      live.store(live.load(std::memory_order_relaxed) - bytes, std::memory_order_relaxed);
+    }
+    ExclusiveLock lock(buffers_mutex_);
+    frozen_.pop_front();
+    waiting_.store(frozen_.size(), std::memory_order_release);
+    if (!SeededBug("generation-kept")) generation_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  position_.store(buffer->position, std::memory_order_release);
+  past_.KeepToBound();
+  NoteProgress();
+  return absl::OkStatus();
+}
+
+absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer) {
+  // Only Close takes the index away, after it has stopped this.
+  DiskIndex* index;
+  {
+    SharedLock lock(index_mutex_);
+    index = index_.get();
+  }
+  KeyBlock keys;
+  bool last = false;
+  while (!last) {
+    const std::string behind = buffer->applied_through;
+    buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, kKeysAtOnce, &keys);
+    last = keys.size() < kKeysAtOnce;
+    const bool tells = last || SeededBug("position-with-every-part");
+    Batch batch(*this, &past_, keys, live_, tells ? &buffer->position : nullptr);
+    absl::Status status = index->Apply(&batch);
+    if (!status.ok()) return status;
+    if (batch.damaged()) return absl::DataLossError("the index has damaged entries");
+    live_ = std::move(*batch.live());
+    for (const auto& [slot, bytes] : batch.dead()) buffer->dead[slot] += bytes;
+    if (keys.empty()) continue;
+    buffer->applied_through = std::string(keys.key(keys.size() - 1));
+    buffer->begun = true;
+  }
+  if (SeededBug("index-not-flushed")) return absl::OkStatus();
+  absl::Status status = index->Flush();
+  if (!status.ok()) return status;
+  std::string note;
+  status = index->GetNote(IndexPosition::kNote, /*durable=*/true, &note);
+  IndexPosition position;
+  if (!status.ok() || !DecodeIndexPosition(note, &position) ||
+      position.sequence != buffer->position) {
+    return absl::InternalError(absl::StrCat("the index of ", config_.name,
+                                            " does not keep its position: ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask

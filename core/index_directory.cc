@@ -1,0 +1,74 @@
+#include "core/index_directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/file_system.h"
+
+namespace rumcask {
+
+absl::Status MakeIndexDirectory(const std::string& path) {
+  const std::string parent = path.substr(0, path.rfind('/'));
+  for (const std::string& one : {parent, path}) {
+    absl::Status status = PosixFileSystem()->CreateDirectory(one);
+    if (absl::IsAlreadyExists(status)) continue;
+    if (status.ok()) status = PosixFileSystem()->SyncParent(one);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveIndexDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? ErrnoStatus("remove", path, error.value()) : absl::OkStatus();
+}
+
+namespace {
+
+// Calls `see(name, status)` for everything in the directory that still exists by then.
+template <typename See>
+absl::Status ForEach(const std::string& path, See see) {
+  DIR* const directory = ::opendir(path.c_str());
+  if (directory == nullptr) return ErrnoStatus("open", path, errno);
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat status;
+    if (::fstatat(::dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      see(entry->d_name, status);
+    }
+  }
+  ::closedir(directory);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckIndexDirectory(const std::string& path) {
+  absl::Status found;
+  const absl::Status read = ForEach(path, [&](const char* name, const struct stat& status) {
+    if (!S_ISREG(status.st_mode)) {
+      found.Update(absl::FailedPreconditionError(absl::StrCat(path, "/", name, ": not a file")));
+    }
+  });
+  return read.ok() ? found : read;
+}
+
+uint64_t IndexDirectoryBytes(const std::string& path) {
+  uint64_t bytes = 0;
+  const absl::Status read = ForEach(path, [&](const char*, const struct stat& status) {
+    bytes += static_cast<uint64_t>(status.st_blocks) * 512;
+  });
+  return read.ok() ? bytes : 0;
+}
+
+}  // namespace rumcask

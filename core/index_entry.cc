@@ -1,0 +1,59 @@
+#include "core/index_entry.h"
+
+#include "core/varint.h"
+
+namespace rumcask {
+
+void AppendIndexEntry(const IndexEntry& entry, std::string* to) {
+  AppendVarint(to, entry.sequence);
+  AppendVarint(to, entry.segment_id);
+  AppendVarint(to, entry.offset / 8);
+  AppendVarint(to, entry.length / 8);
+}
+
+bool DecodeIndexEntry(std::string_view bytes, IndexEntry* entry) {
+  if (!ReadVarint(&bytes, &entry->sequence) || !ReadVarint(&bytes, &entry->segment_id) ||
+      !ReadVarint(&bytes, &entry->offset) || !ReadVarint(&bytes, &entry->length)) {
+    return false;
+  }
+  // Beyond 32 bits both are nonsense, and times 8 they must not become sense again.
+  if (!bytes.empty() || entry->offset >> 32 != 0 || entry->length >> 32 != 0) return false;
+  entry->offset *= 8;
+  entry->length *= 8;
+  return true;
+}
+
+std::string EncodeIndexPosition(const IndexPosition& position) {
+  std::string bytes;
+  AppendVarint(&bytes, position.format);
+  AppendVarint(&bytes, position.incarnation);
+  AppendVarint(&bytes, position.sequence);
+  return bytes;
+}
+
+bool DecodeIndexPosition(std::string_view bytes, IndexPosition* position) {
+  return ReadVarint(&bytes, &position->format) && ReadVarint(&bytes, &position->incarnation) &&
+         ReadVarint(&bytes, &position->sequence) && bytes.empty();
+}
+
+std::string EncodeLiveBytes(const LiveBytes& live) {
+  std::string bytes;
+  for (const auto& [id, count] : live) {
+    AppendVarint(&bytes, id);
+    AppendVarint(&bytes, count);
+  }
+  return bytes;
+}
+
+bool DecodeLiveBytes(std::string_view bytes, LiveBytes* live) {
+  live->clear();
+  while (!bytes.empty()) {
+    uint64_t id;
+    uint64_t count;
+    if (!ReadVarint(&bytes, &id) || !ReadVarint(&bytes, &count)) return false;
+    (*live)[id] = count;
+  }
+  return true;
+}
+
+}  // namespace rumcask

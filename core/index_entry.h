@@ -1,0 +1,50 @@
+// What core writes into an index on disk: see disk_index.h.
+
+#ifndef RUMCASK_CORE_INDEX_ENTRY_H_
+#define RUMCASK_CORE_INDEX_ENTRY_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace rumcask {
+
+// The value of an entry: the number of the key's newest record and where it is. Unlike a Location
+// it names the segment by id, which stays. Varints: number, id, offset / 8, length / 8 as in
+// Location.
+struct IndexEntry {
+  uint64_t sequence = 0;
+  uint64_t segment_id = 0;
+  uint64_t offset = 0;
+  uint64_t length = 0;
+};
+
+void AppendIndexEntry(const IndexEntry& entry, std::string* to);
+// False if the bytes are no entry.
+bool DecodeIndexEntry(std::string_view bytes, IndexEntry* entry);
+
+// The note "position": which history the index is a view of, and how far. All records with numbers
+// <= sequence are in it; of later ones, some may be.
+struct IndexPosition {
+  static constexpr const char* kNote = "position";
+  static constexpr uint64_t kFormat = 1;
+
+  uint64_t format = kFormat;
+  uint64_t incarnation = 0;
+  uint64_t sequence = 0;
+};
+
+std::string EncodeIndexPosition(const IndexPosition& position);
+bool DecodeIndexPosition(std::string_view bytes, IndexPosition* position);
+
+// The note "live": for each segment, by id, the bytes of the records that entries point at.
+using LiveBytes = std::map<uint64_t, uint64_t>;
+inline constexpr const char* kLiveNote = "live";
+
+std::string EncodeLiveBytes(const LiveBytes& live);
+bool DecodeLiveBytes(std::string_view bytes, LiveBytes* live);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_INDEX_ENTRY_H_

@@ -1,0 +1,75 @@
+// Changes on their way to an index on disk.
+
+#ifndef RUMCASK_CORE_WRITE_BUFFER_H_
+#define RUMCASK_CORE_WRITE_BUFFER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/index_buffer.h"
+
+namespace rumcask {
+
+// Tells most keys that are not there from those that may be, so that a buffer does not tax the
+// reads of keys that are long in the index: a Bloom filter with two bits per key.
+class KeyFilter {
+ public:
+  // `bits` is rounded up to a power of two.
+  explicit KeyFilter(uint64_t bits) : words_(WordsFor(bits)) {}
+
+  // `digest` is a hash of the key.
+  void Add(uint64_t digest) {
+    Set(digest);
+    Set(digest >> 32 | digest << 32);
+  }
+  bool MayHave(uint64_t digest) const {
+    return IsSet(digest) && IsSet(digest >> 32 | digest << 32);
+  }
+
+ private:
+  static size_t WordsFor(uint64_t bits) {
+    size_t words = 1;
+    while (words * 64 < bits) words *= 2;
+    return words;
+  }
+  std::atomic<uint64_t>& Word(uint64_t hash) { return words_[hash / 64 % words_.size()]; }
+  const std::atomic<uint64_t>& Word(uint64_t hash) const {
+    return words_[hash / 64 % words_.size()];
+  }
+  void Set(uint64_t hash) {
+    std::atomic<uint64_t>& word = Word(hash);
+    const uint64_t bit = uint64_t{1} << (hash % 64);
+    const uint64_t before = word.load(std::memory_order_relaxed);
+    // One writer at a time, so no read-modify-write is needed.
+    if ((before & bit) == 0) word.store(before | bit, std::memory_order_release);
+  }
+  bool IsSet(uint64_t hash) const {
+    return Word(hash).load(std::memory_order_acquire) >> (hash % 64) & 1;
+  }
+
+  std::vector<std::atomic<uint64_t>> words_;
+};
+
+// Filled under the write lock until it is frozen, and then applied in parts.
+struct WriteBuffer {
+  WriteBuffer(uint64_t bytes, PastVersions* past)
+      // A key takes some 80 bytes: 10 bits each, were all of them short.
+      : keys(IndexBuffer::Deletes::kKeep, past), filter(bytes / 8) {}
+
+  IndexBuffer keys;
+  KeyFilter filter;
+  // All records with numbers up to this are in it or in an older one. Set when frozen.
+  uint64_t position = 0;
+  // What the applier has done of it: after an error it goes on from there.
+  std::string applied_through;
+  bool begun = false;
+  // Bytes that turned out to be dead, by the segment's slot.
+  std::map<uint32_t, uint64_t> dead;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_WRITE_BUFFER_H_
