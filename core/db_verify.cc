@@ -32,7 +32,6 @@ class IndexAudit {
       absl::Status status = CheckSegment(extent);
       if (!status.ok()) return status;
     }
-    report_->keys = store_->keystore_->KeyCount();
     absl::Status status = CheckIndex();
     if (status.ok()) status = Excuse(extents);
     for (auto& [key, damage] : suspects_) report_->damages.push_back(std::move(damage));
@@ -87,6 +86,7 @@ class IndexAudit {
   // Each entry of the index must lead to a record that leads back to it.
   absl::Status CheckIndex() {
     if (store_->options_.keystore->traits.ordered) return CheckOrderedIndex();
+    report_->keys = store_->keystore_->KeyCount();
     std::unique_ptr<KeystoreCursor> cursor = store_->keystore_->NewCursor(nullptr);
     std::vector<Location> locations;
     do {
@@ -110,6 +110,7 @@ class IndexAudit {
           *snapshot, {last, {}, /*after_lower=*/!last.empty()}, kBlock, &block);
       if (!status.ok()) return status;
       for (size_t i = 0; i < block.size(); ++i) CheckEntry(block.location(i));
+      report_->keys += block.size();
       if (!block.empty()) last = std::string(block.key(block.size() - 1));
     } while (block.size() == kBlock);
     return absl::OkStatus();

@@ -87,6 +87,11 @@ class Opener {
     if (status.ok() ? !DecodeLiveBytes(note, &opened->live) : !absl::IsNotFound(status)) {
       return absl::StrCat("its count of live bytes is damaged. ", status.message());
     }
+    uint64_t live = 0;
+    for (const auto& [id, bytes] : opened->live) live += bytes;
+    if (live > 0 && opened->index->counts_exactly() && opened->index->KeyCount() == 0) {
+      return "it has lost its entries";
+    }
     opened->position = position.sequence;
     return "";
   }

@@ -12,6 +12,7 @@
 
 #include "core/db.h"
 #include "core/keystore.h"
+#include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/model/model_walk.h"
 
@@ -23,6 +24,10 @@ struct ModelSetup {
   std::vector<KeystoreFactory> exchangeable;
   AppendMode append = AppendMode::kMapped;
   ReadMode read = ReadMode::kMapped;
+  // For keystores whose index is on a disk of the tests: what it is after a kill, and the first
+  // time.
+  std::shared_ptr<AdversarialDisk> index_disk;
+  bool index_looks_cheaply = true;
 };
 
 // Everything follows from the seed. Stops at the first difference.
@@ -81,7 +86,9 @@ class ModelRun {
   void Reopen();
   void CompareAll();
 
-  const ModelSetup setup_;
+  bool persistent() const { return options_.keystore->traits.persistent; }
+
+  ModelSetup setup_;
   std::mt19937_64 random_;
   std::vector<std::string> keys_;
   Options options_;
@@ -91,7 +98,7 @@ class ModelRun {
   std::unique_ptr<CrashFileSystem> disk_;
   std::unique_ptr<DB> db_;
   ModelMap model_;
-  Copy copy_;  // of model_, if it has not changed since
+  Copy copy_;           // of model_, if it has not changed since
   uint64_t last_version_ = 0;
   std::vector<HeldSnapshot> snapshots_;
   std::vector<std::unique_ptr<ModelWalk>> walks_;

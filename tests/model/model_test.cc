@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -34,7 +35,12 @@ std::vector<ModelSetup> AllModes(const KeystoreFactory& keystore,
   std::vector<ModelSetup> setups;
   for (const AppendMode append : {AppendMode::kMapped, AppendMode::kWrite}) {
     for (const ReadMode read : {ReadMode::kMapped, ReadMode::kPread}) {
-      setups.push_back({keystore, exchangeable, append, read});
+      ModelSetup setup;
+      setup.keystore = keystore;
+      setup.exchangeable = exchangeable;
+      setup.append = append;
+      setup.read = read;
+      setups.push_back(std::move(setup));
     }
   }
   return setups;
@@ -49,6 +55,21 @@ INSTANTIATE_TEST_SUITE_P(Hash, ModelTest,
                          testing::ValuesIn(AllModes(HashKeystore(), {BtreeKeystore()})), ModeName);
 INSTANTIATE_TEST_SUITE_P(Btree, ModelTest,
                          testing::ValuesIn(AllModes(BtreeKeystore(), {HashKeystore()})), ModeName);
+
+// Changes its keystore all the time, from and to one in memory; its index comes out of a kill in
+// any state.
+std::vector<ModelSetup> OnDisk(bool looks_cheaply) {
+  const KeystoreFactory keystore =
+      AdversarialDisk::Make()->Keystore(looks_cheaply ? "looking" : "blind", looks_cheaply);
+  std::vector<ModelSetup> setups = AllModes(keystore, {HashKeystore(), BtreeKeystore()});
+  for (ModelSetup& setup : setups) {
+    setup.index_disk = AdversarialDisk::Make();
+    setup.index_looks_cheaply = looks_cheaply;
+  }
+  return setups;
+}
+INSTANTIATE_TEST_SUITE_P(LookingIndex, ModelTest, testing::ValuesIn(OnDisk(true)), ModeName);
+INSTANTIATE_TEST_SUITE_P(BlindIndex, ModelTest, testing::ValuesIn(OnDisk(false)), ModeName);
 
 TEST_P(ModelTest, DoesWhatAMapDoes) {
   if (const char* const seed = std::getenv("RUMCASK_MODEL_SEED")) {

@@ -1,0 +1,85 @@
+// An index on disk whose disk is memory, and which after a crash is in whatever state an index may
+// be in, or worse.
+
+#ifndef RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
+#define RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+
+#include "core/keystore.h"
+#include "core/mutex.h"
+
+namespace rumcask {
+
+// What a crash leaves of an index.
+enum class IndexFate {
+  kLatest,   // everything that was applied
+  kPrefix,   // some of what was applied since the last flush
+  kFlushed,  // nothing of it
+  // Beyond what an index may do, and yet no reason to lose anything: each has to be noticed.
+  kOlder,      // as it was before some earlier flush, as after a restored backup
+  kNewer,      // its position is beyond the log
+  kForeign,    // another history's
+  kEmpty,      // no file
+  kTooNew,     // of a format that is not known yet
+  kBroken,     // can't be opened
+  kNoEntries,  // a position, and nothing else
+};
+inline constexpr IndexFate kAllowedFates[] = {IndexFate::kLatest, IndexFate::kPrefix,
+                                              IndexFate::kFlushed};
+inline constexpr IndexFate kAllFates[] = {
+    IndexFate::kLatest, IndexFate::kPrefix,   IndexFate::kFlushed, IndexFate::kOlder,
+    IndexFate::kNewer,  IndexFate::kForeign,  IndexFate::kEmpty,   IndexFate::kTooNew,
+    IndexFate::kBroken, IndexFate::kNoEntries};
+
+// The disk that one database's index is on. Outlives the indexes that are opened on it;
+// thread-safe.
+class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
+ public:
+  struct State {
+    std::map<std::string, std::string> entries;
+    std::map<std::string, std::string> notes;
+  };
+  using Image = std::shared_ptr<const State>;
+
+  static std::shared_ptr<AdversarialDisk> Make() {
+    return std::shared_ptr<AdversarialDisk>(new AdversarialDisk);
+  }
+
+  // A keystore whose index is here; `name` goes into MANIFEST.
+  KeystoreFactory Keystore(const std::string& name, bool looks_cheaply);
+
+  // A disk as a crash at this moment may leave this one; this one goes on.
+  std::shared_ptr<AdversarialDisk> Cut(IndexFate fate, uint64_t seed) const;
+
+  // From now on every Apply fails so; OK: no more.
+  void FailApply(absl::Status status);
+  // Applies that succeeded.
+  uint64_t applied() const;
+  State latest() const;
+
+ private:
+  class Index;
+  AdversarialDisk() = default;
+
+  mutable Mutex mutex_;
+  // What there is now, last; before it everything back to the last flush.
+  std::vector<Image> history_ ABSL_GUARDED_BY(mutex_);
+  // As flushed, and before.
+  std::vector<Image> flushed_ ABSL_GUARDED_BY(mutex_);
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status apply_error_ ABSL_GUARDED_BY(mutex_);
+  uint64_t applied_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
