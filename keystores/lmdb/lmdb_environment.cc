@@ -1,0 +1,282 @@
+#include "keystores/lmdb/lmdb_environment.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/file_system.h"
+#include "core/index_directory.h"
+#include "core/text.h"
+
+namespace rumcask {
+namespace {
+
+constexpr char kDataFile[] = "data.mdb";
+constexpr char kNewDataFile[] = "data.mdb.new";
+
+// The addresses to ask for, and those below which it is not worth it.
+constexpr uint64_t kMostMapBytes = uint64_t{256} << 30;
+constexpr uint64_t kLeastMapBytes = uint64_t{64} << 20;
+
+// Page sizes LMDB makes.
+constexpr uint32_t kLeastPageBytes = 512;
+constexpr uint32_t kMostPageBytes = 32768;
+
+// One of the two pages at the beginning of the file. The layout is LMDB's format 1, which all
+// releases of 0.9 have, on a 64-bit machine.
+struct MetaPage {
+  uint64_t number;
+  uint16_t pad;
+  uint16_t flags;
+  uint32_t bounds;
+  uint32_t magic;
+  uint32_t version;
+  uint64_t address;
+  uint64_t map_bytes;
+  struct {
+    uint32_t pad;  // of the first: the size of a page
+    uint16_t flags;
+    uint16_t depth;
+    uint64_t branch_pages;
+    uint64_t leaf_pages;
+    uint64_t overflow_pages;
+    uint64_t entries;
+    uint64_t root;
+  } maps[2];
+  uint64_t last_page;
+  uint64_t transaction;
+};
+static_assert(sizeof(MetaPage) == 152, "LMDB's layout");
+
+constexpr uint64_t kNoPage = ~uint64_t{0};
+constexpr uint16_t kMetaFlag = 8;
+constexpr uint32_t kMagic = 0xBEEFC0DE;
+constexpr uint32_t kVersion = 1;
+
+absl::Status Lost(const std::string& file, std::string_view why) {
+  return absl::DataLossError(absl::StrCat(file, ": ", Text(why)));
+}
+
+absl::Status ReadMetaPage(int fd, const std::string& file, uint64_t offset, MetaPage* meta) {
+  const ssize_t got = ::pread(fd, meta, sizeof *meta, static_cast<off_t>(offset));
+  if (got < 0) return ErrnoStatus("read", file, errno);
+  if (static_cast<size_t>(got) < sizeof *meta) return Lost(file, "too short for an LMDB file");
+  if (meta->magic != kMagic || (meta->flags & kMetaFlag) == 0) {
+    return Lost(file, "not an LMDB file");
+  }
+  if (meta->version != kVersion) {
+    return Lost(file, absl::StrCat("LMDB's format ", meta->version, " is not known"));
+  }
+  const uint32_t page = meta->maps[0].pad;
+  if (page < kLeastPageBytes || page > kMostPageBytes || (page & (page - 1)) != 0) {
+    return Lost(file, absl::StrCat("pages of ", page, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+// Whether LMDB can open the file: it divides by the page size it finds, and maps as much as it is
+// told, where touching what is not there ends the process. NotFound if there is no file, or one
+// that LMDB has only just created.
+absl::Status CheckFile(const std::string& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return ErrnoStatus("open", file, errno);
+  absl::Cleanup close_file = [fd] { ::close(fd); };
+  struct stat status;
+  if (::fstat(fd, &status) != 0) return ErrnoStatus("stat", file, errno);
+  if (status.st_size == 0) return absl::NotFoundError(absl::StrCat(file, ": empty"));
+
+  MetaPage metas[2];
+  absl::Status read = ReadMetaPage(fd, file, 0, &metas[0]);
+  const uint64_t page_bytes = metas[0].maps[0].pad;
+  if (read.ok()) read = ReadMetaPage(fd, file, page_bytes, &metas[1]);
+  if (!read.ok()) return read;
+  if (metas[1].maps[0].pad != page_bytes) return Lost(file, "two page sizes");
+  const MetaPage& newest = metas[metas[1].transaction > metas[0].transaction ? 1 : 0];
+  const uint64_t size = static_cast<uint64_t>(status.st_size);
+  // last_page may be any number.
+  if (newest.last_page < 1 || newest.last_page >= size / page_bytes) {
+    return Lost(file, absl::StrCat("cut short: ", size, " bytes, but its last page is number ",
+                                   newest.last_page, " of ", page_bytes, " bytes"));
+  }
+  for (const auto& map : newest.maps) {
+    if (map.root != kNoPage && (map.root < 2 || map.root > newest.last_page)) {
+      return Lost(file, absl::StrCat("a tree begins at page ", map.root));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LmdbEnvironment> OpenWithMap(const std::string& path, unsigned flags, unsigned maps,
+                                            unsigned max_readers) {
+  for (uint64_t map_bytes = kMostMapBytes;; map_bytes /= 2) {
+    MDB_env* made = nullptr;
+    int result = mdb_env_create(&made);
+    if (result != MDB_SUCCESS) return LmdbStatus("mdb_env_create", path, result);
+    LmdbEnvironment env(made);
+    result = mdb_env_set_mapsize(env.get(), map_bytes);
+    if (result == MDB_SUCCESS) result = mdb_env_set_maxdbs(env.get(), maps);
+    if (result == MDB_SUCCESS) result = mdb_env_set_maxreaders(env.get(), max_readers);
+    if (result != MDB_SUCCESS) return LmdbStatus("mdb_env_set", path, result);
+    result = mdb_env_open(env.get(), path.c_str(), flags, 0600);
+    if (result == MDB_SUCCESS) {
+      // Of its three files LMDB leaves this one to programs that the process starts.
+      int fd = -1;
+      mdb_env_get_fd(env.get(), &fd);
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+      return env;
+    }
+    // mmap says so where addresses are limited.
+    if (result != ENOMEM || map_bytes / 2 < kLeastMapBytes) {
+      return LmdbStatus("mdb_env_open", path, result);
+    }
+  }
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("open", path, errno);
+  absl::Cleanup close_directory = [fd] { ::close(fd); };
+  return ::fsync(fd) == 0 ? absl::OkStatus() : ErrnoStatus("fsync", path, errno);
+}
+
+// Free pages and all pages of the file.
+absl::Status CountPages(MDB_env* env, const std::string& path, uint64_t* free, uint64_t* all,
+                        uint64_t* page_bytes) {
+  MDB_txn* begun = nullptr;
+  int result = mdb_txn_begin(env, nullptr, MDB_RDONLY, &begun);
+  if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_begin", path, result);
+  const LmdbTransaction txn(begun);
+  // Map 0 holds, by transaction, the pages it freed: a count and as many numbers.
+  MDB_cursor* opened = nullptr;
+  result = mdb_cursor_open(txn.get(), 0, &opened);
+  if (result != MDB_SUCCESS) return LmdbStatus("mdb_cursor_open", path, result);
+  const LmdbCursor cursor(opened);
+  MDB_val key;
+  MDB_val pages;
+  *free = 0;
+  while ((result = mdb_cursor_get(cursor.get(), &key, &pages, MDB_NEXT)) == MDB_SUCCESS) {
+    size_t count = 0;
+    if (pages.mv_size < sizeof count) return Lost(path, "a list of free pages is too short");
+    std::memcpy(&count, pages.mv_data, sizeof count);
+    *free += count;
+  }
+  if (result != MDB_NOTFOUND) return LmdbStatus("mdb_cursor_get", path, result);
+
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(env, &info);
+  mdb_env_stat(env, &stat);
+  *all = info.me_last_pgno + 1;
+  *page_bytes = stat.ms_psize;
+  return absl::OkStatus();
+}
+
+// Writes what is not free to `file`, durably.
+absl::Status CopyCompactly(MDB_env* env, const std::string& file) {
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return ErrnoStatus("create", file, errno);
+  absl::Cleanup close_file = [fd] { ::close(fd); };
+  const int result = mdb_env_copyfd2(env, fd, MDB_CP_COMPACT);
+  if (result != MDB_SUCCESS) return LmdbStatus("mdb_env_copyfd2", file, result);
+  return ::fsync(fd) == 0 ? absl::OkStatus() : ErrnoStatus("fsync", file, errno);
+}
+
+}  // namespace
+
+absl::Status LmdbStatus(std::string_view call, std::string_view path, int result) {
+  // Positive ones are the system's.
+  if (result > 0) return ErrnoStatus(call, path, result);
+  const auto status = [&](absl::StatusCode code) {
+    return absl::Status(code,
+                        absl::StrCat(Text(call), " ", Text(path), ": ", mdb_strerror(result)));
+  };
+  switch (result) {
+    case MDB_SUCCESS:
+      return absl::OkStatus();
+    case MDB_NOTFOUND:
+      return absl::Status(absl::StatusCode::kNotFound, "");
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+      return status(absl::StatusCode::kDataLoss);
+    case MDB_INCOMPATIBLE:
+      return status(absl::StatusCode::kFailedPrecondition);
+    case MDB_MAP_FULL:
+    case MDB_READERS_FULL:
+      return status(absl::StatusCode::kResourceExhausted);
+    case MDB_BAD_VALSIZE:
+      return status(absl::StatusCode::kInvalidArgument);
+    default:
+      return status(absl::StatusCode::kInternal);
+  }
+}
+
+absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, bool read_only,
+                                                    unsigned maps, unsigned max_readers) {
+  absl::Status status = CheckIndexDirectory(path);
+  if (!status.ok()) return status;
+  const std::string file = absl::StrCat(path, "/", kDataFile);
+  const std::string new_file = absl::StrCat(path, "/", kNewDataFile);
+  status = CheckFile(file);
+  if (!status.ok() && (read_only || !absl::IsNotFound(status))) return status;
+
+  // Transactions of a pool are not a thread's. Reads are at random over a file that may be larger
+  // than memory: what the system would read ahead of them drives out what is of use.
+  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+  // core lets no writer in beside those that only read, so there is nothing to lock against.
+  if (read_only) return OpenWithMap(path, flags | MDB_RDONLY | MDB_NOLOCK, maps, max_readers);
+
+  // Of a rewriting that did not end.
+  if (::unlink(new_file.c_str()) != 0 && errno != ENOENT) {
+    return ErrnoStatus("unlink", new_file, errno);
+  }
+  absl::StatusOr<LmdbEnvironment> env = OpenWithMap(path, flags, maps, max_readers);
+  if (!env.ok()) return env;
+  uint64_t free = 0;
+  uint64_t all = 0;
+  uint64_t page_bytes = 0;
+  status = CountPages(env->get(), path, &free, &all, &page_bytes);
+  if (!status.ok()) return status;
+  if (all * page_bytes > kLmdbRewriteBytes && free > all / 2) {
+    // At every moment one whole file, the same to its reader, has the name. If there is no room
+    // for a second one, the old one serves as well.
+    if (CopyCompactly(env->get(), new_file).ok()) {
+      env->reset();
+      if (::rename(new_file.c_str(), file.c_str()) != 0) {
+        return ErrnoStatus("rename", new_file, errno);
+      }
+      env = OpenWithMap(path, flags, maps, max_readers);
+      if (!env.ok()) return env;
+    } else {
+      ::unlink(new_file.c_str());
+    }
+  }
+  // What is promised durable must not be in a file whose name is not.
+  status = SyncDirectory(path);
+  if (!status.ok()) return status;
+  return env;
+}
+
+void ExtendLmdbFile(MDB_env* env) {
+  MDB_envinfo info;
+  MDB_stat stat;
+  int fd = -1;
+  mdb_env_info(env, &info);
+  mdb_env_stat(env, &stat);
+  mdb_env_get_fd(env, &fd);
+  const uint64_t bytes = (uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
+  struct stat status;
+  if (::fstat(fd, &status) != 0 || static_cast<uint64_t>(status.st_size) >= bytes) return;
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) == 0) ::fdatasync(fd);
+}
+
+}  // namespace rumcask

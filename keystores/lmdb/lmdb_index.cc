@@ -1,0 +1,277 @@
+#include "keystores/lmdb/lmdb_index.h"
+
+#include <lmdb.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/index_directory.h"
+#include "keystores/lmdb/lmdb_environment.h"
+#include "keystores/lmdb/lmdb_readers.h"
+
+namespace rumcask {
+namespace {
+
+constexpr char kEntries[] = "entries";
+constexpr char kNotes[] = "notes";
+constexpr unsigned kMaps = 2;
+
+// Beside ours, for people who look at the file with mdb_stat or mdb_dump meanwhile.
+constexpr unsigned kForeignReaders = 64;
+
+// What LMDB allocates for the numbers of a transaction's pages, from its source.
+constexpr uint64_t kTransactionBytes = uint64_t{3} << 20;
+
+MDB_val ToValue(std::string_view bytes) {
+  // LMDB's interface knows no const, but does not write there.
+  return {bytes.size(), const_cast<char*>(bytes.data())};
+}
+
+std::string_view ToView(const MDB_val& value) {
+  return {static_cast<const char*>(value.mv_data), value.mv_size};
+}
+
+absl::Status NotFound() { return absl::Status(absl::StatusCode::kNotFound, ""); }
+
+class LmdbIndex : public DiskIndex {
+ public:
+  LmdbIndex(std::string path, LmdbEnvironment env, MDB_dbi entries, MDB_dbi notes)
+      : path_(std::move(path)),
+        env_(std::move(env)),
+        entries_(entries),
+        notes_(notes),
+        readers_(env_.get(), path_) {}
+
+  absl::Status Get(std::string_view key, std::string* value) const override {
+    return GetFrom(entries_, key, value);
+  }
+
+  absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const override;
+  absl::Status Apply(IndexBatch* batch) override;
+
+  absl::Status Flush() override { return absl::OkStatus(); }
+
+  absl::Status GetNote(std::string_view name, bool /*durable*/, std::string* value) const override {
+    return GetFrom(notes_, name, value);
+  }
+
+  uint64_t KeyCount() const override { return Stat().ms_entries; }
+  bool counts_exactly() const override { return true; }
+  bool looks_cheaply() const override { return true; }
+
+  uint64_t MemoryBytes() const override {
+    return readers_.MemoryBytes() + kTransactionBytes +
+           kept_pages_.load(std::memory_order_relaxed) * Stat().ms_psize;
+  }
+
+  uint64_t FileBytes() const override { return IndexDirectoryBytes(path_); }
+
+ private:
+  absl::Status Failed(std::string_view call, int result) const {
+    return LmdbStatus(call, path_, result);
+  }
+
+  absl::Status GetFrom(MDB_dbi map, std::string_view key, std::string* value) const;
+  absl::Status Change(MDB_txn* txn, IndexBatch* batch) const;
+  absl::Status WriteNotes(MDB_txn* txn, const std::vector<IndexNote>& notes) const;
+  MDB_stat Stat() const;
+
+  const std::string path_;
+  const LmdbEnvironment env_;
+  const MDB_dbi entries_;
+  const MDB_dbi notes_;
+  mutable LmdbReaders readers_;
+  // LMDB keeps for later the memory of the pages that a transaction changed.
+  std::atomic<uint64_t> kept_pages_{0};
+};
+
+absl::Status LmdbIndex::GetFrom(MDB_dbi map, std::string_view key, std::string* value) const {
+  // An error to LMDB.
+  if (key.empty()) return NotFound();
+  const LmdbReader reader(&readers_);
+  if (!reader.status().ok()) return reader.status();
+  MDB_val k = ToValue(key);
+  MDB_val v;
+  const int result = mdb_get(reader.txn(), map, &k, &v);
+  if (result != MDB_SUCCESS) return Failed("mdb_get", result);
+  value->assign(ToView(v));
+  return absl::OkStatus();
+}
+
+absl::Status LmdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* rows) const {
+  rows->Clear();
+  if (limit == 0) return absl::OkStatus();
+  const LmdbReader reader(&readers_);
+  if (!reader.status().ok()) return reader.status();
+  MDB_cursor* opened = nullptr;
+  int result = mdb_cursor_open(reader.txn(), entries_, &opened);
+  if (result != MDB_SUCCESS) return Failed("mdb_cursor_open", result);
+  const LmdbCursor cursor(opened);
+
+  MDB_val key;
+  MDB_val value;
+  const auto move = [&](MDB_cursor_op operation) {
+    result = mdb_cursor_get(cursor.get(), &key, &value, operation);
+  };
+  const auto seek = [&](std::string_view to) {
+    key = ToValue(to);
+    move(MDB_SET_RANGE);
+  };
+  const auto below = [&] {  // whether the key is below the range
+    const std::string_view k = ToView(key);
+    return range.after_lower ? k <= range.lower : k < range.lower;
+  };
+  if (range.reverse) {
+    if (range.upper.empty()) {
+      move(MDB_LAST);
+    } else {
+      seek(range.upper);
+      // The last below it: one back, or all are.
+      if (result == MDB_SUCCESS) {
+        move(MDB_PREV);
+      } else if (result == MDB_NOTFOUND) {
+        move(MDB_LAST);
+      }
+    }
+    for (; result == MDB_SUCCESS && !below() && rows->size() < limit; move(MDB_PREV)) {
+      rows->Add(ToView(key), ToView(value));
+    }
+  } else {
+    if (range.lower.empty()) {
+      move(MDB_FIRST);
+    } else {
+      seek(range.lower);
+      if (result == MDB_SUCCESS && below()) move(MDB_NEXT);
+    }
+    for (; result == MDB_SUCCESS && (range.upper.empty() || ToView(key) < range.upper) &&
+           rows->size() < limit;
+         move(MDB_NEXT)) {
+      rows->Add(ToView(key), ToView(value));
+    }
+  }
+  if (result == MDB_SUCCESS || result == MDB_NOTFOUND) return absl::OkStatus();
+  return Failed("mdb_cursor_get", result);
+}
+
+absl::Status LmdbIndex::Apply(IndexBatch* batch) {
+  MDB_txn* begun = nullptr;
+  int result = mdb_txn_begin(env_.get(), nullptr, 0, &begun);
+  if (result != MDB_SUCCESS) return Failed("mdb_txn_begin", result);
+  LmdbTransaction txn(begun);
+  absl::Status status = Change(txn.get(), batch);
+  if (status.ok()) status = WriteNotes(txn.get(), batch->Notes());
+  if (!status.ok()) return status;
+  MDB_stat stat;
+  result = mdb_stat(txn.get(), entries_, &stat);
+  if (result != MDB_SUCCESS) return Failed("mdb_stat", result);
+  // Ends the transaction even if it fails.
+  result = mdb_txn_commit(txn.release());
+  if (result != MDB_SUCCESS) return Failed("mdb_txn_commit", result);
+  ExtendLmdbFile(env_.get());
+
+  // At most a leaf for each change, and what is above them.
+  const uint64_t leaves = std::min<uint64_t>(batch->changes().size(), stat.ms_leaf_pages);
+  const uint64_t pages = leaves + std::min<uint64_t>(leaves, stat.ms_branch_pages);
+  if (pages > kept_pages_.load(std::memory_order_relaxed)) {
+    kept_pages_.store(pages, std::memory_order_relaxed);
+  }
+  return absl::OkStatus();
+}
+
+// The changes being sorted, LMDB finds most keys on the page where its cursor already is.
+absl::Status LmdbIndex::Change(MDB_txn* txn, IndexBatch* batch) const {
+  const std::vector<IndexChange>& changes = batch->changes();
+  MDB_cursor* cursor = nullptr;
+  // Closed by the end of the transaction.
+  int result = mdb_cursor_open(txn, entries_, &cursor);
+  if (result != MDB_SUCCESS) return Failed("mdb_cursor_open", result);
+  const bool asks = batch->wants_replaced();
+  for (size_t i = 0; i < changes.size(); ++i) {
+    MDB_val key = ToValue(changes[i].key);
+    MDB_val value = ToValue(changes[i].value);
+    const bool removes = changes[i].value.empty();
+    bool exists = true;
+    if (asks || removes) {
+      MDB_val before;
+      result = mdb_cursor_get(cursor, &key, &before, MDB_SET);
+      if (result != MDB_SUCCESS && result != MDB_NOTFOUND) return Failed("mdb_cursor_get", result);
+      exists = result == MDB_SUCCESS;
+      if (asks && !batch->Accepts(i, exists ? ToView(before) : std::string_view())) continue;
+    }
+    if (!removes) {
+      result = mdb_cursor_put(cursor, &key, &value, 0);
+      if (result != MDB_SUCCESS) return Failed("mdb_cursor_put", result);
+    } else if (exists) {
+      result = mdb_cursor_del(cursor, 0);
+      if (result != MDB_SUCCESS) return Failed("mdb_cursor_del", result);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LmdbIndex::WriteNotes(MDB_txn* txn, const std::vector<IndexNote>& notes) const {
+  for (const IndexNote& note : notes) {
+    MDB_val key = ToValue(note.name);
+    MDB_val value = ToValue(note.value);
+    if (note.value.empty()) {
+      const int result = mdb_del(txn, notes_, &key, nullptr);
+      if (result != MDB_SUCCESS && result != MDB_NOTFOUND) return Failed("mdb_del", result);
+    } else {
+      const int result = mdb_put(txn, notes_, &key, &value, 0);
+      if (result != MDB_SUCCESS) return Failed("mdb_put", result);
+    }
+  }
+  return absl::OkStatus();
+}
+
+MDB_stat LmdbIndex::Stat() const {
+  MDB_stat stat = {};
+  const LmdbReader reader(&readers_);
+  if (reader.status().ok()) mdb_stat(reader.txn(), entries_, &stat);
+  return stat;
+}
+
+// Opens a map, which must be one without LMDB's options: keys in another order would be lost.
+absl::Status OpenMap(MDB_txn* txn, const std::string& path, const char* name, bool create,
+                     MDB_dbi* map) {
+  int result = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, map);
+  unsigned flags = 0;
+  if (result == MDB_SUCCESS) result = mdb_dbi_flags(txn, *map, &flags);
+  if (result != MDB_SUCCESS) {
+    return LmdbStatus("mdb_dbi_open", absl::StrCat(path, ", map ", name), result);
+  }
+  if (flags != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": the map ", name, " is of another program"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DiskIndex>> OpenLmdbIndex(const DiskIndexConfig& config) {
+  absl::StatusOr<LmdbEnvironment> env = OpenLmdbEnvironment(
+      config.path, config.read_only, kMaps, LmdbReaders::kMostReaders + kForeignReaders);
+  if (!env.ok()) return env.status();
+  MDB_txn* begun = nullptr;
+  int result = mdb_txn_begin(env->get(), nullptr, config.read_only ? MDB_RDONLY : 0, &begun);
+  if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_begin", config.path, result);
+  LmdbTransaction txn(begun);
+  MDB_dbi entries = 0;
+  MDB_dbi notes = 0;
+  absl::Status status = OpenMap(txn.get(), config.path, kEntries, !config.read_only, &entries);
+  if (status.ok()) status = OpenMap(txn.get(), config.path, kNotes, !config.read_only, &notes);
+  if (!status.ok()) return status;
+  // Writes nothing if both were there.
+  result = mdb_txn_commit(txn.release());
+  if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_commit", config.path, result);
+  if (!config.read_only) ExtendLmdbFile(env->get());
+  return std::unique_ptr<DiskIndex>(new LmdbIndex(config.path, *std::move(env), entries, notes));
+}
+
+}  // namespace rumcask

@@ -1,0 +1,249 @@
+// What the LMDB index does beside core/disk_index.h, which has tests of its own.
+
+#include "keystores/lmdb/lmdb_index.h"
+
+#include <lmdb.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "keystores/lmdb/lmdb_environment.h"
+#include "keystores/lmdb/lmdb_readers.h"
+
+// The program's own, which LMDB calls as well.
+static int syncs = 0;
+extern "C" int fdatasync(int fd) {
+  ++syncs;
+  return ::fsync(fd);
+}
+
+namespace rumcask {
+namespace {
+
+class Batch : public IndexBatch {
+ public:
+  void Set(std::string key, std::string value) {
+    bytes_.push_back(std::make_unique<std::string>(std::move(key)));
+    bytes_.push_back(std::make_unique<std::string>(std::move(value)));
+    changes_.push_back({*bytes_[bytes_.size() - 2], *bytes_.back()});
+  }
+  const std::vector<IndexChange>& changes() const override { return changes_; }
+  bool wants_replaced() const override { return false; }
+  bool Accepts(size_t, std::string_view) override { return true; }
+  std::vector<IndexNote> Notes() override { return {{"note", "value"}}; }
+
+ private:
+  std::vector<std::unique_ptr<std::string>> bytes_;
+  std::vector<IndexChange> changes_;
+};
+
+std::string KeyOf(uint64_t i) { return absl::StrCat("key", 10000000 + i, std::string(60, '.')); }
+
+class LmdbIndexTest : public testing::Test {
+ protected:
+  LmdbIndexTest()
+      : path_(absl::StrCat(testing::TempDir(), "/lmdb.",
+                           testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~LmdbIndexTest() override { std::filesystem::remove_all(path_); }
+
+  std::string File(const std::string& name) const { return absl::StrCat(path_, "/", name); }
+
+  std::unique_ptr<DiskIndex> Open(bool read_only = false) {
+    DiskIndexConfig config;
+    config.path = path_;
+    config.read_only = read_only;
+    auto index = OpenLmdbIndex(config);
+    EXPECT_TRUE(index.ok()) << index.status();
+    return index.ok() ? *std::move(index) : nullptr;
+  }
+
+  // Sets keys [begin, end) to `value`; none removes them.
+  static void Set(DiskIndex* index, uint64_t begin, uint64_t end, const std::string& value) {
+    Batch batch;
+    for (uint64_t i = begin; i < end; ++i) batch.Set(KeyOf(i), value);
+    ASSERT_TRUE(index->Apply(&batch).ok());
+  }
+
+  // An index of more than kLmdbRewriteBytes of which `kept` keys of 200,000 are left.
+  void MakeMostlyFree(uint64_t kept) {
+    std::unique_ptr<DiskIndex> index = Open();
+    for (uint64_t i = 0; i < 200000; i += 20000) Set(index.get(), i, i + 20000, "value");
+    for (uint64_t i = kept; i < 200000; i += 20000) {
+      Set(index.get(), i, std::min<uint64_t>(i + 20000, 200000), "");
+    }
+    ASSERT_GT(index->FileBytes(), kLmdbRewriteBytes);
+  }
+
+  const std::string path_;
+};
+
+TEST_F(LmdbIndexTest, EveryApplyIsDurable) {
+  const std::unique_ptr<DiskIndex> index = Open();
+  for (uint64_t i = 0; i < 5; ++i) {
+    const int before = syncs;
+    Set(index.get(), i, i + 1, "value");
+    EXPECT_GT(syncs, before);
+  }
+  const int before = syncs;
+  EXPECT_TRUE(index->Flush().ok());
+  std::string note;
+  EXPECT_TRUE(index->GetNote("note", /*durable=*/true, &note).ok());
+  EXPECT_EQ(syncs, before);
+}
+
+TEST_F(LmdbIndexTest, AFileThatIsMostlyFreeIsRewrittenAtOpening) {
+  MakeMostlyFree(1000);
+  const uint64_t before = std::filesystem::file_size(File("data.mdb"));
+  {
+    // Not by who may change nothing.
+    const std::unique_ptr<DiskIndex> index = Open(/*read_only=*/true);
+    EXPECT_EQ(index->KeyCount(), 1000);
+  }
+  EXPECT_EQ(std::filesystem::file_size(File("data.mdb")), before);
+
+  // What an earlier rewriting left when it was interrupted is in nobody's way.
+  std::ofstream(File("data.mdb.new")) << "half a file";
+  std::unique_ptr<DiskIndex> index = Open();
+  EXPECT_LT(std::filesystem::file_size(File("data.mdb")), before / 20);
+  EXPECT_FALSE(std::filesystem::exists(File("data.mdb.new")));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(index->KeyCount(), 1000);
+    std::string value;
+    EXPECT_TRUE(index->Get(KeyOf(999), &value).ok());
+    EXPECT_TRUE(absl::IsNotFound(index->Get(KeyOf(1000), &value)));
+    EXPECT_TRUE(index->GetNote("note", /*durable=*/true, &value).ok());
+    Set(index.get(), 0, 10, "new");
+    index.reset();
+    index = Open();
+    EXPECT_TRUE(index->Get(KeyOf(5), &value).ok());
+    EXPECT_EQ(value, "new");
+  }
+}
+
+TEST_F(LmdbIndexTest, AFileThatIsHalfFullIsNotRewritten) {
+  MakeMostlyFree(120000);
+  const uint64_t before = std::filesystem::file_size(File("data.mdb"));
+  EXPECT_EQ(Open()->KeyCount(), 120000);
+  EXPECT_EQ(std::filesystem::file_size(File("data.mdb")), before);
+}
+
+// LMDB alone leaves the file shorter than it says after some of these.
+TEST_F(LmdbIndexTest, TheFileIsAlwaysAsLongAsItSays) {
+  std::unique_ptr<DiskIndex> index = Open();
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 300; ++i) {
+    const uint64_t begin = random() % 3000;
+    Set(index.get(), begin, begin + random() % 300, random() % 2 == 0 ? "" : "value");
+    if (i % 10 == 9) {
+      index.reset();
+      index = Open();
+      ASSERT_NE(index, nullptr);
+    }
+  }
+}
+
+TEST_F(LmdbIndexTest, ReadersKeepNoPagesBetweenCalls) {
+  const std::unique_ptr<DiskIndex> index = Open();
+  Set(index.get(), 0, 2000, "value");
+  std::string value;
+  uint64_t size = 0;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(index->Get(KeyOf(7), &value).ok());
+    Set(index.get(), 0, 2000, absl::StrCat("value", i));
+    if (i == 10) size = index->FileBytes();
+  }
+  EXPECT_LE(index->FileBytes(), size + size / 10);
+}
+
+// Where a process may not have 256 GiB of addresses.
+TEST_F(LmdbIndexTest, AsMuchIsMappedAsThereIsRoomFor) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers need all addresses themselves";
+#endif
+#endif
+  struct rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  struct rlimit limited = before;
+  limited.rlim_cur = rlim_t{8} << 30;
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &limited), 0);
+  const std::unique_ptr<DiskIndex> index = Open();
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
+  ASSERT_NE(index, nullptr);
+  Set(index.get(), 0, 1000, "value");
+  EXPECT_EQ(index->KeyCount(), 1000);
+}
+
+TEST_F(LmdbIndexTest, MapsOfAnotherProgramAreRefused) {
+  {
+    const auto env = OpenLmdbEnvironment(path_, /*read_only=*/false, 2, 10);
+    ASSERT_TRUE(env.ok()) << env.status();
+    MDB_txn* txn = nullptr;
+    ASSERT_EQ(mdb_txn_begin(env->get(), nullptr, 0, &txn), MDB_SUCCESS);
+    MDB_dbi map = 0;
+    ASSERT_EQ(mdb_dbi_open(txn, "entries", MDB_CREATE | MDB_REVERSEKEY, &map), MDB_SUCCESS);
+    ASSERT_EQ(mdb_txn_commit(txn), MDB_SUCCESS);
+  }
+  DiskIndexConfig config;
+  config.path = path_;
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenLmdbIndex(config).status()));
+}
+
+TEST_F(LmdbIndexTest, NumbersOfAMetaPageAreNotTrusted) {
+  { Set(Open().get(), 0, 1000, "value"); }
+  std::string original(std::filesystem::file_size(File("data.mdb")), '\0');
+  std::ifstream(File("data.mdb")).read(original.data(), static_cast<int>(original.size()));
+  // Every byte of both: of page size, version, roots, last page and all others.
+  DiskIndexConfig config;
+  config.path = path_;
+  int refused = 0;
+  for (size_t page : {0, 4096}) {
+    for (size_t at = page; at < page + 152; ++at) {
+      for (const char byte : {'\0', '\xff'}) {
+        std::string damaged = original;
+        damaged[at] = byte;
+        std::ofstream(File("data.mdb"), std::ios::trunc) << damaged;
+        const auto index = OpenLmdbIndex(config);
+        if (index.ok()) continue;
+        ++refused;
+        EXPECT_TRUE(absl::IsDataLoss(index.status()) || absl::IsFailedPrecondition(index.status()))
+            << index.status() << " at " << at;
+      }
+    }
+  }
+  EXPECT_GT(refused, 60);
+}
+
+TEST(LmdbStatusTest, NamesCallAndPathAndTellsWhatToDo) {
+  const auto code = [](int result) { return LmdbStatus("call", "path", result).code(); };
+  EXPECT_EQ(LmdbStatus("call", "path", MDB_CORRUPTED).message().find("call path: MDB_CORRUPTED"),
+            0);
+  EXPECT_EQ(LmdbStatus("call", "path", ENOSPC).message(), "call path: No space left on device");
+  EXPECT_EQ(LmdbStatus("call", "path", MDB_NOTFOUND),
+            absl::Status(absl::StatusCode::kNotFound, ""));
+  for (const int result : {MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_VERSION_MISMATCH}) {
+    EXPECT_EQ(code(result), absl::StatusCode::kDataLoss);
+  }
+  for (const int result : {MDB_MAP_FULL, ENOSPC, ENOMEM}) {
+    EXPECT_EQ(code(result), absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_EQ(code(EACCES), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(code(EIO), absl::StatusCode::kInternal);
+  EXPECT_EQ(code(MDB_PANIC), absl::StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace rumcask
