@@ -1,0 +1,271 @@
+#include "keystores/rocksdb/rocksdb_index.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/file_system.h"
+#include "core/index_directory.h"
+#include "core/text.h"
+
+namespace rumcask {
+namespace {
+
+// What keys in RocksDB begin with. Entries are behind the notes, to the end.
+constexpr char kNote = 'n';
+constexpr char kEntry = 'x';
+constexpr char kBehindEntries = kEntry + 1;
+
+// Keys looked for at once.
+constexpr size_t kSlice = 256;
+
+std::string Prefixed(char prefix, std::string_view key) {
+  std::string prefixed;
+  prefixed.reserve(1 + key.size());
+  prefixed.push_back(prefix);
+  prefixed.append(key);
+  return prefixed;
+}
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
+// What a status of RocksDB's other than OK means, naming the call and the path.
+absl::Status StatusOf(std::string_view call, std::string_view path, const rocksdb::Status& status) {
+  const auto with = [&](absl::StatusCode code) {
+    return absl::Status(code, absl::StrCat(Text(call), " ", Text(path), ": ", status.ToString()));
+  };
+  if (status.ok()) return absl::OkStatus();
+  if (status.IsNotFound()) return absl::Status(absl::StatusCode::kNotFound, "");
+  // A file that is missing was promised by another.
+  if (status.IsCorruption() || status.IsPathNotFound()) return with(absl::StatusCode::kDataLoss);
+  if (status.IsNoSpace() || status.IsMemoryLimit()) {
+    return with(absl::StatusCode::kResourceExhausted);
+  }
+  return with(absl::StatusCode::kInternal);
+}
+
+class RocksdbIndex : public DiskIndex {
+ public:
+  RocksdbIndex(std::string path, std::unique_ptr<rocksdb::DB> db,
+               std::shared_ptr<rocksdb::Cache> cache)
+      : path_(std::move(path)), cache_(std::move(cache)), db_(std::move(db)) {
+    // core's log is the truth.
+    write_.disableWAL = true;
+    flush_.wait = true;
+    // Writes are this thread's own, which waits.
+    flush_.allow_write_stall = true;
+  }
+
+  absl::Status Get(std::string_view key, std::string* value) const override {
+    return GetFrom(rocksdb::ReadOptions(), Prefixed(kEntry, key), value);
+  }
+
+  absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const override;
+  absl::Status Apply(IndexBatch* batch) override;
+
+  absl::Status Flush() override { return Checked("Flush", db_->Flush(flush_)); }
+
+  absl::Status GetNote(std::string_view name, bool durable, std::string* value) const override {
+    rocksdb::ReadOptions options;
+    if (durable) options.read_tier = rocksdb::kPersistedTier;
+    return GetFrom(options, Prefixed(kNote, name), value);
+  }
+
+  uint64_t KeyCount() const override { return Property(rocksdb::DB::Properties::kEstimateNumKeys); }
+  bool counts_exactly() const override { return false; }
+  bool looks_cheaply() const override { return false; }
+
+  uint64_t MemoryBytes() const override {
+    return Property(rocksdb::DB::Properties::kSizeAllMemTables) +
+           Property(rocksdb::DB::Properties::kEstimateTableReadersMem) + cache_->GetUsage();
+  }
+
+  uint64_t FileBytes() const override { return IndexDirectoryBytes(path_); }
+
+ private:
+  absl::Status Checked(std::string_view call, const rocksdb::Status& status) const {
+    return StatusOf(call, path_, status);
+  }
+
+  uint64_t Property(const std::string& name) const {
+    uint64_t value = 0;
+    return db_->GetIntProperty(name, &value) ? value : 0;
+  }
+
+  absl::Status GetFrom(const rocksdb::ReadOptions& options, const std::string& key,
+                       std::string* value) const;
+  absl::Status FindAccepted(IndexBatch* batch, size_t begin, size_t end,
+                            std::vector<bool>* accepted) const;
+
+  const std::string path_;
+  rocksdb::WriteOptions write_;
+  rocksdb::FlushOptions flush_;
+  const std::shared_ptr<rocksdb::Cache> cache_;
+  const std::unique_ptr<rocksdb::DB> db_;
+};
+
+absl::Status RocksdbIndex::GetFrom(const rocksdb::ReadOptions& options, const std::string& key,
+                                   std::string* value) const {
+  rocksdb::PinnableSlice found;
+  const rocksdb::Status status = db_->Get(options, db_->DefaultColumnFamily(), key, &found);
+  if (!status.ok()) return Checked("Get", status);
+  value->assign(ToView(found));
+  return absl::OkStatus();
+}
+
+absl::Status RocksdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* rows) const {
+  rows->Clear();
+  if (limit == 0) return absl::OkStatus();
+  const std::string lower = Prefixed(kEntry, range.lower);
+  const std::string upper =
+      range.upper.empty() ? std::string(1, kBehindEntries) : Prefixed(kEntry, range.upper);
+  // RocksDB takes bounds to be in order.
+  if (lower >= upper) return absl::OkStatus();
+  const rocksdb::Slice lower_slice(lower);
+  const rocksdb::Slice upper_slice(upper);
+  rocksdb::ReadOptions options;
+  options.iterate_lower_bound = &lower_slice;
+  options.iterate_upper_bound = &upper_slice;
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
+  range.reverse ? it->SeekToLast() : it->SeekToFirst();
+  for (; it->Valid() && rows->size() < limit; range.reverse ? it->Prev() : it->Next()) {
+    if (range.after_lower && it->key() == lower_slice) continue;
+    std::string_view key = ToView(it->key());
+    key.remove_prefix(1);
+    rows->Add(key, ToView(it->value()));
+  }
+  return Checked("Scan", it->status());
+}
+
+absl::Status RocksdbIndex::Apply(IndexBatch* batch) {
+  const std::vector<IndexChange>& changes = batch->changes();
+  std::vector<bool> accepted(changes.size(), true);
+  if (batch->wants_replaced()) {
+    for (size_t begin = 0; begin < changes.size(); begin += kSlice) {
+      absl::Status status =
+          FindAccepted(batch, begin, std::min(begin + kSlice, changes.size()), &accepted);
+      if (!status.ok()) return status;
+    }
+  }
+  rocksdb::WriteBatch writes;
+  rocksdb::Status status;
+  std::string key;
+  const auto write = [&](char prefix, std::string_view name, std::string_view value) {
+    if (!status.ok()) return;
+    key.assign(1, prefix);
+    key.append(name);
+    status = value.empty() ? writes.Delete(key) : writes.Put(key, ToSlice(value));
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    if (accepted[i]) write(kEntry, changes[i].key, changes[i].value);
+  }
+  for (const IndexNote& note : batch->Notes()) write(kNote, note.name, note.value);
+  if (status.ok()) status = db_->Write(write_, &writes);
+  return Checked("Write", status);
+}
+
+// Asks the batch about changes [begin, end).
+absl::Status RocksdbIndex::FindAccepted(IndexBatch* batch, size_t begin, size_t end,
+                                        std::vector<bool>* accepted) const {
+  const std::vector<IndexChange>& changes = batch->changes();
+  const size_t count = end - begin;
+  std::vector<std::string> names;
+  names.reserve(count);
+  for (size_t i = begin; i < end; ++i) names.push_back(Prefixed(kEntry, changes[i].key));
+  const std::vector<rocksdb::Slice> keys(names.begin(), names.end());
+  std::vector<rocksdb::PinnableSlice> values(count);
+  std::vector<rocksdb::Status> statuses(count);
+  db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), count, keys.data(),
+                values.data(), statuses.data(), /*sorted_input=*/true);
+  for (size_t i = 0; i < count; ++i) {
+    const bool exists = statuses[i].ok();
+    if (!exists && !statuses[i].IsNotFound()) return Checked("MultiGet", statuses[i]);
+    (*accepted)[begin + i] =
+        batch->Accepts(begin + i, exists ? ToView(values[i]) : std::string_view());
+  }
+  return absl::OkStatus();
+}
+
+rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
+                                  std::shared_ptr<rocksdb::Cache> cache) {
+  rocksdb::Options made;
+  made.create_if_missing = !read_only;
+  made.write_buffer_size = options.write_buffer_bytes;
+  made.max_open_files = options.max_open_files;
+  made.compression = rocksdb::kNoCompression;
+  // Bounds what superseded entries take to about a tenth.
+  made.level_compaction_dynamic_level_bytes = true;
+  // What was not flushed comes from core's log; who closes flushes first.
+  made.avoid_flush_during_shutdown = true;
+  // Else opening reads every file.
+  made.skip_stats_update_on_db_open = true;
+
+  // A diary for who looks for a fault, without statistics that nobody reads.
+  made.max_log_file_size = 1 << 20;
+  made.keep_log_file_num = 2;
+  made.stats_dump_period_sec = 0;
+  made.stats_persist_period_sec = 0;
+  if (read_only) made.info_log = std::make_shared<NoLog>();
+
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = std::move(cache);
+  if (options.bloom_bits_per_key > 0) {
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.bloom_bits_per_key));
+  }
+  made.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return made;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfig& config,
+                                                            const RocksdbOptions& options) {
+  absl::Status checked = CheckIndexDirectory(config.path);
+  if (!checked.ok()) return checked;
+  // The file that names the manifest: without it there is no database to RocksDB.
+  const std::string current = absl::StrCat(config.path, "/CURRENT");
+  if (config.read_only && ::access(current.c_str(), F_OK) != 0) {
+    return ErrnoStatus("open", current, errno);
+  }
+
+  std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  const rocksdb::Options opening = ToRocksdbOptions(options, config.read_only, cache);
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = config.read_only
+                                     ? rocksdb::DB::OpenForReadOnly(opening, config.path, &opened)
+                                     : rocksdb::DB::Open(opening, config.path, &opened);
+  std::unique_ptr<rocksdb::DB> db(opened);
+  if (status.IsInvalidArgument() || status.IsNotSupported() || status.IsNotFound()) {
+    // Of another program, or of a later release of RocksDB.
+    return absl::DataLossError(absl::StrCat("Open ", config.path, ": ", status.ToString()));
+  }
+  if (!status.ok()) return StatusOf("Open", config.path, status);
+  return std::unique_ptr<DiskIndex>(new RocksdbIndex(config.path, std::move(db), std::move(cache)));
+}
+
+}  // namespace rumcask

@@ -1,0 +1,45 @@
+// An ordered keystore on disk, for more keys than fit into memory and many writes. Public.
+//
+//   options.keystore = rumcask::RocksdbKeystore();
+//
+// RocksDB is a log-structured merge tree: what comes in is written in order and merged later, so
+// that random inserts into an index far larger than memory cost a few sequential writes, where
+// `lmdb` costs a page each. Reads cost more than there: a look into several files, of which a
+// Bloom filter spares nearly all that don't have the key. Keys have up to 65,535 bytes.
+//
+// core buffers writes in memory and brings them to the index in the background. RocksDB's own log
+// is off: core's is the truth, from which what RocksDB had not yet written is brought in again.
+//
+// KeyCount of the index is an estimate. Blocks are not compressed: beside a key an entry holds a
+// location, which does not compress, and neighbouring keys share their beginnings already.
+
+#ifndef RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
+#define RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
+
+#include <cstdint>
+
+#include "core/keystore.h"
+
+namespace rumcask {
+
+// None of these changes what can be opened.
+struct RocksdbOptions {
+  // Blocks of files kept in memory. The system's page cache holds them as well; a hit here saves
+  // the call and the checksum.
+  uint64_t block_cache_bytes = uint64_t{64} << 20;
+  // What is gathered in memory before it becomes a file; up to twice this is in memory. As much as
+  // core brings at once, by default.
+  uint64_t write_buffer_bytes = uint64_t{64} << 20;
+  // Memory for the filters; with 10 a look for a key in a file that does not have it reads a block
+  // one time in a hundred. 0 for none.
+  int bloom_bits_per_key = 10;
+  // Files open at once, beyond which each look may have to open one. A process may usually have
+  // 1024, and a database has other files. At some 64 MiB each this is enough for 30 GB.
+  int max_open_files = 500;
+};
+
+KeystoreFactory RocksdbKeystore(const RocksdbOptions& options = RocksdbOptions());
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
