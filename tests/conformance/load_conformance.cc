@@ -16,6 +16,7 @@
 #include "core/mutex.h"
 #include "tests/conformance/keystore_conformance.h"
 #include "tests/conformance/tested_keystore.h"
+#include "tests/conformance/trying_keys.h"
 
 namespace rumcask {
 namespace {

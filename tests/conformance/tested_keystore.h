@@ -24,10 +24,6 @@ inline Location PlaceOf(uint64_t record, uint32_t slot = 0) {
 }
 inline uint64_t RecordAt(Location location) { return location.offset() / 8 - 1; }
 
-// Keys that try an index's ideas of order and length: the shortest, neighbours, prefixes of each
-// other, bytes 0 and 255, and the longest. All different, about `count` of them.
-std::vector<std::string> TryingKeys(size_t count, size_t max_key_bytes);
-
 // Its functions that compare return "" or what differs. Not thread-safe, but for the constant
 // ones beside the others.
 class TestedKeystore {

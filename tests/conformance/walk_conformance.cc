@@ -15,6 +15,7 @@
 
 #include "tests/conformance/keystore_conformance.h"
 #include "tests/conformance/tested_keystore.h"
+#include "tests/conformance/trying_keys.h"
 
 namespace rumcask {
 namespace {

@@ -1,0 +1,105 @@
+// An index on disk beside std::maps of what it should hold.
+
+#ifndef RUMCASK_TESTS_CONFORMANCE_TESTED_INDEX_H_
+#define RUMCASK_TESTS_CONFORMANCE_TESTED_INDEX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "core/disk_index.h"
+#include "core/keystore.h"
+
+namespace rumcask {
+
+using BytesMap = std::map<std::string, std::string, std::less<>>;
+
+// A batch out of maps, in which an empty value removes. It notes what the index asks, and in which
+// order.
+class TestBatch : public IndexBatch {
+ public:
+  // Whether to make the change of `key`, which is at `before` now.
+  using Judge = std::function<bool(std::string_view key, std::string_view before)>;
+
+  TestBatch(const BytesMap& changes, const BytesMap& notes);
+
+  // Wants to be told what is replaced.
+  void Ask(Judge judge) { judge_ = std::move(judge); }
+
+  const std::vector<IndexChange>& changes() const override { return changes_; }
+  bool wants_replaced() const override { return judge_ != nullptr; }
+  bool Accepts(size_t i, std::string_view before) override;
+  std::vector<IndexNote> Notes() override;
+
+  // "" or how the index did not keep to what core/disk_index.h says.
+  std::string Violation() const;
+
+ private:
+  const BytesMap bytes_;
+  const BytesMap notes_;
+  std::vector<IndexChange> changes_;
+  Judge judge_;
+  std::vector<int> asked_;
+  int notes_asked_ = 0;
+  bool asked_after_notes_ = false;
+};
+
+absl::StatusOr<std::unique_ptr<DiskIndex>> OpenIndex(const KeystoreFactory& factory,
+                                                     const std::string& path,
+                                                     bool read_only = false);
+
+// What an index holds that can be read at all.
+struct IndexContents {
+  BytesMap entries;
+  // Those with the names asked for.
+  BytesMap notes;
+};
+absl::Status ReadAll(const DiskIndex& index, const std::vector<std::string>& notes,
+                     IndexContents* contents);
+
+// Reads the range in both directions' own order.
+absl::Status ScanRange(const DiskIndex& index, const KeyRange& range, size_t limit,
+                       std::vector<std::pair<std::string, std::string>>* rows);
+
+class TestedIndex {
+ public:
+  // Ends the test program if it can't be opened.
+  TestedIndex(const KeystoreFactory& factory, std::string path);
+
+  DiskIndex& index() { return *index_; }
+  const BytesMap& entries() const { return entries_; }
+
+  // Changes both. Each returns "" or what went wrong.
+  std::string Apply(const BytesMap& changes, const BytesMap& notes = {});
+  std::string ApplyAtRandom(const std::vector<std::string>& keys, size_t most_changes,
+                            std::mt19937_64* random);
+  // Opens it again; what was applied must be there, so Flush comes first.
+  std::string FlushAndReopen();
+
+  // Compares everything an index can be asked.
+  std::string Compare() const;
+
+ private:
+  const KeystoreFactory factory_;
+  const std::string path_;
+  std::unique_ptr<DiskIndex> index_;
+  BytesMap entries_;
+  BytesMap notes_;
+};
+
+// A value of 1 to 63 bytes of any kind.
+std::string TryingValue(std::mt19937_64* random);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_CONFORMANCE_TESTED_INDEX_H_
