@@ -12,6 +12,8 @@
 #include "core/keystore.h"
 #include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
+#include "keystores/lmdb/lmdb_keystore.h"
+#include "keystores/rocksdb/rocksdb_keystore.h"
 
 namespace rumcask {
 namespace {
@@ -24,6 +26,8 @@ struct Entry {
 constexpr Entry kKeystores[] = {
     {"hash", [] { return HashKeystore(); }},
     {"btree", [] { return BtreeKeystore(); }},
+    {"lmdb", [] { return LmdbKeystore(); }},
+    {"rocksdb", [] { return RocksdbKeystore(); }},
 };
 
 }  // namespace

@@ -11,8 +11,11 @@
 //
 //   bazel test //tests/model:model_test --test_filter=... --test_env=RUMCASK_MODEL_SEED=...
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +24,8 @@
 
 #include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
+#include "keystores/lmdb/lmdb_keystore.h"
+#include "keystores/rocksdb/rocksdb_keystore.h"
 #include "tests/model/model_run.h"
 
 namespace rumcask {
@@ -70,6 +75,34 @@ std::vector<ModelSetup> OnDisk(bool looks_cheaply) {
 }
 INSTANTIATE_TEST_SUITE_P(LookingIndex, ModelTest, testing::ValuesIn(OnDisk(true)), ModeName);
 INSTANTIATE_TEST_SUITE_P(BlindIndex, ModelTest, testing::ValuesIn(OnDisk(false)), ModeName);
+
+// The log is on a disk of the tests, the index on a real one.
+KeystoreFactory InTempDirectory(KeystoreFactory keystore) {
+  const auto moved = [](const std::string& name) {
+    return testing::TempDir() + "/model_index." + std::to_string(::getpid()) + "/" + name;
+  };
+  const std::string path = moved(keystore.traits.name);
+  std::filesystem::create_directories(path);
+  keystore.open_index = [path, open = keystore.open_index](DiskIndexConfig config) {
+    config.path = path;
+    return open(config);
+  };
+  keystore.remove_index = [path, remove = keystore.remove_index](const std::string&) {
+    return remove(path);
+  };
+  return keystore;
+}
+
+INSTANTIATE_TEST_SUITE_P(Lmdb, ModelTest,
+                         testing::ValuesIn(AllModes(InTempDirectory(LmdbKeystore()),
+                                                    {HashKeystore(), BtreeKeystore(),
+                                                     InTempDirectory(RocksdbKeystore())})),
+                         ModeName);
+INSTANTIATE_TEST_SUITE_P(Rocksdb, ModelTest,
+                         testing::ValuesIn(AllModes(InTempDirectory(RocksdbKeystore()),
+                                                    {HashKeystore(), BtreeKeystore(),
+                                                     InTempDirectory(LmdbKeystore())})),
+                         ModeName);
 
 TEST_P(ModelTest, DoesWhatAMapDoes) {
   if (const char* const seed = std::getenv("RUMCASK_MODEL_SEED")) {
