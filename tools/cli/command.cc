@@ -65,8 +65,9 @@ void AddDatabase(CommandLine* line, Flags* flags) {
 
 void AddKeystore(CommandLine* line, Flags* flags) {
   line->Option("--keystore", "NAME", &flags->keystore,
-               absl::StrFormat("How keys are indexed: %s; default %s",
-                               absl::StrJoin(KeystoreNames(), ", "), flags->keystore));
+               absl::StrFormat("How keys are indexed: %s; default: as the database is, %s for a "
+                               "new one",
+                               absl::StrJoin(KeystoreNames(), ", "), KeystoreNames().front()));
 }
 
 void AddHex(CommandLine* line, Flags* flags) {

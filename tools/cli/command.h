@@ -37,7 +37,7 @@ struct Command {
 // Values of the flags that several commands share. A command has those it asks for below.
 struct Flags {
   std::string db;
-  std::string keystore = "hash";
+  std::string keystore;  // empty: the database's, or the default for a new one
   double wait_seconds = 0;
   bool hex = false;
   bool json = false;

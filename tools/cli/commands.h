@@ -19,6 +19,7 @@ int RunDump(const std::vector<std::string>& arguments);
 int RunStats(const std::vector<std::string>& arguments);
 int RunVerify(const std::vector<std::string>& arguments);
 int RunRepair(const std::vector<std::string>& arguments);
+int RunReindex(const std::vector<std::string>& arguments);
 int RunBench(const std::vector<std::string>& arguments);
 
 }  // namespace rumcask::cli

@@ -18,7 +18,7 @@ namespace rumcask::cli {
 namespace {
 
 absl::Status Count(const Flags& flags) {
-  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags, ReadFrom::kLog);
   if (!database.ok()) return database.status();
   absl::Status status = Print(absl::StrFormat("%d\n", database->db->KeyCount()));
   return status.ok() ? database->complete : status;

@@ -60,7 +60,7 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
   }
   absl::StatusOr<std::string> separator = ParseSeparator(dump.separator.value_or("\t"), flags.hex);
   if (!separator.ok()) return UsageError(std::string(separator.status().message()));
-  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags, ReadFrom::kLog);
   if (!database.ok()) return database.status();
   const Stats stats = database->db->GetStats();
   absl::StatusOr<std::unique_ptr<Iterator>> it = database->db->NewIterator();

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
       {"stats", "Print figures about the database", RunStats},
       {"verify", "Check every byte", RunVerify},
       {"repair", "Write what is sound to a new database", RunRepair},
+      {"reindex", "Change the keystore of a database", RunReindex},
       {"bench", "Measure keystores side by side; needs no database", RunBench},
   };
   return Main(argc, argv, kCommands);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 #include "core/db.h"
 #include "core/listener.h"
@@ -63,15 +65,29 @@ absl::Status Complete(const std::vector<absl::Status>& damages, const Stats& sta
 
 }  // namespace
 
-absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags) {
-  absl::StatusOr<KeystoreFactory> factory = KeystoreByName(flags.keystore);
+absl::StatusOr<KeystoreFactory> NamedKeystore(std::string_view name) {
+  absl::StatusOr<KeystoreFactory> factory = KeystoreByName(name);
   if (!factory.ok()) return UsageError(std::string(factory.status().message()));
   return factory;
 }
 
-absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags) {
+absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags) {
+  if (!flags.keystore.empty()) return NamedKeystore(flags.keystore);
+  absl::StatusOr<std::string> stored = DB::StoredKeystore(flags.db);
+  if (!stored.ok()) return NamedKeystore(KeystoreNames().front());
+  absl::StatusOr<KeystoreFactory> factory = KeystoreByName(*stored);
+  if (factory.ok()) return factory;
+  return absl::FailedPreconditionError(
+      absl::StrFormat("%s: its keystore '%s' is not one of this program's, which are: %s", flags.db,
+                      *stored, absl::StrJoin(KeystoreNames(), ", ")));
+}
+
+absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags, ReadFrom from) {
   absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
   if (!keystore.ok()) return keystore.status();
+  if (from == ReadFrom::kLog && flags.keystore.empty() && keystore->traits.persistent) {
+    keystore = NamedKeystore(KeystoreNames().front());
+  }
   std::shared_ptr<DamageCollector> collector;
   absl::StatusOr<std::unique_ptr<DB>> db = Opened(flags, /*create=*/false, [&] {
     collector = std::make_shared<DamageCollector>();

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,12 +23,22 @@ struct ReadOnlyDatabase {
   absl::Status complete;
 };
 
+// Where the keys are found if no keystore is asked for.
+enum class ReadFrom {
+  kIndex,  // the database's own
+  kLog,    // one built in memory, so that all of it is told from the log: for whoever reads it all
+};
+
 // Open as the flags say, waiting for whoever has it open if they say so. An unknown keystore is a
 // UsageError.
-absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags);
+absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags,
+                                                ReadFrom from = ReadFrom::kIndex);
 absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool create_if_missing);
 
+// The one asked for, else the database's, else the default. A name that nobody knows is a
+// UsageError.
 absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags);
+absl::StatusOr<KeystoreFactory> NamedKeystore(std::string_view name);
 
 // Decides how often to try what may fail because the database is open elsewhere.
 class Patience {

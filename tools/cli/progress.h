@@ -25,6 +25,11 @@ class Progress {
     if (enabled_ && ++calls_ % 64 == 0) Show(records, done);
   }
 
+  // The same for steps that are long.
+  void Now(uint64_t records, uint64_t done) {
+    if (enabled_) Show(records, done);
+  }
+
   // Removes the line, until the next Update. For whoever wants to print something else.
   void Erase();
 

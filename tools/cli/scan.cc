@@ -34,16 +34,15 @@ struct ScanFlags {
   bool reverse = false;
 };
 
-absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& scan) {
-  absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
-  if (!keystore.ok()) return keystore.status();
-  if (scan.reverse && !keystore->traits.ordered) {
+absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& scan,
+                                          const KeystoreTraits& keystore) {
+  if (scan.reverse && !keystore.ordered) {
     return absl::UnimplementedError(
-        absl::StrFormat("--reverse: the %s keystore cannot go backwards", flags.keystore));
+        absl::StrFormat("--reverse: the %s keystore cannot go backwards", keystore.name));
   }
   IteratorOptions options;
   options.keys_only = scan.keys_only;
-  options.ordered = scan.ordered || keystore->traits.ordered;
+  options.ordered = scan.ordered || keystore.ordered;
   for (const auto& [text, bytes] :
        {std::pair(&scan.prefix, &options.prefix), std::pair(&scan.from, &options.lower),
         std::pair(&scan.to, &options.upper)}) {
@@ -55,14 +54,16 @@ absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& s
 }
 
 absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
-  absl::StatusOr<IteratorOptions> options = OptionsOf(flags, scan);
+  absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
+  if (!keystore.ok()) return keystore.status();
+  const absl::StatusOr<IteratorOptions> options = OptionsOf(flags, scan, keystore->traits);
   if (!options.ok()) return options.status();
   absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
   if (!database.ok()) return database.status();
   absl::StatusOr<std::unique_ptr<Iterator>> it = database->db->NewIterator(*options);
   if (!it.ok()) return it.status();
   if (!options->ordered) {
-    PrintError(absl::StrFormat("note: the %s keystore has no order", flags.keystore));
+    PrintError(absl::StrFormat("note: the %s keystore has no order", keystore->traits.name));
   }
   Output output(STDOUT_FILENO, "standard output");
   const auto append = [&](std::string_view bytes) {

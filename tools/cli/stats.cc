@@ -117,7 +117,7 @@ std::string AsTable(std::string_view path, const Stats& stats) {
 }
 
 absl::Status PrintStats(const Flags& flags) {
-  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags, ReadFrom::kLog);
   if (!database.ok()) return database.status();
   const Stats stats = database->db->GetStats();
   absl::Status status = Print(flags.json ? AsJson(stats) : AsTable(flags.db, stats));
