@@ -210,6 +210,7 @@ class IndexOpening {
     config.incarnation = store_->segments_.manifest().incarnation;
     config.position = opened_.position;
     config.live = opened_.live;
+    config.witness = opened_.witness;
     for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
       const auto live = opened_.live.find(segment->id());
       if (live != opened_.live.end()) segment->live_bytes.store(live->second);

@@ -28,6 +28,7 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       exact_(index->looks_cheaply()),
       past_(config_.max_undo_bytes),
       live_(config_.live),
+      witness_(config_.witness),
       active_(NewBuffer()),
       index_(std::move(index)),
       position_(config_.position) {

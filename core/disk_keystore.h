@@ -50,6 +50,7 @@ class DiskKeystore : public Keystore {
     uint64_t incarnation;
     uint64_t position;
     LiveBytes live;
+    IndexWitness witness;
   };
 
   // `segments` must outlive it; locations are those of its table. `forsake` is called when the
@@ -148,7 +149,9 @@ class DiskKeystore : public Keystore {
 
   // Order of locks: apply_mutex_, the write lock, then the others, each alone.
   Mutex apply_mutex_;
-  LiveBytes live_ ABSL_GUARDED_BY(apply_mutex_);  // as in the index
+  // As in the index.
+  LiveBytes live_ ABSL_GUARDED_BY(apply_mutex_);
+  IndexWitness witness_ ABSL_GUARDED_BY(apply_mutex_);
 
   // Changed under the write lock too, so that whoever has that may read.
   mutable SharedMutex buffers_mutex_;

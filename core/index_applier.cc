@@ -24,11 +24,12 @@ class DiskKeystore::Batch : public IndexBatch {
  public:
   // The last part brings the position along.
   Batch(const DiskKeystore& keystore, PastVersions* past, const KeyBlock& keys,
-        const LiveBytes& live, const uint64_t* position)
+        const LiveBytes& live, const IndexWitness& witness, const uint64_t* position)
       : keystore_(keystore),
         past_(past),
         keys_(keys),
         live_(live),
+        witness_(witness),
         position_(position),
         looks_(keystore.exact_ || keystore.past_.wanted()) {
     // The values lie in one string, which must not move any more when they are referred to.
@@ -53,6 +54,7 @@ class DiskKeystore::Batch : public IndexBatch {
     if (!before.empty() && !keystore_.Decode(before, &old).ok()) damaged_ = true;
     if (before.empty() || damaged_) {
       Credit(now);
+      NoteWitness(i);
       return true;
     }
     // While the log is read again after a crash, the index may have the record already, or a newer
@@ -66,11 +68,16 @@ class DiskKeystore::Batch : public IndexBatch {
     CountDead(old);
     Debit(old);
     Credit(now);
+    NoteWitness(i);
     return true;
   }
 
   std::vector<IndexNote> Notes() override {
     std::vector<IndexNote> notes;
+    if (!looks_) {
+      for (size_t i = 0; i < changes_.size(); ++i) NoteWitness(i);
+    }
+    notes.push_back({IndexWitness::kNote, EncodeIndexWitness(witness_)});
     if (keystore_.exact_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
     if (position_ != nullptr) {
       IndexPosition position;
@@ -84,9 +91,20 @@ class DiskKeystore::Batch : public IndexBatch {
   bool damaged() const { return damaged_; }
   // What to go on with if the index took it.
   LiveBytes* live() { return &live_; }
+  IndexWitness* witness() { return &witness_; }
   const std::map<uint32_t, uint64_t>& dead() const { return dead_; }
 
  private:
+  // The index makes the change.
+  void NoteWitness(size_t i) {
+    const IndexChange& change = changes_[i];
+    if (!change.value.empty()) {
+      witness_ = {std::string(change.key), std::string(change.value)};
+    } else if (change.key == witness_.key) {
+      witness_ = {};
+    }
+  }
+
   KeyVersion Version(size_t i) const { return {keys_.sequence(i), keys_.location(i)}; }
   Segment* SegmentOf(const KeyVersion& version) const {
     return keystore_.segments_->segment(version.location);
@@ -107,6 +125,7 @@ class DiskKeystore::Batch : public IndexBatch {
   PastVersions* const past_;
   const KeyBlock& keys_;
   LiveBytes live_;
+  IndexWitness witness_;
   const uint64_t* const position_;
   const bool looks_;
   bool damaged_ = false;
@@ -179,11 +198,12 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer) {
     buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, kKeysAtOnce, &keys);
     last = keys.size() < kKeysAtOnce;
     const bool tells = last || SeededBug("position-with-every-part");
-    Batch batch(*this, &past_, keys, live_, tells ? &buffer->position : nullptr);
+    Batch batch(*this, &past_, keys, live_, witness_, tells ? &buffer->position : nullptr);
     absl::Status status = index->Apply(&batch);
     if (!status.ok()) return status;
     if (batch.damaged()) return absl::DataLossError("the index has damaged entries");
     live_ = std::move(*batch.live());
+    witness_ = std::move(*batch.witness());
     for (const auto& [slot, bytes] : batch.dead()) buffer->dead[slot] += bytes;
     if (keys.empty()) continue;
     buffer->applied_through = std::string(keys.key(keys.size() - 1));

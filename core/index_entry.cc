@@ -36,6 +36,22 @@ bool DecodeIndexPosition(std::string_view bytes, IndexPosition* position) {
          ReadVarint(&bytes, &position->sequence) && bytes.empty();
 }
 
+std::string EncodeIndexWitness(const IndexWitness& witness) {
+  std::string bytes;
+  AppendVarint(&bytes, witness.key.size());
+  bytes += witness.key;
+  bytes += witness.entry;
+  return bytes;
+}
+
+bool DecodeIndexWitness(std::string_view bytes, IndexWitness* witness) {
+  uint64_t key_bytes;
+  if (!ReadVarint(&bytes, &key_bytes) || key_bytes > bytes.size()) return false;
+  witness->key = std::string(bytes.substr(0, key_bytes));
+  witness->entry = std::string(bytes.substr(key_bytes));
+  return true;
+}
+
 std::string EncodeLiveBytes(const LiveBytes& live) {
   std::string bytes;
   for (const auto& [id, count] : live) {

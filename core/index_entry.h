@@ -38,6 +38,18 @@ struct IndexPosition {
 std::string EncodeIndexPosition(const IndexPosition& position);
 bool DecodeIndexPosition(std::string_view bytes, IndexPosition* position);
 
+// The note "witness": an entry that the index was given with its last changes, or earlier and not
+// changed since. An index that lacks it has lost others too, whatever its position says.
+struct IndexWitness {
+  static constexpr const char* kNote = "witness";
+
+  std::string key;  // empty: none, as when everything was deleted
+  std::string entry;
+};
+
+std::string EncodeIndexWitness(const IndexWitness& witness);
+bool DecodeIndexWitness(std::string_view bytes, IndexWitness* witness);
+
 // The note "live": for each segment, by id, the bytes of the records that entries point at.
 using LiveBytes = std::map<uint64_t, uint64_t>;
 inline constexpr const char* kLiveNote = "live";

@@ -87,10 +87,17 @@ class Opener {
     if (status.ok() ? !DecodeLiveBytes(note, &opened->live) : !absl::IsNotFound(status)) {
       return absl::StrCat("its count of live bytes is damaged. ", status.message());
     }
-    uint64_t live = 0;
-    for (const auto& [id, bytes] : opened->live) live += bytes;
-    if (live > 0 && opened->index->counts_exactly() && opened->index->KeyCount() == 0) {
-      return "it has lost its entries";
+    status = opened->index->GetNote(IndexWitness::kNote, /*durable=*/false, &note);
+    IndexWitness& witness = opened->witness;
+    if (status.ok() ? !DecodeIndexWitness(note, &witness) : !absl::IsNotFound(status)) {
+      return absl::StrCat("its witness is damaged. ", status.message());
+    }
+    if (!witness.key.empty()) {
+      std::string entry;
+      status = opened->index->Get(witness.key, &entry);
+      if (!status.ok() || entry != witness.entry) {
+        return absl::StrCat("it has lost entries. ", status.message());
+      }
     }
     opened->position = position.sequence;
     return "";
@@ -99,6 +106,7 @@ class Opener {
   absl::StatusOr<OpenedIndex> Anew(OpenedIndex opened) const {
     opened.index.reset();
     opened.live.clear();
+    opened.witness = {};
     opened.position = 0;
     absl::Status status = factory_.remove_index(config_.path);
     if (!status.ok()) return status;

@@ -22,6 +22,7 @@ struct OpenedIndex {
   // The log's records with higher numbers have to be brought to it.
   uint64_t position = 0;
   LiveBytes live;
+  IndexWitness witness;
   // Why it was made anew, or empty. Not for the first time.
   std::string rebuilt;
   // It was of a history that goes beyond the log's: the log's must change its name, so that no

@@ -1,6 +1,7 @@
 #include "tests/crash/crash_enumeration.h"
 
 #include <atomic>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -11,9 +12,18 @@
 namespace rumcask {
 namespace {
 
-Options MakeOptions(CrashModes modes, FileSystem* file_system) {
+// Small buffers, so that every workload fills several.
+constexpr uint64_t kBufferBytes = 1024;
+constexpr uint64_t kReplayBytes = 3000;
+
+Options MakeOptions(CrashModes modes, FileSystem* file_system, AdversarialDisk* index) {
   Options options;
   options.keystore = TestKeystore();
+  if (modes.index != CrashIndex::kMemory) {
+    options.keystore = index->Keystore("adversarial", modes.index == CrashIndex::kLooking);
+    options.keystore->buffer_bytes = kBufferBytes;
+    options.replay_bytes = kReplayBytes;
+  }
   options.create_if_missing = true;
   options.segment_bytes = kMinSegmentBytes;
   options.append_mode = modes.append;
@@ -22,6 +32,12 @@ Options MakeOptions(CrashModes modes, FileSystem* file_system) {
   options.file_system = file_system;
   return options;
 }
+
+// What a crash leaves.
+struct Remains {
+  CrashImage files;
+  std::shared_ptr<AdversarialDisk> index;
+};
 
 // Judges one image after the other.
 class Judge {
@@ -41,15 +57,52 @@ class Judge {
 
  private:
   // Opens what is in `file_system` and reads it. Says what is wrong, or nothing.
-  std::string OpenAndRead(CrashFileSystem* file_system, uint64_t floor, std::unique_ptr<DB>* db,
+  std::string OpenAndRead(const Options& options, uint64_t floor, std::unique_ptr<DB>* db,
                           State* found, uint64_t* cut) {
-    auto opened = DB::Open(kCrashPath, MakeOptions(modes_, file_system));
+    auto opened = DB::Open(kCrashPath, options);
     if (!opened.ok()) return absl::StrCat("open: ", opened.status().ToString());
     *db = std::move(*opened);
     const absl::Status status = ReadAll(db->get(), found);
     if (!status.ok()) return absl::StrCat("read: ", status.ToString());
     std::string why;
     return oracle_.Explains(*found, floor, cut, &why) ? "" : why;
+  }
+
+  // A database that was to be reindexed may still have its old keystore. Then either goes on.
+  static void ChooseKeystore(uint64_t number, Options* options) {
+    auto stored = DB::StoredKeystore(kCrashPath, options->file_system);
+    if (!stored.ok() || *stored == options->keystore->traits.name) return;
+    options->reindex = true;
+    if (number % 2 == 0) options->keystore = TestKeystore();
+  }
+
+  // Closes and counts, by the log, what lives in each segment: an index that keeps account of it
+  // must say the same.
+  static std::string CheckLiveBytes(std::unique_ptr<DB> db, const Options& options) {
+    if (!db->GetStats().live_bytes_exact) return "";
+    const absl::Status closed = db->Close();
+    if (!closed.ok()) return absl::StrCat("close: ", closed.ToString());
+    auto again = DB::Open(kCrashPath, options);
+    if (!again.ok()) return absl::StrCat("open after close: ", again.status().ToString());
+    const Stats told = (*again)->GetStats();
+    again->reset();
+    Options by_log = options;
+    by_log.keystore = TestKeystore();
+    auto counted = DB::OpenReadOnly(kCrashPath, by_log);
+    if (!counted.ok()) return absl::StrCat("read-only open: ", counted.status().ToString());
+    const Stats stats = (*counted)->GetStats();
+    if (told.keys != stats.keys) {
+      return absl::StrCat("the index has ", told.keys, " keys, the log ", stats.keys);
+    }
+    for (const SegmentStats& segment : stats.segments) {
+      for (const SegmentStats& other : told.segments) {
+        if (other.id == segment.id && other.live_bytes != segment.live_bytes) {
+          return absl::StrCat("live bytes of segment ", segment.id, ": ", other.live_bytes,
+                              ", by the log ", segment.live_bytes);
+        }
+      }
+    }
+    return "";
   }
 
   static std::string VerifyAll(DB* db) {
@@ -63,21 +116,32 @@ class Judge {
   std::string Inspect(const CrashRun::Cut& cut) {
     const uint64_t floor = cut.killed ? cut.promise.returned : cut.promise.synced;
     CrashFileSystem file_system(cut.image);
+    const std::shared_ptr<AdversarialDisk> index = cut.index;
+    Options options = MakeOptions(modes_, &file_system, index.get());
+    ChooseKeystore(cut.operation, &options);
     std::unique_ptr<DB> db;
     State found;
     uint64_t prefix = 0;
-    std::string why = OpenAndRead(&file_system, floor, &db, &found, &prefix);
+    std::string why = OpenAndRead(options, floor, &db, &found, &prefix);
     if (why.empty()) why = VerifyAll(db.get());
     if (!why.empty()) return why;
 
     // The first write commits the recovery; a crash may come anywhere in it.
-    std::vector<CrashImage> second;
+    std::vector<Remains> second;
+    uint64_t fate = cut.operation;
+    const auto remains = [&](const KeepPolicy& policy) {
+      // In this order, so that the index is never of a later time.
+      std::shared_ptr<AdversarialDisk> part;
+      ++fate;
+      if (index != nullptr) part = index->Cut(kAllFates[fate % std::size(kAllFates)], fate);
+      return Remains{file_system.Cut(policy), part};
+    };
     if (cut.deepens) {
       file_system.SetObserver([&](uint64_t, const char*, const std::string&, bool after) {
         if (!after) return;
-        second.push_back(file_system.Cut(KeepPolicy::DropUnsynced()));
-        second.push_back(file_system.Cut(KeepPolicy::KeepEverything()));
-        second.push_back(file_system.Cut(KeepPolicy::Random(second.size())));
+        second.push_back(remains(KeepPolicy::DropUnsynced()));
+        second.push_back(remains(KeepPolicy::KeepEverything()));
+        second.push_back(remains(KeepPolicy::Random(second.size())));
       });
     }
     const absl::Status put = db->Put("written after", "the crash", {/*sync=*/true});
@@ -88,11 +152,13 @@ class Judge {
     // A power cut now must keep it, and must not bring back what the first one took.
     for (const KeepPolicy& policy : {KeepPolicy::DropUnsynced(), KeepPolicy::KeepEverything(),
                                      KeepPolicy::Random(cut.operation)}) {
-      why = Expect(file_system.Cut(policy), {extended}, "after the synced put");
+      why = Expect(remains(policy), {extended}, "after the synced put");
       if (!why.empty()) return why;
     }
+    if (index != nullptr) why = CheckLiveBytes(std::move(db), options);
+    if (!why.empty()) return why;
     db.reset();
-    for (const CrashImage& image : second) {
+    for (const Remains& image : second) {
       ++report_->second_images;
       why = Expect(image, {found, extended}, "after a crash in recovery");
       if (!why.empty()) return why;
@@ -101,9 +167,11 @@ class Judge {
   }
 
   // Opens an image, which must hold one of the states.
-  std::string Expect(const CrashImage& image, const std::vector<State>& states, const char* when) {
-    CrashFileSystem file_system(image);
-    auto db = DB::Open(kCrashPath, MakeOptions(modes_, &file_system));
+  std::string Expect(const Remains& image, const std::vector<State>& states, const char* when) {
+    CrashFileSystem file_system(image.files);
+    Options options = MakeOptions(modes_, &file_system, image.index.get());
+    ChooseKeystore(report_->second_images, &options);
+    auto db = DB::Open(kCrashPath, options);
     if (!db.ok()) return absl::StrCat("open ", when, ": ", db.status().ToString());
     State found;
     const absl::Status status = ReadAll(db->get(), &found);
@@ -123,8 +191,10 @@ class Judge {
 }  // namespace
 
 std::string CrashModes::ToString() const {
+  constexpr const char* kIndexes[] = {"", ", looking index", ", blind index"};
   return absl::StrCat(append == AppendMode::kMapped ? "mapped" : "pwrite", " append, ",
-                      read == ReadMode::kMapped ? "mapped" : "pread", " read");
+                      read == ReadMode::kMapped ? "mapped" : "pread", " read",
+                      kIndexes[static_cast<int>(index)]);
 }
 
 CrashRun::CrashRun(CrashModes modes, int random_images)
@@ -132,9 +202,29 @@ CrashRun::CrashRun(CrashModes modes, int random_images)
       random_images_(random_images),
       crash_(std::make_unique<CrashFileSystem>()),
       fault_(std::make_unique<FaultFileSystem>(crash_.get())) {
-  options_ = MakeOptions(modes_, fault_.get());
+  if (modes.index != CrashIndex::kMemory) UseIndex(AdversarialDisk::Make());
+  options_ = MakeOptions(modes_, fault_.get(), index_.get());
   crash_->SetObserver([this](uint64_t operation, const char* what, const std::string& name,
                              bool after) { Observe(operation, what, name, after); });
+}
+
+CrashRun::~CrashRun() {
+  if (index_ != nullptr) index_->SetObserver(nullptr);
+}
+
+void CrashRun::UseIndex(std::shared_ptr<AdversarialDisk> index) {
+  index_ = std::move(index);
+  index_->SetObserver([this](const char* what) {
+    Observe(crash_->operation_count(), what, "the index", /*after=*/true);
+  });
+}
+
+std::shared_ptr<AdversarialDisk> CrashRun::CutIndex(std::string* policy) {
+  if (index_ == nullptr) return nullptr;
+  const uint64_t number = index_cuts_.fetch_add(1);
+  const IndexFate fate = kAllFates[number % std::size(kAllFates)];
+  absl::StrAppend(policy, ", index ", IndexFateName(fate));
+  return index_->Cut(fate, number);
 }
 
 void CrashRun::Observe(uint64_t operation, const char* what, const std::string& name, bool after) {
@@ -143,12 +233,15 @@ void CrashRun::Observe(uint64_t operation, const char* what, const std::string& 
     return;
   }
   if (!cutting_) return;
-  // First the promise, then the image: what is acknowledged in between only raises the floor.
+  // First the promise, then the images, the index's before the log's: what is acknowledged in
+  // between only raises the floor, and no index points at what its log never had.
   const Promise promise = oracle_.promise();
   std::vector<Cut> cuts;
   const auto cut = [&](const KeepPolicy& policy, bool killed, bool deepens) {
-    cuts.push_back({crash_->Cut(policy), promise, killed, deepens, operation,
-                    absl::StrCat(what, " ", name), policy.ToString()});
+    std::string told = policy.ToString();
+    const std::shared_ptr<AdversarialDisk> index = CutIndex(&told);
+    cuts.push_back({crash_->Cut(policy), index, promise, killed, deepens, operation,
+                    absl::StrCat(what, " ", name), told});
   };
   cut(KeepPolicy::KeepEverything(), /*killed=*/true, false);
   cut(KeepPolicy::DropUnsynced(), false, /*deepens=*/true);
@@ -179,8 +272,14 @@ void CrashRun::Kill() {
   dead.call = 1;
   dead.for_ever = true;
   fault_->SetPlan(dead);
+  if (index_ != nullptr) index_->FailApply(absl::InternalError("the process is dead"));
   db_.reset();
   fault_->SetPlan(FaultPlan());
+  if (index_ == nullptr) return;
+  index_->SetObserver(nullptr);
+  std::string policy;
+  UseIndex(CutIndex(&policy));
+  options_.keystore = MakeOptions(modes_, fault_.get(), index_.get()).keystore;
 }
 
 absl::Status CrashRun::Reopen() {

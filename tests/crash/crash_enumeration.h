@@ -4,6 +4,7 @@
 #ifndef RUMCASK_TESTS_CRASH_CRASH_ENUMERATION_H_
 #define RUMCASK_TESTS_CRASH_CRASH_ENUMERATION_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,14 +14,23 @@
 #include "core/db.h"
 #include "core/mutex.h"
 #include "tests/crash/crash_oracle.h"
+#include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 
+// Where the index is: in memory, or on a disk of its own, of which a crash leaves any state.
+enum class CrashIndex {
+  kMemory,
+  kLooking,  // tells what a change replaces
+  kBlind,
+};
+
 struct CrashModes {
   AppendMode append = AppendMode::kMapped;
   ReadMode read = ReadMode::kMapped;
+  CrashIndex index = CrashIndex::kMemory;
   std::string ToString() const;
 };
 inline constexpr const char* kCrashPath = "/crash/db";
@@ -29,6 +39,8 @@ inline constexpr const char* kCrashPath = "/crash/db";
 class CrashRun {
  public:
   CrashRun(CrashModes modes, int random_images);
+
+  ~CrashRun();
 
   // Opens the database under test; the oracle writes to it.
   absl::Status Open(int background_threads = 0);
@@ -40,7 +52,10 @@ class CrashRun {
   CrashOracle& oracle() { return oracle_; }
   CrashFileSystem& file_system() { return *crash_; }
   FaultFileSystem& faults() { return *fault_; }
-  const Options& options() const { return options_; }
+  // May be changed between two openings.
+  Options& options() { return options_; }
+  // Null if the index is in memory.
+  AdversarialDisk* index() { return index_.get(); }
   // Called before every operation of the file system, e.g. to stall it.
   std::function<void(const char* what, const std::string& name)> on_operation;
 
@@ -49,6 +64,7 @@ class CrashRun {
 
   struct Cut {
     CrashImage image;
+    std::shared_ptr<AdversarialDisk> index;
     Promise promise;
     bool killed;   // the process died, the page cache lives
     bool deepens;  // crash again inside its recovery
@@ -61,12 +77,17 @@ class CrashRun {
 
  private:
   void Observe(uint64_t operation, const char* what, const std::string& name, bool after);
+  void UseIndex(std::shared_ptr<AdversarialDisk> index);
+  // What a crash now leaves of the index: each state in its turn.
+  std::shared_ptr<AdversarialDisk> CutIndex(std::string* policy);
 
   const CrashModes modes_;
   const int random_images_;
   Options options_;
   std::unique_ptr<CrashFileSystem> crash_;
   std::unique_ptr<FaultFileSystem> fault_;
+  std::shared_ptr<AdversarialDisk> index_;
+  std::atomic<uint64_t> index_cuts_{0};
   CrashOracle oracle_;
   std::unique_ptr<DB> db_;
   bool cutting_ = true;

@@ -7,7 +7,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
+#include "absl/types/span.h"
 #include "gtest/gtest.h"
 
 #include "tests/crash/crash_workloads.h"
@@ -15,24 +17,26 @@
 namespace rumcask {
 namespace {
 
-constexpr CrashModes kModes[] = {{AppendMode::kMapped, ReadMode::kMapped},
+constexpr CrashModes kMemoryModes[] = {{AppendMode::kMapped, ReadMode::kMapped},
                                  {AppendMode::kMapped, ReadMode::kPread},
                                  {AppendMode::kWrite, ReadMode::kMapped},
                                  {AppendMode::kWrite, ReadMode::kPread}};
 
-class CrashEnumerationTest : public testing::TestWithParam<CrashWorkload> {};
+// For an index on disk the ways of reading and appending do not matter; what is left of it does.
+constexpr CrashModes kIndexModes[] = {
+    {AppendMode::kMapped, ReadMode::kMapped, CrashIndex::kLooking},
+    {AppendMode::kWrite, ReadMode::kPread, CrashIndex::kBlind}};
 
-INSTANTIATE_TEST_SUITE_P(Workloads, CrashEnumerationTest, testing::ValuesIn(CrashWorkloads()),
-                         [](const auto& param) { return std::string(param.param.name); });
+std::string Name(const testing::TestParamInfo<CrashWorkload>& param) { return param.param.name; }
 
-TEST_P(CrashEnumerationTest, WhatWasPromisedIsThereAndNothingElse) {
+void Enumerate(const CrashWorkload& workload, absl::Span<const CrashModes> all_modes) {
   const bool full = std::getenv("RUMCASK_FULL") != nullptr;
   uint64_t images = 0;
-  for (const CrashModes& modes : kModes) {
+  for (const CrashModes& modes : all_modes) {
     SCOPED_TRACE(modes.ToString());
-    const CrashReport report = EnumerateCrashes(modes, full ? 25 : 2, GetParam().run);
+    const CrashReport report = EnumerateCrashes(modes, full ? 25 : 2, workload.run);
     std::printf("%s, %s: %llu operations, %llu images, %llu inside recovery, %llu violations\n",
-                GetParam().name, modes.ToString().c_str(),
+                workload.name, modes.ToString().c_str(),
                 static_cast<unsigned long long>(report.operations),
                 static_cast<unsigned long long>(report.images),
                 static_cast<unsigned long long>(report.second_images),
@@ -41,6 +45,24 @@ TEST_P(CrashEnumerationTest, WhatWasPromisedIsThereAndNothingElse) {
     images += report.images + report.second_images;
   }
   EXPECT_GE(images, 1000u);
+}
+
+class CrashEnumerationTest : public testing::TestWithParam<CrashWorkload> {};
+
+INSTANTIATE_TEST_SUITE_P(Workloads, CrashEnumerationTest, testing::ValuesIn(CrashWorkloads()),
+                         Name);
+
+TEST_P(CrashEnumerationTest, WhatWasPromisedIsThereAndNothingElse) {
+  Enumerate(GetParam(), kMemoryModes);
+}
+
+class IndexCrashEnumerationTest : public testing::TestWithParam<CrashWorkload> {};
+
+INSTANTIATE_TEST_SUITE_P(Workloads, IndexCrashEnumerationTest,
+                         testing::ValuesIn(IndexCrashWorkloads()), Name);
+
+TEST_P(IndexCrashEnumerationTest, WhatWasPromisedIsThereWhateverIsLeftOfTheIndex) {
+  Enumerate(GetParam(), kIndexModes);
 }
 
 }  // namespace

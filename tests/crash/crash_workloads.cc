@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
+#include "core/map_keystore.h"
 #include "core/repair.h"
 
 namespace rumcask {
@@ -158,6 +161,8 @@ void SyncedGroup(CrashRun& run) {
 
 // Unsynced writers roll past a sealer that has come to a halt inside its fdatasync.
 void StalledSealer(CrashRun& run) {
+  // An index would wait for the sealer, and full buffers for the index.
+  run.options().keystore->buffer_bytes = run.options().replay_bytes = 1 << 20;
   ASSERT_OK(run.Open(/*background_threads=*/1));
   std::atomic<bool> stalled{false};
   std::atomic<bool> released{false};
@@ -199,7 +204,85 @@ void RepairBeside(CrashRun& run) {
   EXPECT_EQ(state, run.oracle().StateAt(run.oracle().last_version()));
 }
 
+// Few keys, so that a buffer has some of them twice, and long ones, so that it is full soon; the
+// index is told of overwrites, deletes, batches and of what comes back.
+void ManyBuffers(CrashRun& run) {
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_OK(run.Open());
+    for (int i = 0; i < 60; ++i) {
+      const std::string key = Key((i * 7 + round) % 23) + std::string(90, 'k');
+      if (i % 5 == 4) {
+        ASSERT_OK(run.oracle().Delete(key));
+      } else if (i % 11 == 10) {
+        ASSERT_OK(run.oracle().Write({{key, Value(i, 40)}, {Key(i), "new"}, {key, std::nullopt}}));
+      } else {
+        ASSERT_OK(run.oracle().Put(key, Value(i + 100 * round, 30), i % 17 == 16));
+      }
+    }
+    ASSERT_OK(run.oracle().Close());
+  }
+}
+
+// A history on one keystore goes on on the other; the index may be there already, from before.
+void Reindexing(CrashRun& run) {
+  const std::optional<KeystoreFactory> on_disk = run.options().keystore;
+  const auto go_on = [&run](int round) {
+    ASSERT_OK(run.Open());
+    for (int i = 0; i < 25; ++i) {
+      if (i % 6 == 5) {
+        ASSERT_OK(run.oracle().Delete(Key(i + round)));
+      }
+      ASSERT_OK(run.oracle().Put(Key(i % 18), Value(i + 100 * round, 90), i % 12 == 11));
+    }
+    ASSERT_OK(run.oracle().Close());
+  };
+  run.options().reindex = true;
+  for (int round = 0; round < 4; ++round) {
+    run.options().keystore = round % 2 == 0 ? TestKeystore() : on_disk;
+    go_on(round);
+  }
+}
+
+// The index's disk is full for a while, and has an error at last: writes end, reads go on, and the
+// next opening makes a new index.
+void FailingIndex(CrashRun& run) {
+  ASSERT_OK(run.Open());
+  for (int i = 0; i < 80; ++i) {
+    if (i == 20) run.index()->FailApply(absl::ResourceExhaustedError("no room"));
+    if (i == 65) run.index()->FailApply(absl::OkStatus());
+    const absl::Status status = run.oracle().Put(Key(i), Value(i, 100), i % 9 == 8);
+    // Two buffers of memory may wait, no more.
+    if (i >= 62 && i < 65) {
+      EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+    }
+    if (i < 20 || i > 65) {
+      ASSERT_OK(status);
+    }
+  }
+  run.index()->FailApply(absl::InternalError("input/output error"));
+  absl::Status status;
+  for (int i = 0; i < 60 && status.ok(); ++i) status = run.oracle().Put(Key(i), Value(i, 90));
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "input/output error")) << status;
+  State state;
+  ASSERT_OK(ReadAll(run.oracle().db(), &state));
+  EXPECT_EQ(state, run.oracle().StateAt(run.oracle().last_version()));
+  run.Kill();
+  ASSERT_OK(run.Reopen());
+  EXPECT_NE(run.oracle().db()->GetStats().index_rebuilt, "");
+  ASSERT_OK(run.oracle().Put("after", "the failure", true));
+  ASSERT_OK(run.oracle().Close());
+}
+
 }  // namespace
+
+std::vector<CrashWorkload> IndexCrashWorkloads() {
+  std::vector<CrashWorkload> workloads = CrashWorkloads();
+  workloads.push_back({"ManyBuffers", ManyBuffers});
+  workloads.push_back({"Reindexing", Reindexing});
+  workloads.push_back({"FailingIndex", FailingIndex});
+  return workloads;
+}
 
 std::vector<CrashWorkload> CrashWorkloads() {
   return {{"SinglePuts", SinglePuts},

@@ -16,6 +16,8 @@ struct CrashWorkload {
 };
 
 std::vector<CrashWorkload> CrashWorkloads();
+// The same, and those that are about an index on disk.
+std::vector<CrashWorkload> IndexCrashWorkloads();
 
 }  // namespace rumcask
 

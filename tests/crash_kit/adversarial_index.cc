@@ -29,6 +29,12 @@ void Copy(Iterator it, Iterator end, size_t limit, IndexRows* rows) {
 
 }  // namespace
 
+const char* IndexFateName(IndexFate fate) {
+  constexpr const char* kNames[] = {"latest",  "prefix", "flushed", "older",  "newer",
+                                    "foreign", "empty",  "too new", "broken", "without entries"};
+  return kNames[static_cast<int>(fate)];
+}
+
 class AdversarialDisk::Index : public DiskIndex {
  public:
   Index(std::shared_ptr<AdversarialDisk> disk, bool looks_cheaply)
@@ -76,19 +82,25 @@ class AdversarialDisk::Index : public DiskIndex {
       }
     }
     for (const IndexNote& note : batch->Notes()) next->notes[note.name] = note.value;
-    MutexLock lock(disk_->mutex_);
-    if (!disk_->apply_error_.ok()) return disk_->apply_error_;
-    disk_->history_.push_back(std::move(next));
-    ++disk_->applied_;
+    {
+      MutexLock lock(disk_->mutex_);
+      if (!disk_->apply_error_.ok()) return disk_->apply_error_;
+      disk_->history_.push_back(std::move(next));
+      ++disk_->applied_;
+    }
+    disk_->Observe("apply");
     return absl::OkStatus();
   }
 
   absl::Status Flush() override {
-    MutexLock lock(disk_->mutex_);
-    if (disk_->history_.empty()) return absl::OkStatus();
-    disk_->flushed_.push_back(disk_->history_.back());
-    disk_->history_ = {disk_->flushed_.back()};
-    if (disk_->flushed_.size() > kMostFlushed) disk_->flushed_.erase(disk_->flushed_.begin());
+    {
+      MutexLock lock(disk_->mutex_);
+      if (disk_->history_.empty()) return absl::OkStatus();
+      disk_->flushed_.push_back(disk_->history_.back());
+      disk_->history_ = {disk_->flushed_.back()};
+      if (disk_->flushed_.size() > kMostFlushed) disk_->flushed_.erase(disk_->flushed_.begin());
+    }
+    disk_->Observe("flush");
     return absl::OkStatus();
   }
 
@@ -189,6 +201,20 @@ std::shared_ptr<AdversarialDisk> AdversarialDisk::Cut(IndexFate fate, uint64_t s
   disk->history_ = {image};
   disk->flushed_ = {image};
   return disk;
+}
+
+void AdversarialDisk::SetObserver(std::function<void(const char* what)> observer) {
+  MutexLock lock(mutex_);
+  observer_ = std::move(observer);
+}
+
+void AdversarialDisk::Observe(const char* what) const {
+  std::function<void(const char*)> observer;
+  {
+    MutexLock lock(mutex_);
+    observer = observer_;
+  }
+  if (observer) observer(what);
 }
 
 void AdversarialDisk::FailApply(absl::Status status) {

@@ -5,6 +5,7 @@
 #define RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -33,6 +34,7 @@ enum class IndexFate {
   kBroken,     // can't be opened
   kNoEntries,  // a position, and nothing else
 };
+const char* IndexFateName(IndexFate fate);
 inline constexpr IndexFate kAllowedFates[] = {IndexFate::kLatest, IndexFate::kPrefix,
                                               IndexFate::kFlushed};
 inline constexpr IndexFate kAllFates[] = {
@@ -60,6 +62,8 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   // A disk as a crash at this moment may leave this one; this one goes on.
   std::shared_ptr<AdversarialDisk> Cut(IndexFate fate, uint64_t seed) const;
 
+  // Called after every Apply and Flush that succeeded, by their thread. Null: no more.
+  void SetObserver(std::function<void(const char* what)> observer);
   // From now on every Apply fails so; OK: no more.
   void FailApply(absl::Status status);
   // Applies that succeeded.
@@ -69,6 +73,7 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
  private:
   class Index;
   AdversarialDisk() = default;
+  void Observe(const char* what) const;
 
   mutable Mutex mutex_;
   // What there is now, last; before it everything back to the last flush.
@@ -77,6 +82,7 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   std::vector<Image> flushed_ ABSL_GUARDED_BY(mutex_);
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status apply_error_ ABSL_GUARDED_BY(mutex_);
+  std::function<void(const char*)> observer_ ABSL_GUARDED_BY(mutex_);
   uint64_t applied_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
