@@ -92,7 +92,7 @@ class IndexAudit {
     do {
       absl::Status status = cursor->Next(&locations);
       if (!status.ok()) return status;
-      for (Location location : locations) CheckEntry(location);
+      for (Location location : locations) CheckEntry(location, nullptr);
     } while (!locations.empty());
     return absl::OkStatus();
   }
@@ -109,27 +109,48 @@ class IndexAudit {
       absl::Status status = store_->keystore_->Scan(
           *snapshot, {last, {}, /*after_lower=*/!last.empty()}, kBlock, &block);
       if (!status.ok()) return status;
-      for (size_t i = 0; i < block.size(); ++i) CheckEntry(block.location(i));
+      for (size_t i = 0; i < block.size(); ++i) {
+        const std::string_view key = block.key(i);
+        CheckEntry(block.location(i), &key);
+      }
       report_->keys += block.size();
       if (!block.empty()) last = std::string(block.key(block.size() - 1));
     } while (block.size() == kBlock);
     return absl::OkStatus();
   }
 
-  void CheckEntry(Location location) {
+  // `key` is what the index has it for, if that is known.
+  void CheckEntry(Location location, const std::string_view* key) {
     const Segment* const segment = store_->segments_.segment(location);
     RecordView record;
-    // Damage of the record itself was found by reading the segment.
-    if (!segment->Read(location, &buffer_, &record).ok()) return;
+    if (!segment->Read(location, &buffer_, &record).ok()) {
+      // Damage of the record itself was found by reading the segment.
+      if (!IsDamaged(*segment)) Blame(location, "the index points to what is no record");
+      return;
+    }
+    if (key != nullptr && record.key() != *key) {
+      Blame(location, "the index has it for another key");
+      return;
+    }
     PreparedKey prepared(record.key());
     store_->keystore_->Prepare(&prepared);
     Location back;
     // Writers may have moved the key on meanwhile, but only to something newer.
     const bool found = store_->keystore_->Get(prepared, &back).ok();
     if (found && back != location && IsNewer(*segment, location.offset(), back)) {
-      report_->damages.push_back({segment->name(), location.offset(), record.header.record_bytes(),
-                                  "the index has two entries for one key"});
+      Blame(location, "the index has two entries for one key");
     }
+  }
+
+  void Blame(Location location, const char* what) {
+    report_->damages.push_back(
+        {store_->segments_.segment(location)->name(), location.offset(), location.length(), what});
+  }
+  bool IsDamaged(const Segment& segment) const {
+    for (const Damage& damage : report_->damages) {
+      if (damage.file == segment.name()) return true;
+    }
+    return false;
   }
 
   // What was written since the first look explains suspicions: records that were appended after.

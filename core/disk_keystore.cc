@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
 
+#include "core/seeded_bug.h"
 #include "core/snapshot_scan.h"
 
 namespace rumcask {
@@ -119,7 +120,10 @@ IndexEntry DiskKeystore::EntryFor(const KeyVersion& version) const {
 
 absl::Status DiskKeystore::Get(const PreparedKey& key, Location* location) const {
   KeyVersion version;
-  if (!FindInBuffers(key, &version)) {
+  if (SeededBug("index-before-buffers")) {
+    absl::Status status = FindInIndex(key.key, &version);
+    if (!FindInBuffers(key, &version) && !status.ok()) return status;
+  } else if (!FindInBuffers(key, &version)) {
     absl::Status status = FindInIndex(key.key, &version);
     if (!status.ok()) return status;
   }

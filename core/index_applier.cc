@@ -209,7 +209,6 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer) {
     buffer->applied_through = std::string(keys.key(keys.size() - 1));
     buffer->begun = true;
   }
-  if (SeededBug("index-not-flushed")) return absl::OkStatus();
   absl::Status status = index->Flush();
   if (!status.ok()) return status;
   std::string note;

@@ -18,9 +18,9 @@ namespace rumcask {
 namespace {
 
 constexpr CrashModes kMemoryModes[] = {{AppendMode::kMapped, ReadMode::kMapped},
-                                 {AppendMode::kMapped, ReadMode::kPread},
-                                 {AppendMode::kWrite, ReadMode::kMapped},
-                                 {AppendMode::kWrite, ReadMode::kPread}};
+                                       {AppendMode::kMapped, ReadMode::kPread},
+                                       {AppendMode::kWrite, ReadMode::kMapped},
+                                       {AppendMode::kWrite, ReadMode::kPread}};
 
 // For an index on disk the ways of reading and appending do not matter; what is left of it does.
 constexpr CrashModes kIndexModes[] = {

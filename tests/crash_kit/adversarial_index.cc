@@ -41,7 +41,9 @@ class AdversarialDisk::Index : public DiskIndex {
       : disk_(std::move(disk)), looks_cheaply_(looks_cheaply) {}
 
   absl::Status Get(std::string_view key, std::string* value) const override {
+    disk_->Observe("get");
     const Image now = Now();
+    disk_->Observe("got");
     const auto it = now->entries.find(std::string(key));
     if (it == now->entries.end()) return absl::Status(absl::StatusCode::kNotFound, "");
     *value = it->second;
@@ -220,6 +222,14 @@ void AdversarialDisk::Observe(const char* what) const {
 void AdversarialDisk::FailApply(absl::Status status) {
   MutexLock lock(mutex_);
   apply_error_ = std::move(status);
+}
+
+void AdversarialDisk::Tamper(const std::function<void(State*)>& change) {
+  MutexLock lock(mutex_);
+  auto state =
+      history_.empty() ? std::make_shared<State>() : std::make_shared<State>(*history_.back());
+  change(state.get());
+  history_.push_back(std::move(state));
 }
 
 uint64_t AdversarialDisk::applied() const {

@@ -62,10 +62,14 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   // A disk as a crash at this moment may leave this one; this one goes on.
   std::shared_ptr<AdversarialDisk> Cut(IndexFate fate, uint64_t seed) const;
 
-  // Called after every Apply and Flush that succeeded, by their thread. Null: no more.
+  // Called after every "apply" and "flush" that succeeded, before every "get" looks and after it
+  // has
+  // ("got"), by their thread. Null: no more.
   void SetObserver(std::function<void(const char* what)> observer);
   // From now on every Apply fails so; OK: no more.
   void FailApply(absl::Status status);
+  // Changes what is there, as a failing disk does.
+  void Tamper(const std::function<void(State*)>& change);
   // Applies that succeeded.
   uint64_t applied() const;
   State latest() const;
