@@ -37,7 +37,12 @@ Options RoundOptions(const KeystoreFactory& keystore, uint64_t round) {
   options.background_threads = (round & 4) != 0 ? 0 : 1;
   if (round % 16 == 8) options.sync_interval = std::chrono::milliseconds(1);
   options.segment_bytes = round % 3 == 0 ? 32768 : 4096;
-  options.keystore = (round & 8) != 0 ? keystore : Distorted(keystore, Distortion::kYield, 1);
+  options.keystore = keystore;
+  if (keystore.traits.persistent) {
+    options.replay_bytes = round % 5 == 4 ? 4096 : uint64_t{1} << 20;
+  } else if ((round & 8) == 0) {
+    options.keystore = Distorted(keystore, Distortion::kYield, 1);
+  }
   return options;
 }
 
