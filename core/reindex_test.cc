@@ -1,0 +1,203 @@
+// Keystores on disk as users of DB meet them: opening, reading only, changing one for another.
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "core/db.h"
+#include "core/map_keystore.h"
+#include "tests/crash_kit/adversarial_index.h"
+#include "tests/crash_kit/crash_file_system.h"
+
+namespace rumcask {
+namespace {
+
+constexpr const char* kPath = "/crash/db";
+
+class ReindexTest : public testing::Test {
+ protected:
+  ReindexTest() {
+    options_.keystore = TestKeystore();
+    options_.create_if_missing = true;
+    options_.segment_bytes = kMinSegmentBytes;
+    options_.file_system = &disk_;
+  }
+
+  static Options With(Options options, KeystoreFactory keystore) {
+    options.keystore = std::move(keystore);
+    return options;
+  }
+  KeystoreFactory OnDisk() { return index_->Keystore("disk", /*looks_cheaply=*/true); }
+
+  std::unique_ptr<DB> Open(const Options& options) {
+    auto db = DB::Open(kPath, options);
+    EXPECT_TRUE(db.ok()) << db.status();
+    return db.ok() ? *std::move(db) : nullptr;
+  }
+  void Fill(const Options& options, int keys, const std::string& prefix = "key") {
+    const std::unique_ptr<DB> db = Open(options);
+    for (int i = 0; i < keys; ++i) {
+      ASSERT_TRUE(db->Put(absl::StrCat(prefix, i), std::string(100, 'v')).ok());
+    }
+    ASSERT_TRUE(db->Close().ok());
+  }
+  static std::vector<std::string> Keys(DB* db) {
+    std::vector<std::string> keys;
+    for (auto it = *db->NewIterator(); it->Valid(); it->Next()) keys.emplace_back(it->key());
+    return keys;
+  }
+
+  CrashFileSystem disk_;
+  std::shared_ptr<AdversarialDisk> index_ = AdversarialDisk::Make();
+  Options options_;
+};
+
+TEST_F(ReindexTest, TheWrongKeystoreIsRefusedByName) {
+  Fill(options_, 10);
+  for (const bool read_only : {false, true}) {
+    const Options options = With(options_, OnDisk());
+    const absl::Status status =
+        read_only ? DB::OpenReadOnly(kPath, options).status() : DB::Open(kPath, options).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_NE(status.message().find("\"hash\""), std::string::npos) << status;
+    EXPECT_NE(status.message().find("\"disk\""), std::string::npos) << status;
+  }
+  EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "hash");
+}
+
+TEST_F(ReindexTest, EverythingIsThereAfterwardsAndTheDatabaseHasTheNewKeystore) {
+  Fill(options_, 200);
+  struct Progress : Listener {
+    void OnIndexLoading(size_t segments, size_t of) override {
+      done = segments;
+      all = of;
+    }
+    std::atomic<size_t> done{0};
+    std::atomic<size_t> all{0};
+  };
+  const auto progress = std::make_shared<Progress>();
+  Options options = With(options_, OnDisk());
+  options.reindex = true;
+  options.listener = progress;
+  std::unique_ptr<DB> db = Open(options);
+  ASSERT_NE(db, nullptr);
+  EXPECT_GT(progress->all.load(), 3u);
+  EXPECT_EQ(progress->done.load(), progress->all.load());
+  EXPECT_EQ(Keys(db.get()).size(), 200u);
+  db.reset();
+  EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "disk");
+  // From now on without being asked for it, and nothing is built.
+  db = Open(With(options_, OnDisk()));
+  EXPECT_EQ(db->GetStats().keys, 200u);
+  EXPECT_EQ(db->GetStats().index_rebuilt, "");
+  db.reset();
+  // And back.
+  options = options_;
+  options.reindex = true;
+  db = Open(options);
+  EXPECT_EQ(db->KeyCount(), 200u);
+  db.reset();
+  EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "hash");
+}
+
+TEST_F(ReindexTest, KeysThatAreTooLongAreCountedBeforeAnythingIsChanged) {
+  Fill(options_, 20);
+  {
+    const std::unique_ptr<DB> db = Open(options_);
+    ASSERT_TRUE(db->Put("much too long", "value").ok());
+    ASSERT_TRUE(db->Put("much too long as well", "value").ok());
+    ASSERT_TRUE(db->Put("long but deleted", "value").ok());
+    ASSERT_TRUE(db->Delete("long but deleted").ok());
+  }
+  KeystoreFactory keystore = OnDisk();
+  keystore.traits.max_key_bytes = 8;
+  Options options = With(options_, keystore);
+  options.reindex = true;
+  const absl::Status status = DB::Open(kPath, options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_NE(status.message().find("2 keys are longer"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("6d75636820746f6f206c6f6e67"), std::string::npos) << status;
+  EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "hash");
+  EXPECT_EQ(Open(options_)->KeyCount(), 22u);
+}
+
+TEST_F(ReindexTest, AKeystoreInMemoryReadsEveryDatabase) {
+  Fill(With(options_, OnDisk()), 50);
+  auto db = DB::OpenReadOnly(kPath, options_);
+  ASSERT_TRUE(db.ok()) << db.status();
+  EXPECT_EQ((*db)->KeyCount(), 50u);
+  EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "disk");
+}
+
+TEST_F(ReindexTest, ReadingOnlyWritesNothingAndBuildsNothing) {
+  const Options options = With(options_, OnDisk());
+  Fill(options, 50);
+  const uint64_t applied = index_->applied();
+  {
+    auto db = DB::OpenReadOnly(kPath, options);
+    ASSERT_TRUE(db.ok()) << db.status();
+    EXPECT_EQ(Keys(db->get()).size(), 50u);
+    EXPECT_TRUE(absl::IsFailedPrecondition((*db)->Put("key", "value")));
+  }
+  EXPECT_EQ(index_->applied(), applied);
+  // A part of the log that the index lacks is read into memory; all of it is not.
+  {
+    const std::unique_ptr<DB> db = Open(options);
+    ASSERT_TRUE(db->Put("last", "value", {/*sync=*/true}).ok());
+    index_ = index_->Cut(IndexFate::kLatest, 0);
+  }
+  Options lagging = With(options_, OnDisk());
+  {
+    auto db = DB::OpenReadOnly(kPath, lagging);
+    ASSERT_TRUE(db.ok()) << db.status();
+    EXPECT_EQ(Keys(db->get()).size(), 51u);
+    EXPECT_TRUE((*db)->Get("last").ok());
+  }
+  index_ = index_->Cut(IndexFate::kForeign, 0);
+  lagging = With(options_, OnDisk());
+  const absl::Status status = DB::OpenReadOnly(kPath, lagging).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_NE(status.message().find("open the database once for writing"), std::string::npos)
+      << status;
+}
+
+TEST_F(ReindexTest, StatsTellHowFarTheIndexIs) {
+  const Options options = With(options_, OnDisk());
+  std::unique_ptr<DB> db = Open(options);
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(db->Put(absl::StrCat(i), "value").ok());
+  Stats stats = db->GetStats();
+  EXPECT_EQ(stats.keystore, "disk");
+  EXPECT_FALSE(stats.keys_exact);
+  EXPECT_TRUE(stats.live_bytes_exact);
+  EXPECT_EQ(stats.index_version, 0u);
+  EXPECT_GT(stats.index_bytes, 50u);
+  ASSERT_TRUE(db->Close().ok());
+  db = Open(options);
+  stats = db->GetStats();
+  EXPECT_EQ(stats.keys, 50u);
+  EXPECT_EQ(stats.index_version, stats.last_version);
+  EXPECT_GT(stats.index_file_bytes, 0u);
+}
+
+TEST_F(ReindexTest, EveryStateOfAnIndexOpens) {
+  Fill(With(options_, OnDisk()), 100);
+  for (const IndexFate fate : kAllFates) {
+    SCOPED_TRACE(IndexFateName(fate));
+    const std::shared_ptr<AdversarialDisk> whole = index_;
+    index_ = whole->Cut(fate, 1);
+    const std::unique_ptr<DB> db = Open(With(options_, OnDisk()));
+    ASSERT_NE(db, nullptr);
+    EXPECT_EQ(Keys(db.get()).size(), 100u);
+    const bool allowed = fate == IndexFate::kLatest || fate == IndexFate::kPrefix ||
+                         fate == IndexFate::kFlushed || fate == IndexFate::kOlder;
+    EXPECT_EQ(db->GetStats().index_rebuilt.empty(), allowed) << db->GetStats().index_rebuilt;
+    EXPECT_TRUE(db->Verify()->clean());
+  }
+}
+
+}  // namespace
+}  // namespace rumcask
