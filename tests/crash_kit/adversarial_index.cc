@@ -195,6 +195,10 @@ std::shared_ptr<AdversarialDisk> AdversarialDisk::Cut(IndexFate fate, uint64_t s
     case IndexFate::kNoEntries: {
       auto state = std::make_shared<State>(*image);
       state->entries.clear();
+      // Without a witness, as when the last change was to delete it, nobody could notice.
+      IndexWitness witness;
+      (void)DecodeIndexWitness(state->notes[IndexWitness::kNote], &witness);
+      if (witness.key.empty()) state->notes.clear();
       image = state;
       break;
     }

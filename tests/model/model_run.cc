@@ -416,10 +416,7 @@ void ModelRun::Reopen() {
     auto disk = std::make_unique<CrashFileSystem>(disk_->Cut(KeepPolicy::KeepEverything()));
     // The index last: it may be ahead of what was kept of the log, and then it has to be noticed.
     if (setup_.index_disk != nullptr) {
-      // That everything is gone but the position can only be noticed by an index whose entries are
-      // counted.
-      IndexFate fate = kAllFates[Random(std::size(kAllFates))];
-      if (fate == IndexFate::kNoEntries && !setup_.index_looks_cheaply) fate = IndexFate::kEmpty;
+      const IndexFate fate = kAllFates[Random(std::size(kAllFates))];
       setup_.index_disk = setup_.index_disk->Cut(fate, random_());
     }
     db_.reset();
