@@ -52,6 +52,8 @@ class Opener {
       opened.rebuilt = Judge(&opened);
     } else {
       opened.rebuilt = std::string(index.status().message());
+      // Not to be taken for an index that is of use.
+      if (opened.rebuilt.empty()) opened.rebuilt = index.status().ToString();
     }
     if (opened.rebuilt.empty()) return opened;
     if (!read_only_) return Anew(std::move(opened));

@@ -266,6 +266,10 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenLmdbIndex(const DiskIndexConfig& 
   MDB_dbi notes = 0;
   absl::Status status = OpenMap(txn.get(), config.path, kEntries, !config.read_only, &entries);
   if (status.ok()) status = OpenMap(txn.get(), config.path, kNotes, !config.read_only, &notes);
+  // Its making ended before there was anything in it. The message that is missing tells of a key.
+  if (absl::IsNotFound(status)) {
+    return absl::NotFoundError(absl::StrCat(config.path, ": an LMDB file without an index"));
+  }
   if (!status.ok()) return status;
   // Writes nothing if both were there.
   result = mdb_txn_commit(txn.release());

@@ -202,6 +202,15 @@ TEST_F(LmdbIndexTest, MapsOfAnotherProgramAreRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(OpenLmdbIndex(config).status()));
 }
 
+TEST_F(LmdbIndexTest, AFileThatWasLeftBeforeItHadAnIndexIsNoneToAReader) {
+  // As a process leaves it that ends between LMDB's making of the file and our maps.
+  ASSERT_TRUE(OpenLmdbEnvironment(path_, /*read_only=*/false, 2, 1).ok());
+  const auto index = OpenLmdbIndex({path_, /*read_only=*/true});
+  EXPECT_TRUE(absl::IsNotFound(index.status())) << index.status();
+  EXPECT_NE(index.status().message(), "");
+  EXPECT_TRUE(OpenLmdbIndex({path_, /*read_only=*/false}).ok());
+}
+
 TEST_F(LmdbIndexTest, NumbersOfAMetaPageAreNotTrusted) {
   { Set(Open().get(), 0, 1000, "value"); }
   std::string original(std::filesystem::file_size(File("data.mdb")), '\0');
