@@ -22,6 +22,9 @@ inline constexpr int kWriters = 4;
 inline constexpr uint64_t kKeysPerWriter = 400;
 // Of these descriptors writer i gets the i-th to acknowledge through.
 inline constexpr int kFirstAcknowledgement = 3;
+// And this one is closed when the database is about to be opened: what comes before, such as
+// loading libraries, is of no interest and takes long.
+inline constexpr int kOpening = kFirstAcknowledgement + kWriters;
 
 struct WriterOperation {
   // Several are a batch; no value is a delete.

@@ -1,9 +1,10 @@
 // Four threads that write until they are killed.
 //
-//   writers DB mapped|write N1 N2 N3 N4
+//   writers DB KEYSTORE mapped|write N1 N2 N3 N4
 //
-// Thread i begins with its operation Ni, and after each that returned OK tells its number, 8 bytes,
-// through descriptor 3 + i.
+// Just before opening the database it closes the descriptor behind the writers'. Thread i begins
+// with its operation Ni, and after each that returned OK tells its number, 8 bytes, through
+// descriptor 3 + i.
 
 #include <unistd.h>
 
@@ -12,14 +13,22 @@
 #include <iostream>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "core/db.h"
 #include "core/seeded_bug.h"
-#include "keystores/hash/open.h"
+#include "keystores/by_name.h"
 #include "tests/kill/writer_operations.h"
 
 namespace rumcask {
 namespace {
+
+constexpr uint64_t kBufferBytes = uint64_t{32} << 10;
+constexpr uint64_t kReplayBytes = uint64_t{256} << 10;
 
 [[noreturn]] void Fail(const absl::Status& status) {
   std::cerr << status << std::endl;
@@ -43,18 +52,27 @@ void WriteForever(DB* db, int writer, uint64_t n) {
 }
 
 int Main(int argc, char** argv) {
-  if (argc != 3 + kWriters) return 64;
+  if (argc != 4 + kWriters) return 64;
+  absl::StatusOr<KeystoreFactory> keystore = KeystoreByName(argv[2]);
+  if (!keystore.ok()) Fail(keystore.status());
   Options options;
   options.create_if_missing = true;
+  // An index on disk is never at rest.
+  keystore->buffer_bytes = kBufferBytes;
+  options.replay_bytes = kReplayBytes;
+  options.keystore = *std::move(keystore);
   // Many rolls and seals in a short life.
   options.segment_bytes = uint64_t{1} << 20;
   options.append_mode =
-      std::string_view(argv[2]) == "mapped" ? AppendMode::kMapped : AppendMode::kWrite;
-  auto db = Open(argv[1], options);
+      std::string_view(argv[3]) == "mapped" ? AppendMode::kMapped : AppendMode::kWrite;
+  ::close(kOpening);
+  auto db = DB::Open(argv[1], options);
   if (!db.ok()) Fail(db.status());
+  const Stats stats = (*db)->GetStats();
+  if (!stats.index_rebuilt.empty()) std::cerr << "built anew: " << stats.index_rebuilt << std::endl;
   std::vector<std::thread> threads;
   for (int i = 0; i < kWriters; ++i) {
-    threads.emplace_back(WriteForever, db->get(), i, std::strtoull(argv[3 + i], nullptr, 10));
+    threads.emplace_back(WriteForever, db->get(), i, std::strtoull(argv[4 + i], nullptr, 10));
   }
   for (std::thread& thread : threads) thread.join();
   return 0;
