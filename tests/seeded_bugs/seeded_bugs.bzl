@@ -7,11 +7,14 @@ def seeded_bug_tests(name, bugs):
 
     Args:
       name: a test_suite of all of them.
-      bugs: a list of (bug, test label, gtest filter).
+      bugs: a list of (bug, test label, gtest filter). The test is named after the
+        bug, and if the bug comes again after who catches it as well.
     """
+    names = []
     for (bug, test, pattern) in bugs:
+        names.append(bug if bug not in names else bug + "-" + test.split(":")[-1])
         native.sh_test(
-            name = bug,
+            name = names[-1],
             size = "medium",
             srcs = ["must_fail.sh"],
             args = [bug, "'%s'" % pattern, "$(rootpath %s)" % test],
@@ -21,5 +24,5 @@ def seeded_bug_tests(name, bugs):
     native.test_suite(
         name = name,
         tags = ["manual"],
-        tests = [bug for (bug, _, _) in bugs],
+        tests = names,
     )

@@ -40,6 +40,11 @@ SYSTEM_LIBRARIES = {
         package = "libleveldb-dev",
         targets = {"leveldb": ["leveldb", "pthread"]},
     ),
+    "libfuse": struct(
+        header = "fuse3/fuse_lowlevel.h",
+        package = "libfuse3-dev fuse3",
+        targets = {"libfuse": ["fuse3", "pthread"]},
+    ),
     "lmdb": struct(
         header = "lmdb.h",
         package = "liblmdb-dev",
