@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -42,12 +43,54 @@ std::string ReadAll(int fd) {
   }
 }
 
+struct Pipe {
+  int read = -1;
+  int write = -1;
+};
+
+absl::StatusOr<Pipe> MakePipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) == 0) return Pipe{ends[0], ends[1]};
+  return absl::InternalError(absl::StrCat("pipe: ", std::strerror(errno)));
+}
+
+void Close(const Pipe& pipe) {
+  ::close(pipe.read);
+  ::close(pipe.write);
+}
+
+int AwaitEnd(pid_t child) {
+  int state = 0;
+  while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  return state;
+}
+
+// What the child does, from being made to its end.
+[[noreturn]] void Live(pid_t parent, int go, int result, const std::function<std::string()>& work) {
+  // An interrupted benchmark must not run on.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+  char byte;
+  ssize_t count;
+  while ((count = ::read(go, &byte, 1)) < 0 && errno == EINTR) {
+  }
+  if (count != 1) ::_exit(1);
+  const bool written = WriteAll(result, work());
+  std::fflush(nullptr);
+  ::_exit(written ? 0 : 1);
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    return absl::InternalError(absl::StrCat("pipe: ", std::strerror(errno)));
+absl::StatusOr<std::unique_ptr<WaitingChild>> WaitingChild::Make(
+    const std::function<std::string()>& work) {
+  const absl::StatusOr<Pipe> go = MakePipe();
+  if (!go.ok()) return go.status();
+  const absl::StatusOr<Pipe> result = MakePipe();
+  if (!result.ok()) {
+    Close(*go);
+    return result.status();
   }
   // What is buffered would be printed twice.
   std::fflush(nullptr);
@@ -55,25 +98,37 @@ absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work)
   const pid_t child = ::fork();
   if (child < 0) {
     const int error = errno;
-    ::close(ends[0]);
-    ::close(ends[1]);
+    Close(*go);
+    Close(*result);
     return absl::InternalError(absl::StrCat("fork: ", std::strerror(error)));
   }
   if (child == 0) {
-    ::close(ends[0]);
-    // An interrupted benchmark must not run on.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);
-    const bool written = WriteAll(ends[1], work());
-    std::fflush(nullptr);
-    ::_exit(written ? 0 : 1);
+    ::close(go->write);
+    ::close(result->read);
+    Live(parent, go->read, result->write, work);
   }
-  ::close(ends[1]);
-  std::string result = ReadAll(ends[0]);
-  ::close(ends[0]);
-  int state = 0;
-  while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  ::close(go->read);
+  ::close(result->write);
+  return std::unique_ptr<WaitingChild>(new WaitingChild(child, go->write, result->read));
+}
+
+WaitingChild::~WaitingChild() {
+  if (pid_ != 0) {
+    // Closing the pipe need not end it: a child that was made later has the pipe's end too.
+    ::kill(pid_, SIGKILL);
+    AwaitEnd(pid_);
   }
+  ::close(go_);
+  ::close(result_);
+}
+
+absl::StatusOr<std::string> WaitingChild::Run() {
+  if (pid_ == 0) return absl::FailedPreconditionError("it has worked already");
+  // If nobody is there to read it the result tells.
+  (void)WriteAll(go_, "!");
+  std::string result = ReadAll(result_);
+  const int state = AwaitEnd(pid_);
+  pid_ = 0;
   if (WIFSIGNALED(state)) {
     return absl::InternalError(absl::StrCat("killed by signal ", WTERMSIG(state), " (",
                                             ::strsignal(WTERMSIG(state)), ")"));
@@ -82,6 +137,12 @@ absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work)
     return absl::InternalError("the process of the store ended early");
   }
   return result;
+}
+
+absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work) {
+  absl::StatusOr<std::unique_ptr<WaitingChild>> child = WaitingChild::Make(work);
+  if (!child.ok()) return child.status();
+  return (*child)->Run();
 }
 
 }  // namespace rumcask::bench
