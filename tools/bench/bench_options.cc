@@ -185,7 +185,8 @@ void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line
   line->RepeatedOption("-P", "FILE", &options->property_files, "YCSB properties of a file");
   line->RepeatedOption("-p", "NAME=VALUE", &options->properties, "One YCSB property; wins over -P");
   line->Option("--keystore", "LIST", &options->keystore,
-               absl::StrFormat("rumcask with each of these keystores: %s; default hash",
+               absl::StrFormat("rumcask with each of these keystores: %s; default hash; those on "
+                               "disk are called rumcask_NAME",
                                absl::StrJoin(KeystoreNames(), ",")));
   line->Option("--systems", "LIST", &options->systems,
                absl::StrFormat("Beside them: %s", absl::StrJoin(NamesOf(systems), ",")));
@@ -275,7 +276,10 @@ Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
   const Workload& first = schedule.pass.workloads.front();
   std::vector<std::string> operations;
   for (const Workload& workload : schedule.pass.workloads) {
-    if (workload.action != Workload::Action::kOperations) continue;
+    if (workload.action != Workload::Action::kOperations &&
+        workload.action != Workload::Action::kOpenUnclean) {
+      continue;
+    }
     operations.push_back(
         workload.seconds > 0
             ? absl::StrFormat("%s %g s", workload.name, workload.seconds)

@@ -127,6 +127,15 @@ Workload Open(const DbBenchSettings& settings) {
   return workload;
 }
 
+// What opening has to do depends on what was written before the end: here to a tenth of the keys.
+Workload OpenUnclean(const DbBenchSettings& settings) {
+  Workload workload = Overwrite(settings);
+  workload.action = Workload::Action::kOpenUnclean;
+  workload.operations = std::max<uint64_t>(1, settings.num / 10);
+  workload.seconds = 0;
+  return workload;
+}
+
 struct Named {
   std::string_view name;
   Workload (*make)(const DbBenchSettings& settings);
@@ -148,6 +157,7 @@ constexpr Named kBenchmarks[] = {
     {"deleterandom", DeleteRandom},
     {"compact", Compact},
     {"open", Open},
+    {"openunclean", OpenUnclean},
 };
 
 }  // namespace

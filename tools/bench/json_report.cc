@@ -61,6 +61,7 @@ Json Summary(const Result& result) {
   add("system_calls_per_op", resources.system_calls);
   add("instructions_per_op", resources.instructions);
   add("memory_bytes_per_key", resources.memory_per_key);
+  add("peak_memory_bytes_per_key", resources.peak_memory_per_key);
   add("space_amplification", resources.space_amplification);
   add("write_amplification", resources.write_amplification);
   return json;
@@ -146,7 +147,8 @@ std::string AsCsv(const Report& report) {
   for (const double percentile : kPercentiles) absl::StrAppendFormat(&text, ",p%g_ns", percentile);
   absl::StrAppend(&text,
                   ",max_ns,cpu_ns_per_op,system_calls_per_op,instructions_per_op,"
-                  "memory_bytes,memory_bytes_per_key,disk_bytes,space_amplification,device_bytes,"
+                  "memory_bytes,memory_bytes_per_key,peak_memory_bytes,disk_bytes,space_"
+                  "amplification,device_bytes,"
                   "write_amplification,live_keys,work,remark\n");
   const auto number = [](const std::optional<double>& figure) {
     return figure.has_value() ? absl::StrFormat("%.6g", *figure) : std::string();
@@ -179,6 +181,7 @@ std::string AsCsv(const Report& report) {
       cells.push_back(number(resources.instructions));
       cells.push_back(absl::StrCat(m.memory_bytes));
       cells.push_back(number(resources.memory_per_key));
+      cells.push_back(absl::StrCat(m.peak_memory_bytes));
       cells.push_back(absl::StrCat(m.disk_bytes));
       cells.push_back(number(resources.space_amplification));
       cells.push_back(m.device_bytes.has_value() ? absl::StrCat(*m.device_bytes) : "");

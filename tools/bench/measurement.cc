@@ -60,6 +60,8 @@ Measurement Parse(const Json& json) {
   m.system_calls = Count(json.at("system_calls"));
   m.instructions = Count(json.at("instructions"));
   m.memory_bytes = json.at("memory_bytes").get<uint64_t>();
+  // Reports of earlier releases don't have it.
+  m.peak_memory_bytes = json.value("peak_memory_bytes", m.memory_bytes);
   m.disk_bytes = json.at("disk_bytes").get<uint64_t>();
   m.live_keys = json.at("live_keys").get<uint64_t>();
   m.live_bytes = json.at("live_bytes").get<uint64_t>();
@@ -94,6 +96,7 @@ Json ToJson(const Measurement& m) {
       {"system_calls", OrNull(m.system_calls)},
       {"instructions", OrNull(m.instructions)},
       {"memory_bytes", m.memory_bytes},
+      {"peak_memory_bytes", m.peak_memory_bytes},
       {"disk_bytes", m.disk_bytes},
       {"live_keys", m.live_keys},
       {"live_bytes", m.live_bytes},

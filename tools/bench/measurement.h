@@ -48,8 +48,9 @@ struct Measurement {
   std::optional<uint64_t> instructions;
 
   // At the end.
-  uint64_t memory_bytes = 0;  // anonymous memory since before the store was opened
-  uint64_t disk_bytes = 0;    // allocated
+  uint64_t memory_bytes = 0;       // anonymous memory since before the store was opened
+  uint64_t peak_memory_bytes = 0;  // the most of it that was seen, looking five times a second
+  uint64_t disk_bytes = 0;         // allocated
   uint64_t live_keys = 0;
   uint64_t live_bytes = 0;  // their keys and values
 

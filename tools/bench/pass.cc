@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
 
 #include "tools/bench/random.h"
 #include "tools/bench/store_files.h"
@@ -32,7 +34,7 @@ Pass::Pass(const PassSettings& settings, const EngineType& type, Clock* clock)
     : settings_(settings),
       type_(type),
       clock_(clock),
-      runner_(settings.runner, clock),
+      runner_(Watching(settings.runner), clock),
       measurements_(settings.workloads.size() + 1),
       memory_before_(counters_.Read().anonymous_bytes) {}
 
@@ -40,8 +42,8 @@ std::vector<Measurement> Pass::Run() {
   if (settings_.use_existing && !settings_.workloads.empty()) {
     live_.Fill(settings_.workloads.front().keys);
   }
+  absl::Status broken = MakeCareless();
   since_empty_ = counters_.Read();
-  absl::Status broken;
   for (size_t i = 0; i < settings_.workloads.size(); ++i) {
     const Workload& workload = settings_.workloads[i];
     if (settings_.announce != nullptr) settings_.announce(workload.name);
@@ -50,7 +52,7 @@ std::vector<Measurement> Pass::Run() {
     // A failure may leave anything; only an empty store is as good as new.
     if (broken.ok() || workload.fresh) broken = Ready(workload, &remark);
     if (broken.ok()) {
-      Measure(workload, Scatter(settings_.seed) + i, &measurement);
+      Measure(i, &measurement);
       if (measurement.outcome == Measurement::Outcome::kFailed) {
         broken = absl::InternalError(workload.name + " failed before");
       }
@@ -92,6 +94,7 @@ absl::Status Pass::Ready(const Workload& workload, std::string* remark) {
     ::malloc_trim(0);
     live_.Clear();
     written_bytes_ = 0;
+    careless_device_bytes_ = 0;
     put_bytes_ = 0;
     puts_ = 0;
     since_empty_ = counters_.Read();
@@ -116,7 +119,21 @@ absl::Status Pass::Ready(const Workload& workload, std::string* remark) {
   return engine_ == nullptr ? Open() : absl::OkStatus();
 }
 
-void Pass::Measure(const Workload& workload, uint64_t seed, Measurement* measurement) {
+uint64_t Pass::SeedOf(size_t i) const { return Scatter(settings_.seed) + i; }
+
+// Looks at the memory beside telling of the progress.
+RunnerSettings Pass::Watching(RunnerSettings settings) {
+  settings.progress = [this, progress = settings.progress](uint64_t done, uint64_t total) {
+    peak_memory_ = std::max(peak_memory_, counters_.Read().anonymous_bytes);
+    if (progress != nullptr) progress(done, total);
+  };
+  return settings;
+}
+
+void Pass::Measure(size_t i, Measurement* measurement) {
+  const Workload& workload = settings_.workloads[i];
+  const uint64_t seed = SeedOf(i);
+  peak_memory_ = 0;
   if (workload.action == Workload::Action::kCompact) {
     MeasureOnce(&Pass::Compact, measurement);
     return;
@@ -130,6 +147,10 @@ void Pass::Measure(const Workload& workload, uint64_t seed, Measurement* measure
     if (status.ok()) MeasureOnce(&Pass::Open, measurement);
     return;
   }
+  if (workload.action == Workload::Action::kOpenUnclean) {
+    MeasureOpenUnclean(workload, seed, careless_[i].get(), measurement);
+    return;
+  }
   Taken taken;
   const ProcessCounts before = counters_.Read();
   runner_.Run(workload, seed, type_, engine_.get(), &taken, measurement);
@@ -139,6 +160,72 @@ void Pass::Measure(const Workload& workload, uint64_t seed, Measurement* measure
     measurement->remark = "in no order";
   }
   Account(workload, seed, taken, measurement);
+}
+
+absl::Status Pass::MakeCareless() {
+  if (!type_.persistent) return absl::OkStatus();
+  for (size_t i = 0; i < settings_.workloads.size(); ++i) {
+    const Workload& workload = settings_.workloads[i];
+    if (workload.action != Workload::Action::kOpenUnclean) continue;
+    absl::StatusOr<std::unique_ptr<WaitingChild>> child =
+        WaitingChild::Make([this, i] { return WriteAndLeave(settings_.workloads[i], SeedOf(i)); });
+    if (!child.ok()) return child.status();
+    careless_[i] = *std::move(child);
+  }
+  return absl::OkStatus();
+}
+
+std::string Pass::WriteAndLeave(const Workload& workload, uint64_t seed) const {
+  Measurement measurement;
+  Taken taken;
+  absl::StatusOr<std::unique_ptr<Engine>> engine = type_.open(settings_.engine);
+  SetOutcome(engine.status(), &measurement);
+  if (engine.ok()) {
+    RunnerSettings settings = settings_.runner;
+    settings.progress = nullptr;
+    const ProcessCounts before = counters_.Read();
+    Runner(settings, clock_).Run(workload, seed, type_, engine->get(), &taken, &measurement);
+    AddUsage(before, &measurement);
+    // Never closed.
+    (void)engine->release();
+  }
+  return nlohmann::ordered_json({{"measurement", ToJson(measurement)}, {"taken", taken}}).dump();
+}
+
+void Pass::MeasureOpenUnclean(const Workload& workload, uint64_t seed, WaitingChild* careless,
+                              Measurement* measurement) {
+  absl::Status status = careless != nullptr
+                            ? Close()
+                            : absl::UnimplementedError("nothing is kept that could be opened");
+  Measurement left;
+  Taken taken;
+  if (status.ok()) {
+    const absl::StatusOr<std::string> text = careless->Run();
+    status = text.status();
+    if (status.ok()) {
+      const nlohmann::ordered_json json = nlohmann::ordered_json::parse(*text);
+      const absl::StatusOr<Measurement> parsed = MeasurementFromJson(json.at("measurement"));
+      status = parsed.status();
+      if (status.ok()) left = *parsed;
+      taken = json.at("taken").get<Taken>();
+    }
+  }
+  if (status.ok() && left.outcome != Measurement::Outcome::kDone) {
+    status = absl::InternalError("before it was left open: " + left.remark);
+  }
+  if (status.ok() && settings_.cold) status = DropPageCache(settings_.engine.path);
+  SetOutcome(status, measurement);
+  if (!status.ok()) return;
+  written_bytes_ += left.written_bytes;
+  put_bytes_ += left.written_bytes;
+  puts_ += left.puts;
+  careless_device_bytes_ += left.device_bytes.value_or(0);
+  live_.Apply(workload, settings_.runner.value_sizes, seed, taken);
+  MeasureOnce(&Pass::Open, measurement);
+  measurement->work = left.work;
+  measurement->remark +=
+      absl::StrFormat("%s%d puts before, by a process that ended without closing",
+                      measurement->remark.empty() ? "" : "; ", left.puts);
 }
 
 void Pass::MeasureOnce(absl::Status (Pass::*body)(), Measurement* measurement) {
@@ -160,11 +247,15 @@ absl::Status Pass::Compact() { return engine_->Compact(); }
 
 void Pass::MeasureClose(Measurement* measurement) {
   measurement->benchmark = "close";
+  peak_memory_ = 0;
   MeasureOnce(&Pass::Close, measurement);
   // Of everything since the store was empty.
   const double cpu_seconds = measurement->cpu_seconds;
   AddUsage(since_empty_, measurement);
   measurement->cpu_seconds = cpu_seconds;
+  if (measurement->device_bytes.has_value()) {
+    *measurement->device_bytes += careless_device_bytes_;
+  }
   measurement->written_bytes = written_bytes_;
 }
 
@@ -181,7 +272,15 @@ void Pass::Account(const Workload& workload, uint64_t seed, const Taken& taken,
     live_.Apply(workload, settings_.runner.value_sizes, seed, taken);
   }
   AddState(measurement);
-  measurement->memory_bytes = memory > memory_before_ ? memory - memory_before_ : 0;
+  AddMemory(memory, measurement);
+}
+
+void Pass::AddMemory(uint64_t anonymous_bytes, Measurement* measurement) const {
+  const auto beyond = [this](uint64_t bytes) {
+    return bytes > memory_before_ ? bytes - memory_before_ : 0;
+  };
+  measurement->memory_bytes = beyond(anonymous_bytes);
+  measurement->peak_memory_bytes = beyond(std::max(anonymous_bytes, peak_memory_));
 }
 
 void Pass::AddUsage(const ProcessCounts& before, Measurement* measurement) const {
@@ -193,8 +292,7 @@ void Pass::AddUsage(const ProcessCounts& before, Measurement* measurement) const
 }
 
 void Pass::AddState(Measurement* measurement) const {
-  const uint64_t memory = counters_.Read().anonymous_bytes;
-  measurement->memory_bytes = memory > memory_before_ ? memory - memory_before_ : 0;
+  AddMemory(counters_.Read().anonymous_bytes, measurement);
   measurement->disk_bytes = AllocatedBytes(settings_.engine.path);
   measurement->live_keys = live_.count();
   const double entry = puts_ > 0 ? static_cast<double>(put_bytes_) / static_cast<double>(puts_)

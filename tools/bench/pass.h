@@ -3,14 +3,18 @@
 #ifndef RUMCASK_TOOLS_BENCH_PASS_H_
 #define RUMCASK_TOOLS_BENCH_PASS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
+#include "tools/bench/child_process.h"
 #include "tools/bench/clock.h"
 #include "tools/bench/engine.h"
 #include "tools/bench/live_keys.h"
@@ -39,9 +43,9 @@ class Pass {
  public:
   Pass(const PassSettings& settings, const EngineType& type, Clock* clock);
 
-  // To be called once. One measurement for each workload, then one called "close": how long closing
-  // took, what is on the disk afterwards, and what all benchmarks since the store was last empty
-  // wrote.
+  // To be called once, in a process of one thread. One measurement for each workload, then one
+  // called "close": how long closing took, what is on the disk afterwards, and what all benchmarks
+  // since the store was last empty wrote.
   std::vector<Measurement> Run();
 
  private:
@@ -49,14 +53,23 @@ class Pass {
   absl::Status Close();
   // Makes the store what the workload begins with.
   absl::Status Ready(const Workload& workload, std::string* remark);
-  void Measure(const Workload& workload, uint64_t seed, Measurement* measurement);
+  void Measure(size_t i, Measurement* measurement);
+  uint64_t SeedOf(size_t i) const;
   void MeasureOnce(absl::Status (Pass::*body)(), Measurement* measurement);
   absl::Status Compact();
+  // Makes the processes that will not close the store.
+  absl::Status MakeCareless();
+  void MeasureOpenUnclean(const Workload& workload, uint64_t seed, WaitingChild* careless,
+                          Measurement* measurement);
+  // What such a process does.
+  std::string WriteAndLeave(const Workload& workload, uint64_t seed) const;
+  RunnerSettings Watching(RunnerSettings settings);
   void MeasureClose(Measurement* measurement);
   void Account(const Workload& workload, uint64_t seed, const Taken& taken,
                Measurement* measurement);
   void AddUsage(const ProcessCounts& before, Measurement* measurement) const;
   void AddState(Measurement* measurement) const;
+  void AddMemory(uint64_t anonymous_bytes, Measurement* measurement) const;
 
   const PassSettings settings_;
   const EngineType type_;
@@ -73,6 +86,11 @@ class Pass {
   uint64_t written_bytes_ = 0;
   uint64_t put_bytes_ = 0;
   uint64_t puts_ = 0;
+  uint64_t careless_device_bytes_ = 0;  // that other processes wrote
+  // The most anonymous memory since the benchmark began.
+  uint64_t peak_memory_ = 0;
+  // By the number of the workload.
+  std::map<size_t, std::unique_ptr<WaitingChild>> careless_;
 };
 
 }  // namespace rumcask::bench

@@ -73,6 +73,7 @@ Resources ResourcesOf(const Measurement& m) {
   Resources resources;
   if (m.live_keys > 0) {
     resources.memory_per_key = ratio(static_cast<double>(m.memory_bytes), m.live_keys);
+    resources.peak_memory_per_key = ratio(static_cast<double>(m.peak_memory_bytes), m.live_keys);
   }
   resources.disk_bytes = static_cast<double>(m.disk_bytes);
   resources.space_amplification = ratio(static_cast<double>(m.disk_bytes), m.live_bytes);
@@ -95,8 +96,8 @@ Resources ResourcesOf(const Result& result) {
   };
   Resources resources;
   for (const auto figure :
-       {&Resources::memory_per_key, &Resources::disk_bytes, &Resources::device_bytes,
-        &Resources::write_amplification, &Resources::space_amplification,
+       {&Resources::memory_per_key, &Resources::peak_memory_per_key, &Resources::disk_bytes,
+        &Resources::device_bytes, &Resources::write_amplification, &Resources::space_amplification,
         &Resources::cpu_nanoseconds, &Resources::system_calls, &Resources::instructions}) {
     resources.*figure = median(figure);
   }

@@ -73,6 +73,7 @@ Spread SpeedOf(const Result& result);
 // What is told of each result beside its speed; none where it cannot be counted or means nothing.
 struct Resources {
   std::optional<double> memory_per_key;
+  std::optional<double> peak_memory_per_key;
   std::optional<double> disk_bytes;
   std::optional<double> device_bytes;
   std::optional<double> write_amplification;

@@ -27,6 +27,7 @@ Measurement Round(const std::string& benchmark, double seconds, uint64_t latency
   m.cpu_seconds = seconds;
   m.device_bytes = 150000000;
   m.memory_bytes = 36000000;
+  m.peak_memory_bytes = 40000000;
   m.disk_bytes = 174000000;
   m.live_keys = 1000000;
   m.live_bytes = 116000000;
@@ -134,12 +135,12 @@ fillseq     other  0.50  0.50  0.50   0.50    50.0  50.0
 readrandom   hash  0.50  0.50  0.50   0.50    50.0  50.0
 
 Resources, medians (CPU of all threads; RAM is anonymous memory; 'close' is of all writes since the store was empty)
-                    CPU/op  calls/op  RAM B/key    on disk  x live    written  x user
-fillseq      hash   500 ns         -       36.0  165.9 MiB    1.50  143.1 MiB    1.29
-fillseq     other  5.00 us         -       36.0  165.9 MiB    1.50  143.1 MiB    1.29
-readrandom   hash   250 ns         -       36.0  165.9 MiB    1.50          -       -
-open         hash  12.0 ms      12.0          -        0 B       -          -       -
-open        other  12.0 ms      12.0          -        0 B       -          -       -
+                    CPU/op  calls/op  RAM B/key  peak    on disk  x live    written  x user
+fillseq      hash   500 ns         -       36.0  40.0  165.9 MiB    1.50  143.1 MiB    1.29
+fillseq     other  5.00 us         -       36.0  40.0  165.9 MiB    1.50  143.1 MiB    1.29
+readrandom   hash   250 ns         -       36.0  40.0  165.9 MiB    1.50          -       -
+open         hash  12.0 ms      12.0          -     -        0 B       -          -       -
+open        other  12.0 ms      12.0          -     -        0 B       -          -       -
 )");
 }
 
@@ -212,6 +213,7 @@ TEST(JsonReportTest, Golden) {
     "system_calls_per_op": 12.0,
     "instructions_per_op": null,
     "memory_bytes_per_key": null,
+    "peak_memory_bytes_per_key": null,
     "space_amplification": null,
     "write_amplification": null
    },
@@ -236,6 +238,7 @@ TEST(JsonReportTest, Golden) {
      "system_calls": 12,
      "instructions": null,
      "memory_bytes": 0,
+     "peak_memory_bytes": 0,
      "disk_bytes": 0,
      "live_keys": 0,
      "live_bytes": 0,
@@ -270,20 +273,21 @@ TEST(CsvTest, Golden) {
       AsCsv(report),
       "benchmark,system,round,outcome,operations,seconds,ops_per_second,reads,found,target,"
       "sustained,p50_ns,p90_ns,p99_ns,p99.9_ns,p99.99_ns,max_ns,cpu_ns_per_op,"
-      "system_calls_per_op,instructions_per_op,memory_bytes,memory_bytes_per_key,disk_bytes,"
-      "space_amplification,device_bytes,write_amplification,live_keys,work,remark\n"
+      "system_calls_per_op,instructions_per_op,memory_bytes,memory_bytes_per_key,peak_memory_bytes,"
+      "disk_bytes,space_amplification,device_bytes,write_amplification,live_keys,work,remark\n"
       "fillseq,hash,1,done,1000000,0.500000,2000000.0,0,0,0,yes,500,500,500,500,50000,50000,500,,"
-      ",36000000,36,174000000,1.5,150000000,1.2931,1000000,0000000000000abc,\n"
+      ",36000000,36,40000000,174000000,1.5,150000000,1.2931,1000000,0000000000000abc,\n"
       "fillseq,other,1,done,1000000,5.000000,200000.0,0,0,0,yes,500,500,500,500,50000,50000,5000"
-      ",,,36000000,36,174000000,1.5,150000000,1.2931,1000000,0000000000000abc,\n"
+      ",,,36000000,36,40000000,174000000,1.5,150000000,1.2931,1000000,0000000000000abc,\n"
       "readrandom,hash,1,done,1000000,0.250000,4000000.0,1000000,632000,5e+06,no,500,500,500,500"
-      ",50000,50000,250,,,36000000,36,174000000,1.5,,,1000000,0000000000000abc,\n"
+      ",50000,50000,250,,,36000000,36,40000000,174000000,1.5,,,1000000,0000000000000abc,\n"
       "readrandom,other,1,not supported,1000000,1.000000,1000000.0,0,0,0,yes,500,500,500,500,"
-      "50000,50000,1000,,,36000000,36,174000000,1.5,150000000,1.2931,1000000,0000000000000abc,"
+      "50000,50000,1000,,,36000000,36,40000000,174000000,1.5,150000000,1.2931,1000000,"
+      "0000000000000abc,"
       "\"it, \"\"the other\"\", cannot read\"\n"
-      "open,hash,1,done,1,0.010000,100.0,0,0,0,yes,0,0,0,0,0,0,1e+07,12,,0,,0,,,,0,"
+      "open,hash,1,done,1,0.010000,100.0,0,0,0,yes,0,0,0,0,0,0,1e+07,12,,0,,0,0,,,,0,"
       "0000000000000000,warm\n"
-      "open,other,1,done,1,0.010000,100.0,0,0,0,yes,0,0,0,0,0,0,1e+07,12,,0,,0,,,,0,"
+      "open,other,1,done,1,0.010000,100.0,0,0,0,yes,0,0,0,0,0,0,1e+07,12,,0,,0,0,,,,0,"
       "0000000000000000,warm\n");
 }
 

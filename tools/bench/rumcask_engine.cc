@@ -123,7 +123,7 @@ class RumcaskStore : public Engine {
 
 EngineType RumcaskEngine(const KeystoreFactory& keystore) {
   EngineType type;
-  type.name = keystore.traits.name;
+  type.name = (keystore.traits.persistent ? "rumcask_" : "") + keystore.traits.name;
   type.library = absl::StrFormat("rumcask, keystore %s", keystore.traits.name);
   type.assertions = kAssertions;
   type.ordered = keystore.traits.ordered;

@@ -8,7 +8,8 @@
 
 namespace rumcask::bench {
 
-// With the given keystore, whose name it has.
+// With the given keystore, whose name it has; but with one on disk it is called rumcask_NAME, since
+// the library below is a store of its own that holds the values as well: `lmdb` is LMDB.
 EngineType RumcaskEngine(const KeystoreFactory& keystore);
 
 }  // namespace rumcask::bench

@@ -8,8 +8,12 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 #include "tools/bench/child_process.h"
@@ -159,6 +163,76 @@ TEST_F(ScheduleTest, ColdStoresAreOpenedAgain) {
   EXPECT_FALSE(in_memory.Find("open", "fake")->Done());
 }
 
+// The process that does not close is another one: what it wrote shows in the files only.
+TEST_F(ScheduleTest, UncleanStoresAreOpenedAgain) {
+  Schedule schedule = Of("fillseq,openunclean,deleterandom,openunclean,readrandom", 1000);
+  EngineType type = FakeType("fake");
+  // Tells of each process's opening, puts and closing by appending to a file.
+  class Telling : public FakeEngine {
+   public:
+    explicit Telling(std::string path) : path_(std::move(path)) { Tell("open"); }
+    absl::Status Close() override {
+      Tell(absl::StrCat("close after ", counts().puts));
+      return absl::OkStatus();
+    }
+
+   private:
+    void Tell(const std::string& what) const {
+      std::ofstream(path_, std::ios::app) << what << "\n" << std::flush;
+    }
+    const std::string path_;
+  };
+  const std::string told = directory_ + "/told";
+  type.open = [&told](const EngineSettings&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+    return std::make_unique<Telling>(told);
+  };
+  schedule.systems = {type};
+  for (const bool isolate : {false, true}) {
+    fs::remove(told);
+    schedule.isolate = isolate;
+    Report report;
+    RunSchedule(schedule, SystemClock(), &report);
+    std::ifstream file(told);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(file, line);) lines.push_back(line);
+    EXPECT_EQ(lines, (std::vector<std::string>{"open", "close after 1000", "open", "open",
+                                               "close after 0", "open", "open", "close after 0"}));
+    const Measurement& first = report.Find("openunclean", "fake")->rounds[0];
+    EXPECT_EQ(first.outcome, Measurement::Outcome::kDone) << first.remark;
+    EXPECT_TRUE(first.single);
+    EXPECT_EQ(first.remark, "100 puts before, by a process that ended without closing");
+    EXPECT_EQ(first.live_keys, 1000);
+    // Some of the keys that were deleted are there again.
+    const Measurement& deleted = report.Find("deleterandom", "fake")->rounds[0];
+    const Measurement& second = report.Find("openunclean 2", "fake")->rounds[0];
+    EXPECT_GT(second.live_keys, deleted.live_keys);
+    EXPECT_NE(second.work, first.work);
+    EXPECT_EQ(report.Find("close", "fake")->rounds[0].written_bytes, 1200 * 116 + 1000 * 16);
+  }
+
+  schedule.systems[0].persistent = false;
+  Report in_memory;
+  RunSchedule(schedule, SystemClock(), &in_memory);
+  EXPECT_EQ(in_memory.Find("openunclean", "fake")->WhyNot(),
+            "not supported: nothing is kept that could be opened");
+  EXPECT_TRUE(in_memory.Find("readrandom", "fake")->Done());
+
+  schedule.systems = {FakeType("broken")};
+  schedule.systems[0].open = [](const EngineSettings&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+    auto engine = std::make_unique<FakeEngine>();
+    engine->on_call = [](std::string_view, std::string_view) {
+      return absl::InternalError("no luck");
+    };
+    return engine;
+  };
+  schedule.pass.workloads = {schedule.pass.workloads[1]};
+  schedule.pass.use_existing = true;
+  Report broken;
+  RunSchedule(schedule, SystemClock(), &broken);
+  EXPECT_EQ(broken.Find("openunclean", "broken")->WhyNot(),
+            "failed: before it was left open: no luck");
+}
+
 TEST_F(ScheduleTest, DirectoriesOfOthersAreLeftAlone) {
   const std::string foreign = directory_ + "/foreign";
   fs::create_directories(foreign + "/hash");
@@ -186,6 +260,28 @@ TEST(ChildProcessTest, ReturnsWhatTheWorkReturned) {
                               }).status();
   EXPECT_EQ(killed.message(), "killed by signal 9 (Killed)");
   EXPECT_FALSE(RunInChild([]() -> std::string { ::_exit(3); }).ok());
+}
+
+TEST(ChildProcessTest, WaitsUntilItIsLetWork) {
+  const std::string path = testing::TempDir() + "/waiting_child";
+  fs::remove(path);
+  const auto touch = [&path] {
+    std::ofstream(path) << "x" << std::flush;
+    return std::string("done");
+  };
+  {
+    const auto never = WaitingChild::Make(touch);
+    const auto neither = WaitingChild::Make(touch);
+    ASSERT_TRUE(never.ok() && neither.ok());
+  }
+  EXPECT_FALSE(fs::exists(path));
+  const auto child = WaitingChild::Make(touch);
+  ASSERT_TRUE(child.ok());
+  // By then there may be threads.
+  std::thread thread([&] { EXPECT_EQ((*child)->Run().value(), "done"); });
+  thread.join();
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*child)->Run().status()));
 }
 
 TEST(ProcessCountersTest, CountWhatIsUsed) {

@@ -150,8 +150,8 @@ void DropEmptyColumns(std::vector<std::vector<std::string>>* rows) {
 
 std::string ResourceTable(const Report& report) {
   std::vector<std::vector<std::string>> rows = {{"", "", "CPU/op", "calls/op", "instr/op",
-                                                 "RAM B/key", "on disk", "x live", "written",
-                                                 "x user"}};
+                                                 "RAM B/key", "peak", "on disk", "x live",
+                                                 "written", "x user"}};
   for (const Result& result : report.results) {
     if (!result.Done()) continue;
     const Resources resources = ResourcesOf(result);
@@ -161,9 +161,9 @@ std::string ResourceTable(const Report& report) {
     const std::optional<double>& cpu = resources.cpu_nanoseconds;
     rows.push_back({result.benchmark, result.system, cpu ? Duration(*cpu / 1e9) : "-",
                     OrDash(resources.system_calls), OrDash(resources.instructions),
-                    OrDash(resources.memory_per_key), bytes(resources.disk_bytes),
-                    OrDash(resources.space_amplification), bytes(resources.device_bytes),
-                    OrDash(resources.write_amplification)});
+                    OrDash(resources.memory_per_key), OrDash(resources.peak_memory_per_key),
+                    bytes(resources.disk_bytes), OrDash(resources.space_amplification),
+                    bytes(resources.device_bytes), OrDash(resources.write_amplification)});
   }
   if (rows.size() == 1) return "";
   DropEmptyColumns(&rows);

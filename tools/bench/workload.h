@@ -26,6 +26,8 @@ struct Workload {
     kReadAll,     // one walk through all keys by each thread
     kCompact,
     kOpen,  // close and open again
+    // Close; open in a process that does the operations and ends without closing; open again.
+    kOpenUnclean,
   };
 
   std::string name;

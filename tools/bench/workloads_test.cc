@@ -135,6 +135,9 @@ TEST(DbBenchTest, EveryNameMeansSomething) {
     EXPECT_EQ(workloads[name].name, name);
     EXPECT_EQ(workloads[name].keys, 5000) << name;
   }
+  EXPECT_EQ(workloads["openunclean"].action, Workload::Action::kOpenUnclean);
+  EXPECT_EQ(workloads["openunclean"].operations, 500);
+  EXPECT_TRUE(workloads["openunclean"].Writes());
   for (const char* name :
        {"fillseq", "fillbatch", "fillrandom", "filluniquerandom", "overwrite", "deleterandom"}) {
     EXPECT_EQ(workloads[name].operations, 5000) << name;
