@@ -271,7 +271,9 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
 
 absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
                                       std::string* buffer) {
-  if (recovered.last_sequence <= load_.above && load_.above > 0) return absl::OkStatus();
+  // Of a segment whose footer is damaged the last number is not known: it may have any.
+  const bool known = recovered.last_sequence > 0;
+  if (known && recovered.last_sequence <= load_.above) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<File>> file =
       directory_->Open(SegmentName(recovered.id), OpenMode::kReadOnly);
   if (!file.ok()) return file.status();

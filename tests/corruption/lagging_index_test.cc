@@ -1,0 +1,92 @@
+// Damage to the log beside an index on disk that does not hold all of it yet.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "gtest/gtest.h"
+
+#include "core/db.h"
+#include "keystores/lmdb/lmdb_keystore.h"
+
+namespace rumcask {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kKeys = 400;
+
+class LaggingIndexTest : public testing::Test {
+ protected:
+  LaggingIndexTest() : path_(testing::TempDir() + "/lagging_index_test") {
+    fs::remove_all(path_);
+    options_.keystore = LmdbKeystore();
+    options_.create_if_missing = true;
+    options_.segment_bytes = 4096;
+  }
+  ~LaggingIndexTest() override { fs::remove_all(path_); }
+
+  static std::string Key(int i) { return "key" + std::to_string(i); }
+
+  // Puts keys [from, to), and closes the database or leaves it to its fate.
+  bool Write(int from, int to, bool close) const {
+    auto db = DB::Open(path_, options_);
+    if (!db.ok()) return false;
+    for (int i = from; i < to; ++i) {
+      if (!(*db)->Put(Key(i), std::string(100, 'v')).ok()) return false;
+    }
+    if (close) return (*db)->Close().ok();
+    const bool synced = (*db)->Sync().ok();
+    // The process ends before this would be missed.
+    (void)db->release();
+    return synced;
+  }
+
+  // In a process of its own.
+  void WriteAndEnd(int from, int to, bool close) const {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(Write(from, to, close) ? 0 : 1);
+    int state = 0;
+    ASSERT_EQ(::waitpid(child, &state, 0), child);
+    ASSERT_EQ(state, 0);
+  }
+
+  const std::string path_;
+  Options options_;
+};
+
+TEST_F(LaggingIndexTest, NothingIsMissedInSegmentsWithDamagedFooters) {
+  // The index holds the first keys. The others are in segments behind them that an opening has
+  // listed as sealed, and that opening's process, too, ended before they got to the index.
+  ASSERT_NO_FATAL_FAILURE(WriteAndEnd(0, kKeys / 4, /*close=*/true));
+  ASSERT_NO_FATAL_FAILURE(WriteAndEnd(kKeys / 4, kKeys, /*close=*/false));
+  ASSERT_NO_FATAL_FAILURE(WriteAndEnd(kKeys, kKeys, /*close=*/false));
+  int segments = 0;
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    if (entry.path().extension() != ".seg") continue;
+    // Nothing but its last bytes is touched: those of the footer, if it is sealed.
+    const auto size = fs::file_size(entry.path());
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(size) - 8);
+    file.write("damaged!", 8);
+    ++segments;
+  }
+  ASSERT_GT(segments, 5);
+  auto db = DB::Open(path_, options_);
+  ASSERT_TRUE(db.ok()) << db.status();
+  const Stats stats = (*db)->GetStats();
+  EXPECT_EQ(stats.index_rebuilt, "");
+  EXPECT_GT(stats.recovery.damaged_footers, 5);
+  std::string value;
+  for (int i = 0; i < kKeys; ++i) {
+    ASSERT_TRUE((*db)->Get(Key(i), &value).ok()) << Key(i);
+  }
+  EXPECT_TRUE((*db)->Close().ok());
+}
+
+}  // namespace
+}  // namespace rumcask
