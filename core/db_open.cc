@@ -297,14 +297,15 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   if (!manifest.ok()) return manifest.status();
   if (!lock.ok() && !read_only) return lock.status();
   const KeystoreTraits& traits = options.keystore->traits;
-  const bool reindexes =
+  const bool refused =
       !Exchangeable(manifest->keystore, traits) && !(read_only && !traits.persistent);
-  if (reindexes && (!options.reindex || read_only)) {
+  if (refused && (!options.reindex || read_only)) {
     return absl::FailedPreconditionError(absl::StrCat(
         Text(path), ": made with keystore \"", manifest->keystore, "\", which \"", traits.name,
         "\" can't take the place of without reindexing: Options::reindex, or rumcask reindex"));
   }
 
+  const bool reindexes = options.reindex && !read_only && manifest->keystore != traits.name;
   absl::StatusOr<RecoveredLog> log = Recover(directory->get(), *manifest, read_only);
   if (!log.ok()) return log.status();
   const size_t max_key_bytes = std::min(

@@ -276,6 +276,24 @@ TEST_P(DbTest, OpeningSaysWhatIsWrong) {
   EXPECT_TRUE(absl::IsAlreadyExists(TryOpen()));
 }
 
+TEST_P(DbTest, InMemoryKeystoresTakeEachOthersPlace) {
+  options_.keystore->traits.name = "hash";
+  Open();
+  ASSERT_TRUE(db_->Put("a", "1").ok());
+  ASSERT_TRUE(db_->Close().ok());
+  options_.keystore->traits.name = "btree";
+  for (const bool reindex : {false, true}) {
+    options_.reindex = reindex;
+    Open();
+    EXPECT_EQ(db_->GetStats().keystore, "btree");
+    std::string value;
+    EXPECT_TRUE(db_->Get("a", &value).ok());
+    EXPECT_EQ(value, "1");
+    ASSERT_TRUE(db_->Close().ok());
+    EXPECT_EQ(DB::StoredKeystore(path_).value(), reindex ? "btree" : "hash");
+  }
+}
+
 TEST_P(DbTest, ASecondOpenIsRefusedUnderAnySpelling) {
   Open();
   std::filesystem::create_directory_symlink(path_, root_ + "/link");

@@ -64,7 +64,8 @@ struct Options {
   // If the database was made with another keystore, build this one's index from the log while
   // opening, and keep to it from then on. A crash in between leaves the database as it was. Refused
   // with InvalidArgument if keys are longer than the keystore takes. Default false: opening with
-  // the wrong keystore is FailedPrecondition naming both. In-memory keystores need none of this.
+  // the wrong keystore is FailedPrecondition naming both. In-memory keystores may take each other's
+  // place without this; with it, the database is known as the new one's.
   bool reindex = false;
 
   // Upper bound on the time an unsynced write stays unsynced; zero means until Sync, a synced
