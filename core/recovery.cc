@@ -154,6 +154,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     segment.end = segment.trailer.table_offset;
     segment.last_sequence = segment.trailer.last_sequence;
     segment.last_checksum = segment.trailer.last_checksum;
+    segment.records = segment.trailer.records;
   } else {
     // Where its records end is found out by BoundSealed.
     segment.end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
@@ -240,6 +241,7 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
     segment->end = segment->trailer.table_offset;
     segment->last_sequence = segment->trailer.last_sequence;
     segment->last_checksum = segment->trailer.last_checksum;
+    segment->records = segment->trailer.records;
     return absl::OkStatus();
   }
   // A footer alone proves nothing about the records before it: they are read.
@@ -249,6 +251,7 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   SegmentScanner::Step step;
   uint64_t checksum = 0;
   uint64_t last = 0;
+  uint64_t records = 0;
   while ((step = scanner.Next()) == SegmentScanner::Step::kRecord) {
     const RecordHeader& header = scanner.header();
     if (!IsKnownKind(header.kind) && !IsSkippableKind(header.kind)) {
@@ -256,6 +259,7 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
           absl::StrCat(candidate.file->name(), " offset ", scanner.offset(), ": record kind ",
                        static_cast<int>(header.kind), " needs a newer version"));
     }
+    ++records;
     checksum = header.checksum;
     if (header.has_number()) {
       last = std::max(last, header.sequence);
@@ -268,6 +272,7 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
       segment->end = scanner.next_offset();
       segment->last_sequence = last;
       segment->last_checksum = checksum;
+      segment->records = records;
     }
   }
   if (step == SegmentScanner::Step::kError) return scanner.status();
@@ -443,6 +448,7 @@ absl::Status Recovery::EndByScan(RecoveredSegment* segment) {
     }
     segment->end = scanner.next_offset();
     segment->last_checksum = scanner.header().checksum;
+    ++segment->records;
     // What a mark vouches for comes before it.
     last = std::max(last, scanner.header().sequence);
     if (scanner.header().has_number()) segment->last_sequence = last;

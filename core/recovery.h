@@ -38,8 +38,9 @@ struct RecoveredSegment {
   Trailer trailer;
   // Where its records end.
   uint64_t end = kSegmentHeaderBytes;
-  uint64_t last_sequence = 0;  // highest own number, 0 if none
+  uint64_t last_sequence = 0;  // highest own number, 0 if none or if that was not found out
   uint64_t last_checksum = 0;
+  uint64_t records = 0;  // of any kind; 0 if that was not found out
   uint64_t file_bytes = 0;
 };
 

@@ -38,7 +38,7 @@ absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
              grows ? std::max(config_.segment_bytes, recovered.end) : recovered.file_bytes, grows);
   segment->set_end(recovered.end);
   segment->sealed.store(recovered.listed_sealed, std::memory_order_relaxed);
-  segment->records.store(recovered.trailer.records, std::memory_order_relaxed);
+  segment->records.store(recovered.records, std::memory_order_relaxed);
   segment->allocated_bytes.store(recovered.file_bytes, std::memory_order_relaxed);
   table_.Add(std::move(segment));
   return absl::OkStatus();
