@@ -33,6 +33,11 @@ bool IsBroken(const absl::Status& status) {
   return !absl::IsResourceExhausted(status) && !absl::IsPermissionDenied(status);
 }
 
+// What follows a sentence that `status` may explain.
+std::string Reason(const absl::Status& status) {
+  return status.message().empty() ? "" : absl::StrCat(": ", status.message());
+}
+
 class Opener {
  public:
   Opener(const KeystoreFactory& factory, const std::string& path, const RecoveredLog& log,
@@ -69,7 +74,7 @@ class Opener {
     absl::Status status = opened->index->GetNote(IndexPosition::kNote, /*durable=*/false, &note);
     IndexPosition position;
     if (!status.ok() || !DecodeIndexPosition(note, &position)) {
-      return absl::StrCat("nothing tells what it is an index of. ", status.message());
+      return absl::StrCat("nothing tells what it is an index of", Reason(status));
     }
     if (position.format != IndexPosition::kFormat) {
       return absl::StrCat("its format is ", position.format, ", not ", IndexPosition::kFormat);
@@ -89,7 +94,7 @@ class Opener {
     }
     status = opened->index->GetNote(kLiveNote, /*durable=*/false, &note);
     if (status.ok() ? !DecodeLiveBytes(note, &opened->live) : !absl::IsNotFound(status)) {
-      return absl::StrCat("its count of live bytes is damaged. ", status.message());
+      return absl::StrCat("its count of live bytes is damaged", Reason(status));
     }
     status = opened->index->GetNote(IndexWitness::kNote, /*durable=*/false, &note);
     IndexWitness& witness = opened->witness;
