@@ -222,8 +222,6 @@ rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
   made.level_compaction_dynamic_level_bytes = true;
   // What was not flushed comes from core's log; who closes flushes first.
   made.avoid_flush_during_shutdown = true;
-  // Else opening reads every file.
-  made.skip_stats_update_on_db_open = true;
 
   // A diary for who looks for a fault, without statistics that nobody reads.
   made.max_log_file_size = 1 << 20;

@@ -154,6 +154,10 @@ TEST_P(DiskIndexConformance, TheFiguresSaySomething) {
   ASSERT_TRUE(tested.index().Flush().ok());
   EXPECT_GT(tested.index().KeyCount(), 40000);
   EXPECT_LT(tested.index().KeyCount(), 60000);
+  // An estimate, too, must outlast the process.
+  ASSERT_EQ(tested.FlushAndReopen(), "");
+  EXPECT_GT(tested.index().KeyCount(), 40000);
+  EXPECT_LT(tested.index().KeyCount(), 60000);
   // All keys and values, less what neighbours share, and what is allocated but not used.
   EXPECT_GT(tested.index().FileBytes(), 50000 * 21);
   EXPECT_LT(tested.index().FileBytes(), 50000 * 200);
