@@ -18,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
+#include "core/format.h"
 #include "core/text.h"
 #include "keystores/by_name.h"
 #include "tools/cli/output.h"
@@ -37,10 +38,11 @@ std::string CommandList(absl::Span<const Command> commands) {
   for (const Command& command : commands) {
     absl::StrAppendFormat(&text, "  %-8s  %s\n", command.name, command.summary);
   }
-  absl::StrAppend(&text,
-                  "\n'rumcask COMMAND --help' tells more. Exit codes: 0 done, 1 error, 2 key not "
-                  "found,\n3 damage, 4 open elsewhere, 5 slower than before (bench compare), 64 "
-                  "wrong usage.\n");
+  absl::StrAppend(
+      &text,
+      "\n'rumcask COMMAND --help' and 'rumcask --version' tell more. Exit codes: 0 done, "
+      "1 error,\n2 key not found, 3 damage, 4 open elsewhere, 5 slower than before "
+      "(bench compare),\n64 wrong usage.\n");
   return text;
 }
 
@@ -126,6 +128,12 @@ int Main(int argc, char** argv, absl::Span<const Command> commands) {
   const std::string verb = arguments[0];
   if (verb == "--help" || verb == "-h") {
     return Print(CommandList(commands)).ok() ? kExitOk : kExitError;
+  }
+  if (verb == "--version") {
+    const std::string text =
+        absl::StrFormat("rumcask, no release yet; database format %d; keystores %s\n",
+                        kFormatVersion, absl::StrJoin(KeystoreNames(), ", "));
+    return Print(text).ok() ? kExitOk : kExitError;
   }
   std::vector<std::string_view> names;
   for (const Command& command : commands) {

@@ -164,7 +164,14 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
     if (!standard_input) ::close(fd);
   });
   struct stat about = {};
-  const bool sized = ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
+  const bool known = ::fstat(fd, &about) == 0;
+  if (known && S_ISDIR(about.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("cannot load %s: it is a directory; to copy a database, load what 'rumcask "
+                        "dump' prints of it",
+                        name));
+  }
+  const bool sized = known && S_ISREG(about.st_mode);
 
   LineReader lines(fd);
   std::unique_ptr<RecordReader> records;
