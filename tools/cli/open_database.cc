@@ -21,7 +21,10 @@
 #include "core/db.h"
 #include "core/listener.h"
 #include "core/options.h"
+#include "core/stats.h"
+#include "keystores/btree/btree_keystore.h"
 #include "keystores/by_name.h"
+#include "keystores/hash/hash_keystore.h"
 #include "tools/cli/command.h"
 
 namespace rumcask::cli {
@@ -82,23 +85,39 @@ absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags) {
                       *stored, absl::StrJoin(KeystoreNames(), ", ")));
 }
 
+namespace {
+
+absl::StatusOr<ReadOnlyDatabase> OpenForReadingWith(const KeystoreFactory& keystore,
+                                                    const Flags& flags) {
+  std::shared_ptr<DamageCollector> collector;
+  absl::StatusOr<std::unique_ptr<DB>> db = Opened(flags, /*create=*/false, [&] {
+    collector = std::make_shared<DamageCollector>();
+    Options options;
+    options.keystore = keystore;
+    options.listener = collector;
+    return DB::OpenReadOnly(flags.db, options);
+  });
+  if (!db.ok()) return db.status();
+  absl::Status complete = Complete(collector->damages(), (*db)->GetStats());
+  return ReadOnlyDatabase{*std::move(db), std::move(complete), ""};
+}
+
+}  // namespace
+
 absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags, ReadFrom from) {
   absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
   if (!keystore.ok()) return keystore.status();
   if (from == ReadFrom::kLog && flags.keystore.empty() && keystore->traits.persistent) {
     keystore = NamedKeystore(KeystoreNames().front());
   }
-  std::shared_ptr<DamageCollector> collector;
-  absl::StatusOr<std::unique_ptr<DB>> db = Opened(flags, /*create=*/false, [&] {
-    collector = std::make_shared<DamageCollector>();
-    Options options;
-    options.keystore = *keystore;
-    options.listener = collector;
-    return DB::OpenReadOnly(flags.db, options);
-  });
-  if (!db.ok()) return db.status();
-  absl::Status complete = Complete(collector->damages(), (*db)->GetStats());
-  return ReadOnlyDatabase{*std::move(db), std::move(complete)};
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReadingWith(*keystore, flags);
+  const bool may_be_the_index = absl::IsFailedPrecondition(database.status()) &&
+                                flags.keystore.empty() && keystore->traits.persistent;
+  if (!may_be_the_index) return database;
+  const std::string reason(database.status().message());
+  database = OpenForReadingWith(keystore->traits.ordered ? BtreeKeystore() : HashKeystore(), flags);
+  if (database.ok()) database->index_unusable = reason;
+  return database;
 }
 
 absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool create_if_missing) {
@@ -107,7 +126,15 @@ absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool crea
   Options options;
   options.keystore = *std::move(keystore);
   options.create_if_missing = create_if_missing;
-  return Opened(flags, create_if_missing, [&] { return DB::Open(flags.db, options); });
+  absl::StatusOr<std::unique_ptr<DB>> db =
+      Opened(flags, create_if_missing, [&] { return DB::Open(flags.db, options); });
+  if (!db.ok()) return db;
+  const Stats stats = (*db)->GetStats();
+  if (!stats.index_rebuilt.empty()) {
+    PrintError(absl::StrFormat("note: the index of %s was built anew from the log: %s",
+                               stats.keystore, stats.index_rebuilt));
+  }
+  return db;
 }
 
 Patience::Patience(double seconds) : duration_(seconds), begin_(std::chrono::steady_clock::now()) {}

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -21,6 +22,9 @@ struct ReadOnlyDatabase {
   std::unique_ptr<DB> db;
   // DataLoss if damage hides which keys there are, so that one may be missing that should be there.
   absl::Status complete;
+  // Why the index on disk could not be used and the log was read instead; empty: it was used, or
+  // not asked for.
+  std::string index_unusable;
 };
 
 // Where the keys are found if no keystore is asked for.
@@ -30,7 +34,9 @@ enum class ReadFrom {
 };
 
 // Open as the flags say, waiting for whoever has it open if they say so. An unknown keystore is a
-// UsageError.
+// UsageError. For reading, an index on disk that is broken, missing or far behind does not matter:
+// one is built in memory, as ordered as the other is. For writing, it is built anew, and a note on
+// standard error tells why.
 absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags,
                                                 ReadFrom from = ReadFrom::kIndex);
 absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool create_if_missing);

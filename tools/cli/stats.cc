@@ -26,18 +26,35 @@ uint64_t DeadBytes(uint64_t log_bytes, uint64_t live_bytes) {
   return log_bytes > live_bytes ? log_bytes - live_bytes : 0;
 }
 
-std::string AsJson(const Stats& stats) {
+// What is told of an index on disk.
+struct IndexOnDisk {
+  // Whether the database has one.
+  bool exists = false;
+  // Why it could not be used; empty if it was.
+  std::string unusable;
+};
+
+std::string AsJson(const Stats& stats, const IndexOnDisk& index) {
   nlohmann::ordered_json json = {
       {"keystore", stats.keystore},
       {"keys", stats.keys},
+      {"keys_exact", stats.keys_exact},
       {"index_bytes", stats.index_bytes},
+  };
+  if (index.exists) {
+    json["index_file_bytes"] = stats.index_file_bytes;
+    json["index_version"] = stats.index_version;
+    json["index_unusable"] = index.unusable;
+  }
+  json.update({
       {"log_bytes", stats.log_bytes},
       {"live_bytes", stats.live_bytes},
+      {"live_bytes_exact", stats.live_bytes_exact},
       {"dead_bytes", DeadBytes(stats.log_bytes, stats.live_bytes)},
       {"file_bytes", stats.file_bytes},
       {"last_version", stats.last_version},
       {"durable_version", stats.durable_version},
-  };
+  });
   json["recovery"] = {
       {"was_clean", stats.recovery.was_clean},
       {"dropped_bytes", stats.recovery.dropped_bytes},
@@ -76,7 +93,7 @@ std::string Condition(const RecoveryReport& recovery) {
   return text;
 }
 
-std::string AsTable(std::string_view path, const Stats& stats) {
+std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk& index) {
   std::string text;
   const auto row = [&text](std::string_view name, std::string_view figure,
                            const std::string& remark = "") {
@@ -90,14 +107,22 @@ std::string AsTable(std::string_view path, const Stats& stats) {
       absl::StrFormat("%d of %s in full, key tables of the rest", stats.recovery.scanned_segments,
                       FormatCount(stats.segments.size(), "segment")));
   row("keystore", stats.keystore);
-  row("keys", FormatCount(stats.keys));
+  row("keys", FormatCount(stats.keys), stats.keys_exact ? "" : "in the index");
   row("index in memory", FormatBytes(stats.index_bytes),
       stats.keys == 0
           ? ""
           : absl::StrFormat("%.1f bytes per key", static_cast<double>(stats.index_bytes) /
                                                       static_cast<double>(stats.keys)));
+  if (index.exists && index.unusable.empty()) {
+    row("index on disk", FormatBytes(stats.index_file_bytes),
+        absl::StrFormat("up to version %d", stats.index_version));
+  } else if (index.exists) {
+    row("index on disk", absl::StrCat("not used: ", index.unusable));
+  }
   row("log", FormatBytes(stats.log_bytes));
-  row("  live", FormatBytes(stats.live_bytes), FormatShare(stats.live_bytes, stats.log_bytes));
+  row("  live", FormatBytes(stats.live_bytes),
+      absl::StrCat(stats.live_bytes_exact ? "" : "at most: ",
+                   FormatShare(stats.live_bytes, stats.log_bytes)));
   row("  dead", FormatBytes(dead), FormatShare(dead, stats.log_bytes));
   row("files", FormatBytes(stats.file_bytes));
   row("last version", absl::StrCat(stats.last_version));
@@ -117,10 +142,15 @@ std::string AsTable(std::string_view path, const Stats& stats) {
 }
 
 absl::Status PrintStats(const Flags& flags) {
-  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags, ReadFrom::kLog);
+  absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
+  if (!keystore.ok()) return keystore.status();
+  absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
   if (!database.ok()) return database.status();
-  const Stats stats = database->db->GetStats();
-  absl::Status status = Print(flags.json ? AsJson(stats) : AsTable(flags.db, stats));
+  Stats stats = database->db->GetStats();
+  // Not of the one that stood in.
+  stats.keystore = keystore->traits.name;
+  const IndexOnDisk index = {keystore->traits.persistent, database->index_unusable};
+  absl::Status status = Print(flags.json ? AsJson(stats, index) : AsTable(flags.db, stats, index));
   return status.ok() ? database->complete : status;
 }
 
