@@ -277,6 +277,8 @@ void DiskKeystore::AfterWrite() {
 }
 
 void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
+  // Tells nothing of how far the buffer goes.
+  if (entries.empty()) return;
   uint64_t last = 0;
   uint64_t memory;
   {

@@ -151,6 +151,28 @@ TEST_P(IndexHolesTest, H9_TheLogIsDurableBeforeTheIndexPointsAtIt) {
   EXPECT_TRUE(report->clean());
 }
 
+// A tail that opening found, but that is not durable, is not brought to the index. It is of as many
+// records as opening hands on at once, after which it has none left to hand on.
+TEST_P(IndexHolesTest, H9_OpeningKeepsTheTailFromTheIndex) {
+  constexpr int kHandedOn = 1024;
+  options_.keystore->buffer_bytes = uint64_t{64} << 20;
+  Open();
+  for (int i = 0; i < 100; ++i) Put(Key(i), "old");
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
+  const uint64_t position = db_->GetStats().index_version;
+  EXPECT_GT(position, 0u);
+  for (int i = 0; i < kHandedOn; ++i) Put(Key(i), "new");
+  StartFrom(disk_->Cut(KeepPolicy::KeepEverything()), index_disk_->Cut(IndexFate::kLatest, 0));
+  options_.keystore->buffer_bytes = 4096;
+  Open();
+  EXPECT_EQ(db_->GetStats().index_version, position);
+  for (int i = 0; i < kHandedOn; ++i) ASSERT_EQ(Get(Key(i)), "new") << i;
+  auto report = db_->Verify();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->clean());
+}
+
 // A part without its position is as if it were not there.
 TEST_P(IndexHolesTest, H9_ThePositionComesWithTheLastPart) {
   options_.keystore->buffer_bytes = uint64_t{64} << 20;
