@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -29,6 +28,7 @@ namespace {
 constexpr double kForEver = 1e6;  // seconds
 
 constexpr uint64_t kBlockBytes = 4096;
+constexpr uint32_t kMostWritten = 1 << 20;  // at once
 constexpr uint64_t kBlocks = uint64_t{1} << 28;
 
 CutDisk* DiskOf(fuse_req_t request) { return static_cast<CutDisk*>(fuse_req_userdata(request)); }
@@ -61,6 +61,7 @@ void Init(void* /*disk*/, fuse_conn_info* connection) {
   // The page cache is always right. And every write must be seen when it is made, so that a cut
   // finds writes that were not synced.
   connection->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
+  connection->max_write = kMostWritten;
 }
 
 void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
@@ -228,6 +229,23 @@ fuse_lowlevel_ops Operations() {
   return operations;
 }
 
+// Until the mount is taken away. fuse_session_loop does the same, but complains about the end.
+void Serve(fuse_session* session) {
+  // The largest request and its header.
+  std::vector<char> bytes(kMostWritten + 2 * kBlockBytes);
+  while (true) {
+    const ssize_t got = ::read(fuse_session_fd(session), bytes.data(), bytes.size());
+    if (got > 0) {
+      fuse_buf request = {};
+      request.size = static_cast<size_t>(got);
+      request.mem = bytes.data();
+      fuse_session_process_buf(session, &request);
+    } else if (got == 0 || (errno != EINTR && errno != EAGAIN && errno != ENOENT)) {
+      return;  // ENOENT: a request that was taken back
+    }
+  }
+}
+
 // As whoever may not unmount himself does it.
 void UnmountByHelper(std::string path) {
   std::string program = "fusermount3", unmount = "-u", lazily = "-z";
@@ -249,7 +267,6 @@ absl::StatusOr<std::unique_ptr<CutMount>> CutMount::Mount(CutDisk* disk, const s
   if (::access("/dev/fuse", R_OK | W_OK) != 0) {
     return absl::UnavailableError("/dev/fuse is missing or not ours to use");
   }
-  fuse_set_log_func(nullptr);
   char program[] = "cut_mount";
   char* arguments[] = {program, nullptr};
   fuse_args args = FUSE_ARGS_INIT(1, arguments);
@@ -261,15 +278,11 @@ absl::StatusOr<std::unique_ptr<CutMount>> CutMount::Mount(CutDisk* disk, const s
     fuse_session_destroy(session);
     return absl::UnavailableError(absl::StrCat("mounting at ", path, " is refused"));
   }
-  // It would only tell that the mount was taken away.
-  fuse_set_log_func([](fuse_log_level, const char*, va_list) {});
   return std::unique_ptr<CutMount>(new CutMount(session, path));
 }
 
 CutMount::CutMount(fuse_session* session, std::string path)
-    : session_(session),
-      path_(std::move(path)),
-      server_([session] { fuse_session_loop(session); }) {}
+    : session_(session), path_(std::move(path)), server_([session] { Serve(session); }) {}
 
 CutMount::~CutMount() {
   // Ends the server's loop.

@@ -88,6 +88,11 @@ class PowerCutTest : public testing::TestWithParam<const char*> {
   void Listen(int reports, int power);
   void Note(const WriterReport& report);
   std::string Log() const;
+  // Debian builds RocksDB with assertions, one of which fails where it goes on writing after an
+  // error. Without it that write returns the error again.
+  bool RocksdbAsserted() const {
+    return Log().find("AssertFalseAndGetStatusForPrevError") != std::string::npos;
+  }
 
   const ScratchDirectory scratch_;
   const std::string mount_point_ = scratch_.Path("mount");
@@ -199,9 +204,10 @@ void PowerCutTest::Round(uint64_t cut_at) {
     ++cuts_;
     if (!opened_) ++cuts_opening_;
     // It may have noticed that the disk is gone: by an error, or where it read from a mapping.
-    const bool expected = WIFSIGNALED(status)
-                              ? WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGBUS
-                              : WEXITSTATUS(status) == 1;
+    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    const bool expected = signal == SIGKILL || signal == SIGBUS ||
+                          (signal == SIGABRT && RocksdbAsserted()) ||
+                          (signal == 0 && WEXITSTATUS(status) == 1);
     ASSERT_TRUE(expected) << status << " " << Log();
   }
   disk_ = disk_->AfterCut(&random_);
@@ -214,7 +220,7 @@ TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
   const int wanted = std::getenv("RUMCASK_FULL") != nullptr ? 500 : 60;
   constexpr int kRoundsPerDatabase = 10;
   // Opening makes some dozens of changes.
-  constexpr uint64_t kEarly = 80, kLate = 2500;
+  constexpr uint64_t kEarly = 24, kLate = 2500;
   for (int round = 0; cuts_ < wanted; ++round) {
     SCOPED_TRACE(absl::StrCat("round ", round));
     if (round % kRoundsPerDatabase == 0) BeginAnew();
