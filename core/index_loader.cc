@@ -1,5 +1,7 @@
 #include "core/index_loader.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -81,6 +83,31 @@ class KeyLimit {
   absl::flat_hash_map<std::string, std::pair<uint64_t, bool>> too_long_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Where a thread reads key tables: one mapping for all of them, so that its pages fault once and go
+// back to the system in the end. malloc keeps what it was once given back, and an index of a
+// million keys took half as much again.
+class TableBuffer {
+ public:
+  explicit TableBuffer(uint64_t bytes) : bytes_(bytes) {
+    if (bytes == 0) return;
+    void* const mapping =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapping != MAP_FAILED) data_ = static_cast<char*>(mapping);
+  }
+  ~TableBuffer() {
+    if (data_ != nullptr) ::munmap(data_, bytes_);
+  }
+  TableBuffer(const TableBuffer&) = delete;
+  TableBuffer& operator=(const TableBuffer&) = delete;
+
+  // Null if there is no memory.
+  char* data() const { return data_; }
+
+ private:
+  const uint64_t bytes_;
+  char* data_ = nullptr;
+};
+
 class IndexLoader {
  public:
   IndexLoader(Directory* directory, SegmentSet* segments, Keystore* keystore, const IndexLoad& load,
@@ -119,14 +146,11 @@ class IndexLoader {
  private:
   // Takes segments until there are none.
   void Work() {
-    // One buffer for all key tables: its pages fault once, and as it is allocated once malloc gives
-    // it back to the system in the end.
-    std::string table;
-    table.reserve(largest_table_);
+    const TableBuffer table(largest_table_);
     while (true) {
       const size_t i = next_.fetch_add(1);
       if (i >= all_.size()) return;
-      absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get(), &table);
+      absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get(), table);
       if (status.ok() && load_.progress) load_.progress(i + 1, all_.size());
       if (status.ok()) continue;
       MutexLock lock(mutex_);
@@ -137,9 +161,9 @@ class IndexLoader {
 
   // `buffer` is the calling thread's.
   absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment,
-                           std::string* buffer);
+                           const TableBuffer& buffer);
   absl::StatusOr<bool> LoadTable(const File& file, const RecoveredSegment& recovered,
-                                 Segment* segment, std::string* buffer);
+                                 Segment* segment, const TableBuffer& buffer);
   absl::Status LoadByScanning(const File& file, const RecoveredSegment& recovered,
                               Segment* segment);
   absl::Status Note(Damage damage) {
@@ -217,12 +241,15 @@ class EntryBatch {
 };
 
 absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSegment& recovered,
-                                            Segment* segment, std::string* buffer) {
+                                            Segment* segment, const TableBuffer& buffer) {
   const Trailer& trailer = recovered.trailer;
-  buffer->resize(trailer.table_bytes);
-  absl::Status status = file.Read(trailer.table_offset, buffer->data(), buffer->size());
+  if (buffer.data() == nullptr && trailer.table_bytes > 0) {
+    return absl::ResourceExhaustedError(absl::StrCat(segment->name(), ": no memory for ",
+                                                     trailer.table_bytes, " bytes of key table"));
+  }
+  absl::Status status = file.Read(trailer.table_offset, buffer.data(), trailer.table_bytes);
   if (!status.ok()) return status;
-  const std::string_view table = *buffer;
+  const std::string_view table(buffer.data(), trailer.table_bytes);
   if (TableChecksum(table, segment->seed()) != trailer.table_checksum) return false;
   // Under a valid checksum only a hostile file has a nonsensical table: a dry run keeps half of it
   // from being loaded.
@@ -270,7 +297,7 @@ absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegmen
 }
 
 absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
-                                      std::string* buffer) {
+                                      const TableBuffer& buffer) {
   // Of a segment whose footer is damaged the last number is not known: it may have any.
   const bool known = recovered.last_sequence > 0;
   if (known && recovered.last_sequence <= load_.above) return absl::OkStatus();
