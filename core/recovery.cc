@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -77,6 +78,8 @@ class Recovery {
   // Takes account of what follows the last kept record of a segment.
   absl::Status NoteDropped(const Candidate& candidate, uint64_t begin);
   bool ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes, Trailer* trailer);
+  // Whether all of the key table is there that the trailer is of.
+  static bool TableIsWhole(const File& file, uint64_t seed, const Trailer& trailer);
 
   Directory* const directory_;
   const bool read_only_;
@@ -135,6 +138,12 @@ bool Recovery::ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes,
   return file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() &&
          DecodeTrailer(bytes, seed, file_bytes, trailer) &&
          trailer->table_offset <= Location::kMaxOffset;
+}
+
+bool Recovery::TableIsWhole(const File& file, uint64_t seed, const Trailer& trailer) {
+  std::string table(trailer.table_bytes, '\0');
+  return file.Read(trailer.table_offset, table.data(), table.size()).ok() &&
+         TableChecksum(table, seed) == trailer.table_checksum;
 }
 
 absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
@@ -276,7 +285,9 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
     }
   }
   if (step == SegmentScanner::Step::kError) return scanner.status();
-  segment->has_trailer = segment->has_trailer && segment->trailer.table_offset == segment->end;
+  // It may be torn: of its sectors a power cut may have left the last and not the others.
+  segment->has_trailer = segment->has_trailer && segment->trailer.table_offset == segment->end &&
+                         TableIsWhole(*candidate.file, seed, segment->trailer);
   return absl::OkStatus();
 }
 

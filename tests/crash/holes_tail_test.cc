@@ -5,6 +5,8 @@
 
 #include "gtest/gtest.h"
 
+#include "core/format.h"
+#include "core/verify.h"
 #include "tests/crash/holes_fixture.h"
 
 namespace rumcask {
@@ -139,6 +141,34 @@ TEST_P(HolesTest, H29_NumbersNeverRestart) {
     ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
     EXPECT_GT(result.version, highest);
   }
+}
+
+// H2. A footer of which the last sector reached the disk and the others did not was never promised:
+// it is no damage, and the segment gets another one.
+TEST_P(HolesTest, H2_ATornFooterIsNotDamage) {
+  Open();
+  CrashImage image;
+  bool cut = false;
+  disk_->SetObserver([&](uint64_t, const char* what, const std::string& name, bool after) {
+    if (cut || after || !IsSegmentSync(what, name)) return;
+    cut = true;
+    image = disk_->Cut(KeepPolicy::KeepEverything());
+  });
+  int written = 0;
+  while (!cut) Put(Key(written++), std::string(200, 'v'));
+  StartFrom(image);
+  const uint64_t size = Files()["0000000000000001.seg"].size();
+  disk_->FlipBit(SegmentPath(1), size - kTrailerBytes - 24, 3);
+  auto report = VerifyFiles(kPath, disk_.get());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->clean()) << DamageStatus(report->damages[0]);
+  Open();
+  EXPECT_GE(PrefixLength(), written - 1);
+  Put("another", "value", /*sync=*/true);
+  ASSERT_TRUE(db_->Close().ok());
+  report = VerifyFiles(kPath, disk_.get());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->clean()) << DamageStatus(report->damages[0]);
 }
 
 }  // namespace
