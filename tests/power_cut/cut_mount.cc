@@ -61,6 +61,8 @@ void Init(void* /*disk*/, fuse_conn_info* connection) {
   // The page cache is always right. And every write must be seen when it is made, so that a cut
   // finds writes that were not synced.
   connection->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
+  // Opening with O_TRUNC is a change of the size, as any other.
+  connection->want &= ~FUSE_CAP_ATOMIC_O_TRUNC;
   connection->max_write = kMostWritten;
 }
 
