@@ -94,11 +94,8 @@ std::string CutDisk::DataAfterCut(const Node& node, std::mt19937_64* random) {
 
 CutDisk::Entries CutDisk::EntriesAfterCut(const Node& node, std::mt19937_64* random) {
   Entries entries = node.durable_entries;
-  const Kept kept = Choose(random);
-  const size_t considered = Considered(kept, node.entry_changes.size(), random);
-  for (size_t i = 0; i < considered; ++i) {
-    if (kept != Kept::kAny || Toss(random)) Apply(node.entry_changes[i], &entries);
-  }
+  const size_t kept = Considered(Choose(random), node.entry_changes.size(), random);
+  for (size_t i = 0; i < kept; ++i) Apply(node.entry_changes[i], &entries);
   return entries;
 }
 

@@ -1,9 +1,13 @@
 // Files and directories in memory, of which it is known what a power cut leaves.
 //
 // What a sync of a file has covered, its bytes and its length, is there after a cut; so is what a
-// sync of a directory has covered, its entries. Of every change since then any may be there or not:
-// of a write each sector of 512 bytes by itself, of the names in a directory each creation, removal
-// and renaming by itself. A file whose name was not synced is gone with all its synced bytes.
+// sync of a directory has covered, its entries. Of what changed since then anything may be there or
+// not: of a write each sector of 512 bytes by itself, of the names in a directory all changes up to
+// some moment. A file whose name was not synced is gone with all its synced bytes.
+//
+// Names keep their order because RocksDB takes that for granted, as journaling file systems have
+// it: it makes CURRENT name a manifest before the manifest's own name is synced. tests/crash_kit,
+// below which only core is, keeps any of them.
 //
 // Functions return 0 or an error number. One thread at a time; cut() and changes() any thread.
 
@@ -51,7 +55,7 @@ class CutDisk {
   // Calls that change something, syncs included.
   uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
   // The disk that is found when the power is back. Of what was not synced `random` decides, for
-  // each file and directory: nothing, everything, all up to some moment, or anything.
+  // each file and directory: nothing, everything, all up to some moment, or, of a file, anything.
   std::unique_ptr<CutDisk> AfterCut(std::mt19937_64* random) const;
 
   // ---- files and directories ----

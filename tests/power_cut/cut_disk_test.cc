@@ -64,7 +64,7 @@ TEST_F(CutDiskTest, OfWhatIsNotSyncedAnySectorMayBeThere) {
             (std::set<std::string>{"", a, a + b, zeros + b, a + zeros, zeros + zeros}));
 }
 
-TEST_F(CutDiskTest, OfNamesThatAreNotSyncedAnyMayBeThere) {
+TEST_F(CutDiskTest, OfNamesThatAreNotSyncedTheFirstMayBeThere) {
   Create("a");
   EXPECT_EQ(disk_.Sync(CutDisk::kRoot), 0);
   const Id b = Create("b");
