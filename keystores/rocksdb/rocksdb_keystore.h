@@ -10,6 +10,9 @@
 // core buffers writes in memory and brings them to the index in the background. RocksDB's own log
 // is off: core's is the truth, from which what RocksDB had not yet written is brought in again.
 //
+// Debian builds RocksDB with its assertions on, one of which ends the process after some errors of
+// the disk. Nothing is lost by it, but reads do not go on as they would.
+//
 // KeyCount of the index is an estimate. Blocks are not compressed: beside a key an entry holds a
 // location, which does not compress, and neighbouring keys share their beginnings already.
 
