@@ -238,7 +238,7 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
   absl::Status status = store->CheckWrite(write->prepared.key);
   if (!status.ok()) return status;
   if (store->disk_ != nullptr) {
-    status = store->disk_->Admit();
+    status = store->Admit();
     if (!status.ok()) return status;
   }
   Keystore* const keystore = store->keystore_.get();
@@ -282,7 +282,8 @@ absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult
       const Location before = Publish(store, write->prepared, write->record);
       if (store->disk_ == nullptr) outcome.existed = before.exists();
       outcome.version = write->record.header.sequence;
-      if (store->disk_ != nullptr) store->disk_->Wrote(outcome.version, bytes);
+      if (store->disk_ != nullptr)
+        store->disk_->Wrote(outcome.version, write->record.location, bytes);
     }
     wait_for = store->segments_.last_sequence();
     return absl::OkStatus();
@@ -358,7 +359,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
         "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
   }
   if (store->disk_ != nullptr) {
-    status = store->disk_->Admit();
+    status = store->Admit();
     if (!status.ok()) return status;
   }
   // Everything that needs no lock comes before it.
@@ -393,7 +394,9 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     last = store->segments_.last_sequence();
     if (status.ok()) {
       for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, keys[i], records[i]);
-      if (store->disk_ != nullptr) store->disk_->Wrote(last, batch.encoded_bytes());
+      if (store->disk_ != nullptr && !records.empty()) {
+        store->disk_->Wrote(last, records.back().location, batch.encoded_bytes());
+      }
     }
   }
   if (!status.ok()) {
@@ -433,7 +436,7 @@ Stats DB::GetStats() const {
   stats.keys = store_->keystore_->KeyCount();
   stats.index_bytes = store_->keystore_->MemoryBytes();
   if (store_->disk_ != nullptr) {
-    stats.keys_exact = false;
+    stats.keys_exact = store_->disk_->counts_exactly();
     stats.index_file_bytes = store_->disk_->IndexFileBytes();
     stats.index_version = store_->disk_->position();
     stats.index_rebuilt = store_->index_rebuilt_;
@@ -487,7 +490,9 @@ absl::Status DB::Close() {
       // What the log has is safe: an index that lags behind costs time at the next opening.
       absl::Status status = store_->disk_->Close();
       if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
+      store_->segments_.TellListener();
     }
+    store_->segments_.KeepManifest();
     store_->lock_.reset();
   }
   return *store_->close_result_;

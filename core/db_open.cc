@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/db.h"
+#include "core/index_directory.h"
 #include "core/index_loader.h"
 #include "core/index_opener.h"
 #include "core/manifest.h"
@@ -147,29 +148,57 @@ class IndexOpening {
       : store_(store), factory_(*store->options_.keystore), reindexes_(reindexes) {}
 
   absl::Status Run(RecoveredLog log, std::vector<Damage>* damages) {
-    const Manifest found = log.manifest;
-    absl::Status status = factory_.traits.persistent ? OpenOnDisk(&log) : OpenInMemory();
-    if (!status.ok()) return status;
-    if (reindexes_) log.manifest.keystore = factory_.traits.name;
-    const bool changed = reindexes_ || log.manifest.incarnation != found.incarnation;
-    const Manifest next = log.manifest;
-    status = store_->segments_.Open(std::move(log));
-    if (!status.ok()) return status;
-    if (factory_.traits.persistent) status = MakeDiskKeystore();
-    if (status.ok()) status = Load(damages);
-    // The new index stands, as far as it must: what is not in it yet is above its position.
-    if (status.ok() && changed) status = WriteManifest(store_->directory_.get(), next);
-    // Those of keystores that the database had before, and of reindexings that were not finished.
-    const bool on_real_disk = store_->options_.file_system == nullptr;
-    if (status.ok() && !store_->read_only_ && on_real_disk &&
-        (factory_.traits.persistent || reindexes_)) {
-      RemoveIndexesBut(store_->directory_->path(),
-                       factory_.traits.persistent ? factory_.traits.name : "");
+    const std::string found = log.manifest.keystore;
+    absl::Status status = store_->segments_.Open(std::move(log));
+    if (status.ok() && on_real_disk()) CleanUpReindexing(path(), found);
+    if (status.ok()) status = Build(damages);
+    if (reindexes_ && on_real_disk()) {
+      if (!status.ok()) {
+        // The new index is of no use to anyone. The old one was not touched.
+        store_->disk_ = nullptr;
+        store_->keystore_.reset();
+        opened_.index.reset();
+      } else if (factory_.traits.name != found) {
+        (void)RemoveIndexDirectory(IndexPath(path(), found));
+      }
+      CleanUpReindexing(path(), status.ok() ? factory_.traits.name : found);
     }
     return status;
   }
 
  private:
+  const std::string& path() const { return store_->directory_->path(); }
+  bool on_real_disk() const {
+    return !store_->read_only_ && store_->options_.file_system == nullptr;
+  }
+
+  absl::Status Build(std::vector<Damage>* damages) {
+    absl::Status status;
+    if (reindexes_) status = CheckKeys();
+    if (status.ok() && reindexes_ && factory_.traits.persistent && on_real_disk()) {
+      status = BeginReindexing(path(), factory_.traits.name);
+    }
+    if (status.ok()) status = factory_.traits.persistent ? OpenOnDisk() : OpenInMemory();
+    if (status.ok()) status = Load(damages);
+    if (!status.ok() || !reindexes_) return status;
+    // The new index stands, as far as it must: what is not in it yet is above its position.
+    return store_->segments_.ChangeManifest([this](Manifest* manifest) {
+      manifest->keystore = factory_.traits.name;
+      return absl::OkStatus();
+    });
+  }
+
+  // Before anything is built: whether the keystore takes all keys.
+  absl::Status CheckKeys() {
+    if (factory_.traits.max_key_bytes >= store_->segments_.manifest().max_key_bytes) {
+      return absl::OkStatus();
+    }
+    IndexLoad load;
+    load.max_key_bytes = factory_.traits.max_key_bytes;
+    std::vector<Damage> told;  // and told again when the index is loaded
+    return LoadIndex(store_->directory_.get(), &store_->segments_, nullptr, load, &told);
+  }
+
   absl::Status OpenInMemory() {
     absl::StatusOr<std::unique_ptr<Keystore>> keystore =
         factory_.create({store_->options_.max_undo_bytes});
@@ -178,30 +207,31 @@ class IndexOpening {
     return absl::OkStatus();
   }
 
-  absl::Status OpenOnDisk(RecoveredLog* log) {
-    const std::string& path = store_->directory_->path();
+  absl::Status OpenOnDisk() {
+    SegmentSet* const segments = &store_->segments_;
     absl::StatusOr<OpenedIndex> opened =
-        OpenIndex(factory_, path, *log, store_->read_only_, reindexes_);
+        OpenIndex(factory_, path(), *segments, store_->read_only_, reindexes_);
     if (opened.ok() && opened->was_ahead) {
       // The one that replaces it must not be taken for the one it replaces.
-      absl::Status status = NewIncarnation(&log->manifest);
+      opened->index.reset();
+      absl::Status status = segments->ChangeManifest(NewIncarnation);
       if (!status.ok()) return status;
       const std::string why = opened->rebuilt;
-      opened->index.reset();
-      opened = OpenIndex(factory_, path, *log, store_->read_only_, /*discard=*/true);
+      opened = OpenIndex(factory_, path(), *segments, store_->read_only_, /*discard=*/true);
       if (opened.ok()) opened->rebuilt = why;
     }
     if (!opened.ok()) return opened.status();
     opened_ = *std::move(opened);
     // A database that has nothing in it has no index to build anew.
-    if (log->last_sequence > 0) store_->index_rebuilt_ = opened_.rebuilt;
-    return absl::OkStatus();
+    if (segments->recovered().last_sequence > 0) store_->index_rebuilt_ = opened_.rebuilt;
+    return MakeDiskKeystore();
   }
 
   absl::Status MakeDiskKeystore() {
     const Options& options = store_->options_;
     DiskKeystore::Config config;
     config.name = factory_.traits.name;
+    config.path = IndexPath(path(), factory_.traits.name);
     config.buffer_bytes = factory_.buffer_bytes;
     config.replay_bytes = options.replay_bytes;
     config.max_undo_bytes = options.max_undo_bytes;
@@ -219,7 +249,7 @@ class IndexOpening {
     auto disk = std::make_unique<DiskKeystore>(
         std::move(opened_.index), segments, std::move(config),
         // If this fails too, the index is as good as the last position it keeps.
-        [segments] { (void)segments->ChangeIncarnation(); });
+        [segments] { (void)segments->ChangeManifest(NewIncarnation); });
     store_->disk_ = disk.get();
     store_->keystore_ = std::move(disk);
     return absl::OkStatus();
@@ -235,6 +265,7 @@ class IndexOpening {
     load.in_order = factory_.traits.persistent;
     load.above = opened_.position;
     load.max_key_bytes = factory_.traits.max_key_bytes;
+    if (store_->disk_ != nullptr) load.goes_on = [this] { return store_->disk_->status().ok(); };
     const std::shared_ptr<Listener>& listener = store_->options_.listener;
     if (listener != nullptr) {
       load.progress = [&listener](size_t done, size_t all) { listener->OnIndexLoading(done, all); };
@@ -254,7 +285,9 @@ class IndexOpening {
   absl::Status CheckReplay() const {
     uint64_t bytes = 0;
     for (const RecoveredSegment& segment : store_->segments_.recovered().segments) {
-      if (segment.last_sequence > opened_.position) bytes += segment.end - kSegmentHeaderBytes;
+      // Of a segment whose footer is damaged the last number is not known.
+      const bool lacking = segment.last_sequence == 0 || segment.last_sequence > opened_.position;
+      if (lacking) bytes += segment.end - kSegmentHeaderBytes;
     }
     // All of the segment in which the index ends is counted, though a part of it is in the index.
     const Options& options = store_->options_;

@@ -52,7 +52,7 @@ class IndexAudit {
   // Each record must be the key's newest, or the index must know a newer one.
   absl::Status CheckSegment(const Extent& extent) {
     const Segment& segment = *extent.segment;
-    return VerifySegment(store_->directory_.get(), store_->segments_.manifest().uuid, segment.id(),
+    return VerifySegment(store_->directory_.get(), store_->segments_.uuid(), segment.id(),
                          extent.end, extent.sealed, report_,
                          [&](const RecordHeader& header, std::string_view key, uint64_t offset) {
                            if (header.is_data()) CheckRecord(segment, header, key, offset);

@@ -34,8 +34,17 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       index_(std::move(index)),
       position_(config_.position) {
   if (config_.read_only || !config_.background) return;
-  // Without a thread the writers do it, as if there were to be none.
-  (void)applier_.Start(kRetry, [this](bool) { (void)ApplyFrozen(); });
+  // If the system gives no thread, the writers do it, as if there were to be none.
+  background_ = applier_
+                    .Start(std::chrono::milliseconds(0),
+                           [this](bool) {
+                             bool again = true;
+                             while (again) {
+                               again = !ApplyFrozen().ok() && PauseBeforeRetry();
+                               segments_->TellListener();
+                             }
+                           })
+                    .ok();
 }
 
 DiskKeystore::~DiskKeystore() { applier_.Stop(); }
@@ -75,12 +84,7 @@ absl::Status DiskKeystore::FindInIndex(std::string_view key, KeyVersion* version
 
 absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) const {
   IndexEntry entry;
-  if (!DecodeIndexEntry(value, &entry)) {
-    absl::Status status =
-        absl::DataLossError(absl::StrCat("the index of ", config_.name, " has a damaged entry"));
-    Failed(status);
-    return status;
-  }
+  if (!DecodeIndexEntry(value, &entry)) return Damaged("an entry is no entry");
   uint32_t slot = 0;
   bool known = false;
   const auto look = [&]() ABSL_SHARED_LOCKS_REQUIRED(slots_mutex_) {
@@ -102,15 +106,24 @@ absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) c
     if (known) slot = it->second;
   }
   if (!known || entry.offset < kSegmentHeaderBytes || entry.offset > Location::kMaxOffset) {
-    absl::Status status = absl::DataLossError(
-        absl::StrCat("the index of ", config_.name, " points to ", SegmentName(entry.segment_id),
-                     " offset ", entry.offset, ", which the database does not have"));
-    Failed(status);
-    return status;
+    return Damaged(absl::StrCat("it leads to ", SegmentName(entry.segment_id), " offset ",
+                                entry.offset, ", which the database does not have"));
   }
   version->sequence = entry.sequence;
   version->location = Location::Make(slot, entry.offset, entry.length);
   return absl::OkStatus();
+}
+
+absl::Status DiskKeystore::Damaged(const std::string& how) const {
+  absl::Status status =
+      absl::DataLossError(absl::StrCat(config_.path, ": the index is damaged: ", how));
+  Failed(status);
+  return status;
+}
+
+absl::Status DiskKeystore::Misled(Location location) const {
+  return Damaged(absl::StrCat("it leads to ", segments_->segment(location)->name(), " offset ",
+                              location.offset(), ", the record of another key"));
 }
 
 IndexEntry DiskKeystore::EntryFor(const KeyVersion& version) const {
@@ -169,6 +182,12 @@ absl::Status DiskKeystore::ScanIndex(const KeyRange& range, size_t limit, KeyBlo
   }
   if (absl::IsDataLoss(status)) Failed(status);
   for (size_t i = 0; status.ok() && i < rows.size(); ++i) {
+    // Keys out of order, as a damaged tree may yield them, would have a walk go in a circle.
+    const std::string_view key = rows.key(i);
+    const bool ordered = i == 0 || (range.reverse ? key < rows.key(i - 1) : key > rows.key(i - 1));
+    const bool in_range = (range.after_lower ? key > range.lower : key >= range.lower) &&
+                          (range.upper.empty() || key < range.upper);
+    if (!ordered || !in_range) return Damaged("keys are not in their order");
     KeyVersion version;
     status = Decode(rows.value(i), &version);
     if (status.ok()) block->Add(rows.key(i), version.location, version.sequence);
@@ -235,17 +254,20 @@ bool DiskKeystore::Relocate(const PreparedKey& key, Location from, Location to) 
 
 absl::Status DiskKeystore::Admit() {
   if (!throttled_.load(std::memory_order_acquire)) return absl::OkStatus();
-  if (!config_.background) AfterWrite();
+  AfterWrite();
   MutexLock lock(state_mutex_);
   while (!failed_ && !closed_ && waiting_.load(std::memory_order_acquire) >= kMostFrozen) {
     // A full disk: who wants to write shall hear of it.
     if (!status_.ok()) return status_;
+    // What is not durable never goes to the index.
+    if (segments_->failed()) return segments_->status();
     changed_.Wait(state_mutex_);
   }
   return failed_ ? status_ : absl::OkStatus();
 }
 
-void DiskKeystore::Wrote(uint64_t sequence, uint64_t bytes) {
+void DiskKeystore::Wrote(uint64_t sequence, Location last, uint64_t bytes) {
+  last_ = last;
   log_since_freeze_ += bytes;
   uint64_t memory;
   {
@@ -260,18 +282,20 @@ void DiskKeystore::Freeze(uint64_t position) {
   {
     ExclusiveLock lock(buffers_mutex_);
     active_->position = position;
+    active_->last = last_;
     frozen_.push_back(std::exchange(active_, std::move(fresh)));
     waiting_.store(frozen_.size(), std::memory_order_release);
   }
   log_since_freeze_ = 0;
-  if (waiting_.load(std::memory_order_relaxed) >= kMostFrozen) {
-    throttled_.store(true, std::memory_order_release);
+  {
+    MutexLock lock(state_mutex_);
+    UpdateThrottle();
   }
   applier_.Wake();
 }
 
 void DiskKeystore::AfterWrite() {
-  if (config_.background || waiting_.load(std::memory_order_acquire) == 0) return;
+  if (background_ || waiting_.load(std::memory_order_acquire) == 0) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.
   (void)ApplyFrozen();
 }
@@ -279,6 +303,8 @@ void DiskKeystore::AfterWrite() {
 void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
   // Tells nothing of how far the buffer goes.
   if (entries.empty()) return;
+  // Opening fails: what would wait in memory might be all of a large log.
+  if (!status().ok()) return;
   uint64_t last = 0;
   uint64_t memory;
   {
@@ -288,6 +314,7 @@ void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* contex
       Prepare(&key);
       active_->filter.Add(key.digest[0]);
       last = std::max(last, entry.sequence);
+      if (entry.sequence == last) last_ = entry.location;
       log_since_freeze_ += entry.location.length();
     }
     active_->keys.Load(entries, context);
@@ -324,6 +351,15 @@ uint64_t DiskKeystore::IndexFileBytes() const {
   return index_ == nullptr ? 0 : index_->FileBytes();
 }
 
+bool DiskKeystore::counts_exactly() const {
+  {
+    SharedLock lock(buffers_mutex_);
+    if (active_->keys.size() > 0 || !frozen_.empty()) return false;
+  }
+  SharedLock lock(index_mutex_);
+  return index_ != nullptr && index_->counts_exactly();
+}
+
 absl::Status DiskKeystore::status() const {
   MutexLock lock(state_mutex_);
   return status_;
@@ -331,6 +367,7 @@ absl::Status DiskKeystore::status() const {
 
 void DiskKeystore::Failed(const absl::Status& status) const {
   const bool final = !absl::IsResourceExhausted(status);
+  absl::Status reason;
   {
     MutexLock lock(state_mutex_);
     if (failed_) return;
@@ -340,21 +377,34 @@ void DiskKeystore::Failed(const absl::Status& status) const {
         absl::StrCat(final ? "the index takes no more writes and will be built anew: "
                            : "the index has no room: ",
                      status.message()));
-    throttled_.store(true, std::memory_order_release);
+    UpdateThrottle();
+    reason = status_;
   }
   changed_.NotifyAll();
-  if (final) forsake_();
+  if (!final) return;
+  segments_->NoteBackgroundError(std::move(reason));
+  forsake_();
+  // Tells the listener.
+  applier_.Wake();
+}
+
+void DiskKeystore::UpdateThrottle() const {
+  throttled_.store(
+      failed_ || !status_.ok() || waiting_.load(std::memory_order_acquire) >= kMostFrozen,
+      std::memory_order_release);
+}
+
+bool DiskKeystore::PauseBeforeRetry() {
+  MutexLock lock(state_mutex_);
+  if (!closed_ && !failed_ && !segments_->failed()) changed_.WaitFor(state_mutex_, kRetry);
+  return !closed_ && !failed_ && !segments_->failed();
 }
 
 void DiskKeystore::NoteProgress() {
   {
     MutexLock lock(state_mutex_);
-    if (!failed_) {
-      status_ = absl::OkStatus();
-      if (waiting_.load(std::memory_order_acquire) < kMostFrozen) {
-        throttled_.store(false, std::memory_order_release);
-      }
-    }
+    if (!failed_) status_ = absl::OkStatus();
+    UpdateThrottle();
   }
   changed_.NotifyAll();
 }
@@ -382,6 +432,8 @@ absl::Status DiskKeystore::Close() {
     }
     status = ApplyFrozen();
   }
+  // A writer that was under way may be applying.
+  MutexLock applying(apply_mutex_);
   ExclusiveLock lock(index_mutex_);
   index_.reset();
   return status;

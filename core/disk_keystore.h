@@ -41,6 +41,7 @@ class DiskKeystore : public Keystore {
  public:
   struct Config {
     std::string name;
+    std::string path;  // of the index, for messages
     uint64_t buffer_bytes;
     // Log written since the last freeze that brings the next one.
     uint64_t replay_bytes;
@@ -101,19 +102,25 @@ class DiskKeystore : public Keystore {
   // To be called before writing, without locks: waits while two buffers wait for the index. Tells
   // why there is no writing: the index has failed, or its disk is full.
   absl::Status Admit();
-  // To be called under the write lock after a write or whole batch of `bytes` whose last number is
-  // `sequence`.
-  void Wrote(uint64_t sequence, uint64_t bytes);
+  // To be called under the write lock after a write or whole batch of `bytes` whose last record has
+  // the number `sequence` and is at `last`.
+  void Wrote(uint64_t sequence, Location last, uint64_t bytes);
   // To be called after writing, without locks: does what the background would, if there is none.
   void AfterWrite();
   // Brings all to the index, as far as the log is durable, and lets go of it. Later reads fail.
   absl::Status Close();
+
+  // To be called by whoever finds that the index led to a record that is not the key's. Returns the
+  // error for the reader: the index can't be trusted, and the next opening builds a new one.
+  absl::Status Misled(Location location) const;
 
   // OK, or why the index takes nothing more.
   absl::Status status() const;
   // All records with numbers up to this are in the index for good.
   uint64_t position() const { return position_.load(std::memory_order_acquire); }
   uint64_t IndexFileBytes() const;
+  // Whether KeyCount is exact: the index counts, and no buffer has anything that it lacks.
+  bool counts_exactly() const;
   // Whether segments' live bytes are exact, buffers aside, or an upper bound.
   bool live_bytes_exact() const { return exact_; }
 
@@ -128,16 +135,25 @@ class DiskKeystore : public Keystore {
   // All there are, oldest first, one after the other.
   absl::Status ApplyFrozen() ABSL_LOCKS_EXCLUDED(apply_mutex_);
   absl::Status ApplyNext(bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
-  absl::Status ApplyBuffer(WriteBuffer* buffer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
+  absl::Status ApplyBuffer(WriteBuffer* buffer, DiskIndex* index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
+  // What the index will say about itself when it has the buffer.
+  IndexPosition PositionAfter(const WriteBuffer& buffer) const;
   // Notes why the buffer was not applied: for now, or for good.
   void Failed(const absl::Status& status) const;
   void NoteProgress();
+  // Whether writers have to look at the state before they write.
+  void UpdateThrottle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_mutex_);
+  // After an error: waits a while. False if there is no use in trying again.
+  bool PauseBeforeRetry() ABSL_LOCKS_EXCLUDED(state_mutex_);
 
   // The entry a buffer has for the key, the newest if there are several.
   bool FindInBuffers(const PreparedKey& key, KeyVersion* version) const;
   absl::Status FindInIndex(std::string_view key, KeyVersion* version) const;
   absl::Status ScanIndex(const KeyRange& range, size_t limit, KeyBlock* block) const;
   absl::Status Decode(std::string_view value, KeyVersion* version) const;
+  // Notes that the index is damaged, and says so.
+  absl::Status Damaged(const std::string& how) const;
   IndexEntry EntryFor(const KeyVersion& version) const;
   absl::Status Closed() const;
 
@@ -159,9 +175,11 @@ class DiskKeystore : public Keystore {
   Buffers frozen_ ABSL_GUARDED_BY(buffers_mutex_);  // oldest first
   // How many frozen buffers have gone. Changed under the write lock.
   std::atomic<uint64_t> generation_{0};
-  uint64_t log_since_freeze_ = 0;  // under the write lock
+  // Under the write lock: log written since the last freeze; the newest record.
+  uint64_t log_since_freeze_ = 0;
+  Location last_;
 
-  // Null after Close.
+  // Null after Close, which takes apply_mutex_ too.
   mutable SharedMutex index_mutex_;
   std::unique_ptr<DiskIndex> index_ ABSL_GUARDED_BY(index_mutex_);
 
@@ -176,10 +194,11 @@ class DiskKeystore : public Keystore {
   bool closed_ ABSL_GUARDED_BY(state_mutex_) = false;
   // Whether Admit has to look: buffers wait, or the index has failed.
   mutable std::atomic<bool> throttled_{false};
+  bool background_ = false;           // whether there is a thread; else writers apply
   std::atomic<uint64_t> waiting_{0};  // frozen buffers
   std::atomic<uint64_t> position_;
 
-  BackgroundThread applier_;
+  mutable BackgroundThread applier_;
 };
 
 }  // namespace rumcask

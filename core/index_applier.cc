@@ -24,7 +24,7 @@ class DiskKeystore::Batch : public IndexBatch {
  public:
   // The last part brings the position along.
   Batch(const DiskKeystore& keystore, PastVersions* past, const KeyBlock& keys,
-        const LiveBytes& live, const IndexWitness& witness, const uint64_t* position)
+        const LiveBytes& live, const IndexWitness& witness, const IndexPosition* position)
       : keystore_(keystore),
         past_(past),
         keys_(keys),
@@ -61,7 +61,8 @@ class DiskKeystore::Batch : public IndexBatch {
     // one: it counted as live when it was read, and is so only once.
     if (old.sequence > now.sequence ||
         (old.sequence == now.sequence && old.location == now.location)) {
-      CountDead(now);
+      // Of an upper bound nothing may be taken off twice.
+      if (keystore_.exact_) CountDead(now);
       return false;
     }
     if (old.sequence < now.sequence) past_->Keep(changes_[i].key, old, now.sequence);
@@ -80,10 +81,7 @@ class DiskKeystore::Batch : public IndexBatch {
     notes.push_back({IndexWitness::kNote, EncodeIndexWitness(witness_)});
     if (keystore_.exact_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
     if (position_ != nullptr) {
-      IndexPosition position;
-      position.incarnation = keystore_.config_.incarnation;
-      position.sequence = *position_;
-      notes.push_back({IndexPosition::kNote, EncodeIndexPosition(position)});
+      notes.push_back({IndexPosition::kNote, EncodeIndexPosition(*position_)});
     }
     return notes;
   }
@@ -126,7 +124,7 @@ class DiskKeystore::Batch : public IndexBatch {
   const KeyBlock& keys_;
   LiveBytes live_;
   IndexWitness witness_;
-  const uint64_t* const position_;
+  const IndexPosition* const position_;
   const bool looks_;
   bool damaged_ = false;
   std::string values_;
@@ -159,10 +157,20 @@ absl::Status DiskKeystore::ApplyNext(bool* more) {
   // Everything the index will point at, and its position, must be in the log for good.
   if (!SeededBug("index-before-log")) {
     absl::Status status = segments_->WaitDurable(buffer->position);
-    // The log tells by itself why it takes nothing more.
-    if (!status.ok()) return status;
+    if (!status.ok()) {
+      // The log tells by itself why it takes nothing more, to writers that wait here too.
+      changed_.NotifyAll();
+      return status;
+    }
   }
-  absl::Status status = ApplyBuffer(buffer.get());
+  DiskIndex* index;
+  {
+    SharedLock lock(index_mutex_);
+    index = index_.get();
+  }
+  // Only Close takes it away, and not while this lasts.
+  if (index == nullptr) return Closed();
+  absl::Status status = ApplyBuffer(buffer.get(), index);
   if (!status.ok()) {
     Failed(status);
     return status;
@@ -179,18 +187,28 @@ absl::Status DiskKeystore::ApplyNext(bool* more) {
     if (!SeededBug("generation-kept")) generation_.fetch_add(1, std::memory_order_acq_rel);
   }
   position_.store(buffer->position, std::memory_order_release);
-  past_.KeepToBound();
   NoteProgress();
   return absl::OkStatus();
 }
 
-absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer) {
-  // Only Close takes the index away, after it has stopped this.
-  DiskIndex* index;
-  {
-    SharedLock lock(index_mutex_);
-    index = index_.get();
-  }
+IndexPosition DiskKeystore::PositionAfter(const WriteBuffer& buffer) const {
+  IndexPosition position;
+  position.incarnation = config_.incarnation;
+  position.sequence = buffer.position;
+  RecordBuffer bytes;
+  RecordView record;
+  // One that is damaged by now says nothing about the index.
+  if (!segments_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok()) return position;
+  const IndexEntry entry = EntryFor({buffer.position, buffer.last});
+  position.segment_id = entry.segment_id;
+  position.offset = entry.offset;
+  position.length = entry.length;
+  position.checksum = record.header.checksum;
+  return position;
+}
+
+absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer, DiskIndex* index) {
+  const IndexPosition after = PositionAfter(*buffer);
   KeyBlock keys;
   bool last = false;
   while (!last) {
@@ -198,10 +216,11 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer) {
     buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, kKeysAtOnce, &keys);
     last = keys.size() < kKeysAtOnce;
     const bool tells = last || SeededBug("position-with-every-part");
-    Batch batch(*this, &past_, keys, live_, witness_, tells ? &buffer->position : nullptr);
+    Batch batch(*this, &past_, keys, live_, witness_, tells ? &after : nullptr);
     absl::Status status = index->Apply(&batch);
+    past_.KeepToBound();
     if (!status.ok()) return status;
-    if (batch.damaged()) return absl::DataLossError("the index has damaged entries");
+    if (batch.damaged()) return absl::DataLossError("it has damaged entries");
     live_ = std::move(*batch.live());
     witness_ = std::move(*batch.witness());
     for (const auto& [slot, bytes] : batch.dead()) buffer->dead[slot] += bytes;
@@ -216,8 +235,8 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer) {
   IndexPosition position;
   if (!status.ok() || !DecodeIndexPosition(note, &position) ||
       position.sequence != buffer->position) {
-    return absl::InternalError(absl::StrCat("the index of ", config_.name,
-                                            " does not keep its position: ", status.message()));
+    return absl::InternalError(
+        absl::StrCat(config_.path, ": does not keep its position: ", status.message()));
   }
   return absl::OkStatus();
 }

@@ -15,8 +15,36 @@
 
 namespace rumcask {
 
+namespace {
+
+std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+bool Exists(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+// Not a link to one.
+bool IsDirectory(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+absl::Status PutAside(const std::string& path) {
+  std::string aside;
+  for (int i = 1; aside.empty() || Exists(aside); ++i) aside = absl::StrCat(path, ".", i);
+  return ::rename(path.c_str(), aside.c_str()) == 0 ? absl::OkStatus()
+                                                    : ErrnoStatus("rename", path, errno);
+}
+
+}  // namespace
+
 absl::Status MakeIndexDirectory(const std::string& path) {
-  const std::string parent = path.substr(0, path.rfind('/'));
+  const std::string parent = ParentOf(path);
+  if (Exists(parent) && !IsDirectory(parent)) {
+    absl::Status status = PutAside(parent);
+    if (!status.ok()) return status;
+  }
   for (const std::string& one : {parent, path}) {
     absl::Status status = PosixFileSystem()->CreateDirectory(one);
     if (absl::IsAlreadyExists(status)) continue;
@@ -27,6 +55,7 @@ absl::Status MakeIndexDirectory(const std::string& path) {
 }
 
 absl::Status RemoveIndexDirectory(const std::string& path) {
+  if (!IsDirectory(ParentOf(path))) return absl::OkStatus();
   std::error_code error;
   std::filesystem::remove_all(path, error);
   return error ? ErrnoStatus("remove", path, error.value()) : absl::OkStatus();
@@ -54,6 +83,11 @@ absl::Status ForEach(const std::string& path, See see) {
 }  // namespace
 
 absl::Status CheckIndexDirectory(const std::string& path) {
+  for (const std::string& one : {ParentOf(path), path}) {
+    if (Exists(one) && !IsDirectory(one)) {
+      return absl::FailedPreconditionError(absl::StrCat(one, ": not a directory"));
+    }
+  }
   absl::Status found;
   const absl::Status read = ForEach(path, [&](const char* name, const struct stat& status) {
     if (!S_ISREG(status.st_mode)) {

@@ -28,12 +28,21 @@ std::string EncodeIndexPosition(const IndexPosition& position) {
   AppendVarint(&bytes, position.format);
   AppendVarint(&bytes, position.incarnation);
   AppendVarint(&bytes, position.sequence);
+  AppendVarint(&bytes, position.segment_id);
+  AppendVarint(&bytes, position.offset);
+  AppendVarint(&bytes, position.length);
+  AppendVarint(&bytes, position.checksum);
   return bytes;
 }
 
 bool DecodeIndexPosition(std::string_view bytes, IndexPosition* position) {
-  return ReadVarint(&bytes, &position->format) && ReadVarint(&bytes, &position->incarnation) &&
-         ReadVarint(&bytes, &position->sequence) && bytes.empty();
+  if (!ReadVarint(&bytes, &position->format)) return false;
+  // What comes behind the format may be different then.
+  if (position->format != IndexPosition::kFormat) return true;
+  return ReadVarint(&bytes, &position->incarnation) && ReadVarint(&bytes, &position->sequence) &&
+         ReadVarint(&bytes, &position->segment_id) && ReadVarint(&bytes, &position->offset) &&
+         ReadVarint(&bytes, &position->length) && ReadVarint(&bytes, &position->checksum) &&
+         bytes.empty();
 }
 
 std::string EncodeIndexWitness(const IndexWitness& witness) {

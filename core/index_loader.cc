@@ -139,7 +139,7 @@ class IndexLoader {
     for (std::thread& helper : helpers) helper.join();
     MutexLock lock(mutex_);
     if (status_.ok()) status_ = limit_.Check();
-    if (status_.ok()) keystore_->FinishLoad();
+    if (status_.ok() && keystore_ != nullptr) keystore_->FinishLoad();
     return status_;
   }
 
@@ -152,7 +152,7 @@ class IndexLoader {
       if (i >= all_.size()) return;
       absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get(), table);
       if (status.ok() && load_.progress) load_.progress(i + 1, all_.size());
-      if (status.ok()) continue;
+      if (status.ok() && (!load_.goes_on || load_.goes_on())) continue;
       MutexLock lock(mutex_);
       if (status_.ok()) status_ = std::move(status);
       next_.store(all_.size());
@@ -219,6 +219,11 @@ class EntryBatch {
   }
 
   void Flush() {
+    if (keystore_ == nullptr) {
+      entries_.clear();
+      keys_.clear();
+      return;
+    }
     // Counted as live before the keystore can call any of it superseded.
     segment_->live_bytes.fetch_add(live_, std::memory_order_relaxed);
     live_ = 0;

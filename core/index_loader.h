@@ -27,12 +27,16 @@ struct IndexLoad {
   uint64_t above = 0;
   // InvalidArgument, with their count and one of them in hex, if longer keys than this have values.
   size_t max_key_bytes = kMaxKeyBytes;
+  // Asked after each segment; may be empty. False ends the loading, which is no error.
+  std::function<bool()> goes_on;
   // Told after each segment; may be empty.
   std::function<void(size_t done, size_t all)> progress;
 };
 
 // Offers the records of the log to the keystore, from key tables where they are whole and by
 // reading the segment where not, several segments at a time. Adds to the segments' live bytes.
+//
+// Without a keystore it only looks at the lengths of the keys, and changes nothing.
 //
 // A record that cannot be read is no obstacle as long as a key table tells its key. Where none
 // does, the damage is named by file and offset.

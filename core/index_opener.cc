@@ -1,12 +1,20 @@
 #include "core/index_opener.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
+#include "core/file_system.h"
+#include "core/index_directory.h"
 #include "core/seeded_bug.h"
 
 namespace rumcask {
@@ -28,9 +36,17 @@ class FirstNotes : public IndexBatch {
   const std::vector<IndexChange> none_;
 };
 
-// Whether making a new index can help. It can't where the system refuses.
+// Whether making a new index can help. It can't where the system fails for now, and then the old
+// one may be as good as ever.
 bool IsBroken(const absl::Status& status) {
-  return !absl::IsResourceExhausted(status) && !absl::IsPermissionDenied(status);
+  return absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+}
+
+// Behind the name of a keystore: what BeginReindexing makes.
+constexpr absl::string_view kReindexing = ".reindexing";
+
+std::string NoteOf(const std::string& path, const std::string& keystore) {
+  return absl::StrCat(IndexPath(path, keystore), kReindexing);
 }
 
 // What follows a sentence that `status` may explain.
@@ -40,9 +56,9 @@ std::string Reason(const absl::Status& status) {
 
 class Opener {
  public:
-  Opener(const KeystoreFactory& factory, const std::string& path, const RecoveredLog& log,
+  Opener(const KeystoreFactory& factory, const std::string& path, const SegmentSet& segments,
          bool read_only)
-      : factory_(factory), log_(log), read_only_(read_only) {
+      : factory_(factory), segments_(segments), read_only_(read_only) {
     config_.path = IndexPath(path, factory.traits.name);
     config_.read_only = read_only;
   }
@@ -79,18 +95,23 @@ class Opener {
     if (position.format != IndexPosition::kFormat) {
       return absl::StrCat("its format is ", position.format, ", not ", IndexPosition::kFormat);
     }
-    if (position.incarnation != log_.manifest.incarnation) {
+    const Manifest& manifest = segments_.manifest();
+    const uint64_t last_sequence = segments_.recovered().last_sequence;
+    if (position.incarnation != manifest.incarnation) {
       return "it is the index of another database, or of a copy's history";
     }
-    if (position.sequence < log_.manifest.gc_horizon) {
+    if (position.sequence < manifest.gc_horizon) {
       return absl::StrCat("it ends at version ", position.sequence,
-                          ", and segments with records up to version ", log_.manifest.gc_horizon,
+                          ", and segments with records up to version ", manifest.gc_horizon,
                           " may be gone");
     }
-    if (position.sequence > log_.last_sequence && !SeededBug("index-ahead-trusted")) {
+    if (position.sequence > last_sequence && !SeededBug("index-ahead-trusted")) {
       opened->was_ahead = true;
       return absl::StrCat("it ends at version ", position.sequence, ", the log at version ",
-                          log_.last_sequence);
+                          last_sequence);
+    }
+    if (position.segment_id != 0 && !IsInLog(position)) {
+      return "the log has gone on in another way since, as that of a copy does";
     }
     status = opened->index->GetNote(kLiveNote, /*durable=*/false, &note);
     if (status.ok() ? !DecodeLiveBytes(note, &opened->live) : !absl::IsNotFound(status)) {
@@ -112,6 +133,21 @@ class Opener {
     return "";
   }
 
+  // Whether the record that the index saw last is the one that the log has.
+  bool IsInLog(const IndexPosition& position) const {
+    for (const std::shared_ptr<Segment>& segment : segments_.table().All()) {
+      if (segment->id() != position.segment_id) continue;
+      if (position.offset < kSegmentHeaderBytes || position.offset >= segment->end()) return false;
+      RecordBuffer buffer;
+      RecordView record;
+      const Location location = Location::Make(segment->slot(), position.offset, position.length);
+      return segment->Read(location, &buffer, &record).ok() &&
+             record.header.sequence == position.sequence &&
+             record.header.checksum == position.checksum;
+    }
+    return false;
+  }
+
   absl::StatusOr<OpenedIndex> Anew(OpenedIndex opened) const {
     opened.index.reset();
     opened.live.clear();
@@ -121,7 +157,7 @@ class Opener {
     if (!status.ok()) return status;
     absl::StatusOr<std::unique_ptr<DiskIndex>> index = factory_.open_index(config_);
     if (!index.ok()) return index.status();
-    FirstNotes notes(log_.manifest.incarnation);
+    FirstNotes notes(segments_.manifest().incarnation);
     status = (*index)->Apply(&notes);
     if (status.ok()) status = (*index)->Flush();
     if (!status.ok()) return status;
@@ -130,7 +166,7 @@ class Opener {
   }
 
   const KeystoreFactory& factory_;
-  const RecoveredLog& log_;
+  const SegmentSet& segments_;
   const bool read_only_;
   DiskIndexConfig config_;
 };
@@ -141,19 +177,37 @@ std::string IndexPath(const std::string& path, const std::string& keystore) {
   return absl::StrCat(path, "/index/", keystore);
 }
 
-void RemoveIndexesBut(const std::string& path, const std::string& keystore) {
+absl::Status BeginReindexing(const std::string& path, const std::string& keystore) {
+  absl::Status status = MakeIndexDirectory(IndexPath(path, keystore));
+  if (!status.ok()) return status;
+  const std::string note = NoteOf(path, keystore);
+  const int fd = ::open(note.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return ErrnoStatus("create", note, errno);
+  ::close(fd);
+  return PosixFileSystem()->SyncParent(note);
+}
+
+void CleanUpReindexing(const std::string& path, const std::string& keystore) {
+  const std::string directory = absl::StrCat(path, "/index");
   std::error_code error;
-  std::vector<std::filesystem::path> others;
-  for (std::filesystem::directory_iterator it(path + "/index", error), end; !error && it != end;
+  if (!std::filesystem::is_directory(std::filesystem::symlink_status(directory, error))) return;
+  std::vector<std::string> begun;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().filename() != keystore) others.push_back(it->path());
+    const std::string name = it->path().filename().string();
+    if (absl::EndsWith(name, kReindexing)) begun.push_back(name);
   }
-  for (const std::filesystem::path& other : others) std::filesystem::remove_all(other, error);
+  for (std::string name : begun) {
+    name.resize(name.size() - kReindexing.size());
+    if (name.empty()) continue;
+    const bool removed = name == keystore || RemoveIndexDirectory(IndexPath(path, name)).ok();
+    if (removed) ::unlink(NoteOf(path, name).c_str());
+  }
 }
 
 absl::StatusOr<OpenedIndex> OpenIndex(const KeystoreFactory& factory, const std::string& path,
-                                      const RecoveredLog& log, bool read_only, bool discard) {
-  return Opener(factory, path, log, read_only).Run(discard);
+                                      const SegmentSet& segments, bool read_only, bool discard) {
+  return Opener(factory, path, segments, read_only).Run(discard);
 }
 
 }  // namespace rumcask

@@ -13,7 +13,7 @@
 #include "core/disk_index.h"
 #include "core/index_entry.h"
 #include "core/keystore.h"
-#include "core/recovery.h"
+#include "core/segment_set.h"
 
 namespace rumcask {
 
@@ -30,19 +30,24 @@ struct OpenedIndex {
   bool was_ahead = false;
 };
 
-// Opens DATABASE/index/NAME, `path` being the database. An index of another history, one that is
-// behind the horizon below which segments may be gone, one ahead of the log, of a newer format or
-// broken is removed and begun anew: the log is the truth, and an index is never evidence against
-// it. With `discard` that happens in any case. Read-only it is FailedPrecondition instead.
+// Opens DATABASE/index/NAME, `path` being the database and `segments` its log, as opened. An index
+// of another history, one that is behind the horizon below which segments may be gone, one ahead of
+// the log, of a newer format or broken is removed and begun anew: the log is the truth, and an
+// index is never evidence against it. With `discard` that happens in any case. Read-only it is
+// FailedPrecondition instead. What only fails for now - the system has no more files or memory, the
+// device does not answer - is an error, and the index stays.
 absl::StatusOr<OpenedIndex> OpenIndex(const KeystoreFactory& factory, const std::string& path,
-                                      const RecoveredLog& log, bool read_only, bool discard);
+                                      const SegmentSet& segments, bool read_only, bool discard);
 
 // Where the index of the keystore is.
 std::string IndexPath(const std::string& path, const std::string& keystore);
 
-// Removes the indexes of all keystores but `keystore`; none is kept if that is empty. What can't be
-// removed stays.
-void RemoveIndexesBut(const std::string& path, const std::string& keystore);
+// Notes on disk that the keystore's index is being built for a database that has another one, so
+// that what a crash leaves of it goes at the next opening.
+absl::Status BeginReindexing(const std::string& path, const std::string& keystore);
+// Removes what reindexings left that did not come to their end, and their notes; not the index of
+// `keystore`, which the database has. What can't be removed stays. No other file is touched.
+void CleanUpReindexing(const std::string& path, const std::string& keystore);
 
 }  // namespace rumcask
 

@@ -125,6 +125,40 @@ TEST_F(ReindexTest, KeysThatAreTooLongAreCountedBeforeAnythingIsChanged) {
   EXPECT_EQ(Open(options_)->KeyCount(), 22u);
 }
 
+TEST_F(ReindexTest, WhatFailsLeavesTheDatabaseAsItWas) {
+  Fill(options_, 2000);
+  KeystoreFactory keystore = OnDisk();
+  keystore.buffer_bytes = 4096;
+  Options options = With(options_, keystore);
+  options.reindex = true;
+  struct Loaded : Listener {
+    void OnIndexLoading(size_t segments, size_t of) override {
+      done = segments;
+      all = of;
+    }
+    std::atomic<size_t> done{0};
+    std::atomic<size_t> all{0};
+  };
+  for (const absl::Status& error :
+       {absl::InternalError("input/output error"), absl::ResourceExhaustedError("no room")}) {
+    const auto loaded = std::make_shared<Loaded>();
+    options.listener = loaded;
+    index_->SetObserver([&](const char* what) {
+      // The first one says what it is an index of.
+      if (std::string_view(what) == "apply") index_->FailApply(error);
+    });
+    const absl::Status status = DB::Open(kPath, options).status();
+    EXPECT_FALSE(status.ok());
+    EXPECT_NE(status.message().find(error.message()), std::string::npos) << status;
+    index_->SetObserver(nullptr);
+    index_->FailApply(absl::OkStatus());
+    EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "hash");
+    // It does not read all of the log into memory first.
+    EXPECT_LT(loaded->done.load() * 2, loaded->all.load());
+    EXPECT_EQ(Open(options_)->KeyCount(), 2000u);
+  }
+}
+
 TEST_F(ReindexTest, AKeystoreInMemoryReadsEveryDatabase) {
   Fill(With(options_, OnDisk()), 50);
   auto db = DB::OpenReadOnly(kPath, options_);

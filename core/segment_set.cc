@@ -32,7 +32,7 @@ absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
       SegmentName(recovered.id), grows ? OpenMode::kReadWrite : OpenMode::kReadOnly);
   if (!opened.ok()) return opened.status();
   std::shared_ptr<File> file = std::move(*opened);
-  const uint64_t seed = SegmentSeed(log_.manifest.uuid, recovered.id);
+  const uint64_t seed = SegmentSeed(uuid_, recovered.id);
   auto segment = std::make_shared<Segment>(recovered.id, slot, recovered.stream, seed);
   AttachFile(segment.get(), std::move(file),
              grows ? std::max(config_.segment_bytes, recovered.end) : recovered.file_bytes, grows);
@@ -63,6 +63,7 @@ void SegmentSet::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64
 
 absl::Status SegmentSet::Open(RecoveredLog log) {
   log_ = std::move(log);
+  uuid_ = log_.manifest.uuid;
   for (const RecoveredSegment& segment : log_.segments) {
     absl::Status status = OpenSegment(segment);
     if (!status.ok()) return status;
@@ -174,8 +175,7 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, 
     return absl::ResourceExhaustedError(
         absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
   }
-  auto segment =
-      std::make_shared<Segment>(id, slot, Stream::kUser, SegmentSeed(log_.manifest.uuid, id));
+  auto segment = std::make_shared<Segment>(id, slot, Stream::kUser, SegmentSeed(uuid_, id));
   AttachFile(segment.get(), std::move(*opened), capacity, /*grows=*/true);
   const bool mapped = config_.append_mode == AppendMode::kMapped && segment->region() != nullptr;
   auto writer = std::make_shared<SegmentWriter>(std::move(segment), mapped, kSegmentHeaderBytes, 0,
@@ -208,7 +208,7 @@ absl::Status SegmentSet::Roll(uint64_t bytes) {
     tail_checksum_ = active_->last_checksum();
   }
   SegmentHeader header;
-  header.uuid = log_.manifest.uuid;
+  header.uuid = uuid_;
   header.id = prepared_->segment()->id();
   header.base_sequence = next_sequence_;
   header.predecessor_id = tail_id_;
@@ -231,15 +231,25 @@ absl::Status SegmentSet::Roll(uint64_t bytes) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::ChangeIncarnation() {
+absl::Status SegmentSet::ChangeManifest(const std::function<absl::Status(Manifest*)>& change) {
   MutexLock lock(write_mutex_);
-  // One of a closed database would not be its any more.
-  if (closed_ || read_only_) return absl::OkStatus();
+  if (manifest_kept_ || read_only_) return absl::OkStatus();
   Manifest manifest = log_.manifest;
-  absl::Status status = NewIncarnation(&manifest);
+  absl::Status status = change(&manifest);
   if (status.ok()) status = WriteManifest(directory_, manifest);
   if (status.ok()) log_.manifest = std::move(manifest);
   return status;
+}
+
+void SegmentSet::KeepManifest() {
+  MutexLock lock(write_mutex_);
+  manifest_kept_ = true;
+}
+
+void SegmentSet::NoteBackgroundError(absl::Status status) {
+  MutexLock lock(status_mutex_);
+  news_.push_back(
+      [status = std::move(status)](Listener* listener) { listener->OnBackgroundError(status); });
 }
 
 void SegmentSet::AfterWrite() {

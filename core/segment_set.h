@@ -84,8 +84,15 @@ class SegmentSet {
   // Returns when all records with numbers <= `sequence` are durable.
   absl::Status WaitDurable(uint64_t sequence);
 
-  // Gives the log's history a new name, so that no index made for it so far is used again.
-  absl::Status ChangeIncarnation() ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // Writes MANIFEST with what `change` makes of it; nothing is changed on error. Possible until
+  // KeepManifest, after Close too; later, and read-only, it does nothing.
+  absl::Status ChangeManifest(const std::function<absl::Status(Manifest*)>& change)
+      ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // To be called before the database's lock is let go of.
+  void KeepManifest() ABSL_LOCKS_EXCLUDED(write_mutex_);
+
+  // Tells the listener, when it is told next, that writing has ended for a reason outside the log.
+  void NoteBackgroundError(absl::Status status);
 
   // Durable, closed, MANIFEST clean. Further appends fail.
   absl::Status Close();
@@ -97,6 +104,9 @@ class SegmentSet {
   uint64_t durable_sequence() const { return durable_.load(std::memory_order_acquire); }
   uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
   uint64_t seal_count() const { return seal_count_.load(std::memory_order_relaxed); }
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  const Uuid& uuid() const { return uuid_; }
+  // Only while opening.
   const Manifest& manifest() const { return log_.manifest; }
   const RecoveredLog& recovered() const { return log_; }
 
@@ -151,6 +161,7 @@ class SegmentSet {
   const Config config_;
   const bool read_only_;
   SegmentTable table_;
+  Uuid uuid_ = {};  // since Open
   RecoveredLog log_;
 
   // Order of locks: seal_mutex_, write_mutex_, then the others, each alone.
@@ -158,6 +169,7 @@ class SegmentSet {
   Mutex write_mutex_ ABSL_ACQUIRED_AFTER(seal_mutex_);
   bool writable_ ABSL_GUARDED_BY(write_mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(write_mutex_) = false;
+  bool manifest_kept_ ABSL_GUARDED_BY(write_mutex_) = false;
   uint64_t next_sequence_ ABSL_GUARDED_BY(write_mutex_) = 1;
   // Of the newest record. After an unclean end, numbers between it and next_sequence_ were never
   // given out, and nothing may vouch for them.

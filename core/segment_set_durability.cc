@@ -243,7 +243,9 @@ absl::Status SegmentSet::CloseFiles() {
   manifest.next_sequence = next_sequence_;
   manifest.clean = true;
   status = WriteManifest(directory_, manifest);
-  if (status.ok()) RaiseDurable(last_sequence_);
+  if (!status.ok()) return status;
+  log_.manifest = std::move(manifest);
+  RaiseDurable(last_sequence_);
   return status;
 }
 

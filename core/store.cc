@@ -55,6 +55,8 @@ absl::Status Store::ReadRecord(const PreparedKey& key, Location location, Record
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
   if (record->key() != key.key && !SeededBug("key-not-compared")) {
+    // A snapshot's location does not come from the index alone, but only that can be wrong.
+    if (disk_ != nullptr) return Report(disk_->Misled(location));
     return Report(absl::DataLossError(
         absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
   }

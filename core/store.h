@@ -71,6 +71,13 @@ class Store {
     return value.size() <= kMaxValueBytes ? absl::OkStatus() : BadValue(value);
   }
 
+  // To be called before writing, without the lock, if the index is on disk: waits while that is far
+  // behind, and tells why there is no writing.
+  absl::Status Admit() {
+    absl::Status status = disk_->Admit();
+    if (!status.ok()) segments_.TellListener();
+    return status;
+  }
   // To be called after writing, without the lock.
   void AfterWrite() {
     segments_.AfterWrite();

@@ -63,6 +63,8 @@ struct WriteBuffer {
   KeyFilter filter;
   // All records with numbers up to this are in it or in an older one. Set when frozen.
   uint64_t position = 0;
+  // The record with that number.
+  Location last;
   // What the applier has done of it: after an error it goes on from there.
   std::string applied_through;
   bool begun = false;

@@ -1,5 +1,7 @@
 #include "tests/crash/holes_fixture.h"
 
+#include "tests/crash/index_holes_fixture.h"
+
 namespace rumcask {
 
 // For the tests of all files.
@@ -8,5 +10,8 @@ INSTANTIATE_TEST_SUITE_P(AppendModes, HolesTest,
                          [](const auto& param) {
                            return param.param == AppendMode::kMapped ? "Mapped" : "Write";
                          });
+
+INSTANTIATE_TEST_SUITE_P(Indexes, IndexHolesTest, testing::Bool(),
+                         [](const auto& param) { return param.param ? "Looking" : "Blind"; });
 
 }  // namespace rumcask
