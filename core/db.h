@@ -184,7 +184,8 @@ class DB {
   // any thread, return FailedPrecondition; calls that are under way finish first or return that.
   // PinnedValues stay valid, and Iterators too unless the keystore is one on disk: then they end
   // with FailedPrecondition. A second Close waits for the first and returns the same.
-  // An error means that the last unsynced writes may not survive a power cut.
+  // An error means that the last unsynced writes may not survive a power cut - or, if it names the
+  // index, only that the next opening has more of the log to read or builds the index anew.
   absl::Status Close();
 
  private:

@@ -47,7 +47,19 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
                     .ok();
 }
 
-DiskKeystore::~DiskKeystore() { applier_.Stop(); }
+DiskKeystore::~DiskKeystore() { StopApplier(); }
+
+// Without Close, too: opening may fail.
+bool DiskKeystore::StopApplier() {
+  bool was_closed;
+  {
+    MutexLock lock(state_mutex_);
+    was_closed = std::exchange(closed_, true);
+  }
+  changed_.NotifyAll();
+  applier_.Stop();
+  return !was_closed;
+}
 
 // ---- reading ----
 
@@ -410,13 +422,7 @@ void DiskKeystore::NoteProgress() {
 }
 
 absl::Status DiskKeystore::Close() {
-  {
-    MutexLock lock(state_mutex_);
-    if (closed_) return absl::OkStatus();
-    closed_ = true;
-  }
-  changed_.NotifyAll();
-  applier_.Stop();
+  if (!StopApplier()) return absl::OkStatus();
   absl::Status status;
   if (!config_.read_only) {
     {

@@ -131,6 +131,8 @@ class DiskKeystore : public Keystore {
   std::shared_ptr<WriteBuffer> NewBuffer() {
     return std::make_shared<WriteBuffer>(config_.buffer_bytes, &past_);
   }
+  // False if that had been done.
+  bool StopApplier() ABSL_LOCKS_EXCLUDED(state_mutex_);
   void Freeze(uint64_t position);
   // All there are, oldest first, one after the other.
   absl::Status ApplyFrozen() ABSL_LOCKS_EXCLUDED(apply_mutex_);

@@ -1,8 +1,10 @@
 // Keystores on disk as users of DB meet them: opening, reading only, changing one for another.
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -197,6 +199,39 @@ TEST_F(ReindexTest, ReadingOnlyWritesNothingAndBuildsNothing) {
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_NE(status.message().find("open the database once for writing"), std::string::npos)
       << status;
+}
+
+// The writers bring buffers to the index themselves. One has written, and comes to that only after
+// the database was closed.
+TEST_F(ReindexTest, ClosingBesideAWriterLeavesItNoIndex) {
+  struct Stalling : Listener {
+    void OnSegmentSealed(uint64_t, uint64_t) override {
+      if (!armed.exchange(false)) return;
+      reached.set_value();
+      closed.get_future().wait();
+    }
+    std::atomic<bool> armed{false};
+    std::promise<void> reached;
+    std::promise<void> closed;
+  };
+  const auto listener = std::make_shared<Stalling>();
+  Options options = With(options_, OnDisk());
+  options.keystore->buffer_bytes = 4096;
+  options.background_threads = 0;
+  options.listener = listener;
+  const std::unique_ptr<DB> db = Open(options);
+  index_->FailApply(absl::ResourceExhaustedError("no room"));
+  std::thread writer([&] {
+    // One buffer waits for the index.
+    for (int i = 0; i < 60; ++i) ASSERT_TRUE(db->Put(absl::StrCat("key", i), "v").ok());
+    listener->armed = true;
+    for (int i = 0; i < 100; ++i) (void)db->Put("key", std::string(500, 'v'));
+  });
+  listener->reached.get_future().wait();
+  EXPECT_TRUE(absl::IsResourceExhausted(db->Close()));
+  listener->closed.set_value();
+  writer.join();
+  index_->FailApply(absl::OkStatus());
 }
 
 TEST_F(ReindexTest, StatsTellHowFarTheIndexIs) {

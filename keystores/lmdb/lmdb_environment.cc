@@ -131,6 +131,10 @@ absl::StatusOr<LmdbEnvironment> OpenWithMap(const std::string& path, unsigned fl
       int fd = -1;
       mdb_env_get_fd(env.get(), &fd);
       ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+      // Of readers that died while somebody else had it open: they would keep pages from being
+      // used again.
+      int dead = 0;
+      if ((flags & MDB_NOLOCK) == 0) mdb_reader_check(env.get(), &dead);
       return env;
     }
     // mmap says so where addresses are limited.
