@@ -50,8 +50,8 @@ struct IndexNote {
   std::string value;
 };
 
-// What one Apply does, in one step. core implements it; the plugin calls, in this order: changes and
-// wants_replaced; if that is so, for every change Accepts, in any order; Notes.
+// What one Apply does, in one step. core implements it; the plugin calls, in this order: changes
+// and wants_replaced; if that is so, for every change Accepts, in any order; Notes.
 class IndexBatch {
  public:
   virtual ~IndexBatch() = default;

@@ -198,7 +198,9 @@ IndexPosition DiskKeystore::PositionAfter(const WriteBuffer& buffer) const {
   RecordBuffer bytes;
   RecordView record;
   // One that is damaged by now says nothing about the index.
-  if (!segments_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok()) return position;
+  if (!buffer.last.exists() ||
+      !segments_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok())
+    return position;
   const IndexEntry entry = EntryFor({buffer.position, buffer.last});
   position.segment_id = entry.segment_id;
   position.offset = entry.offset;

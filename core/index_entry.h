@@ -26,7 +26,7 @@ bool DecodeIndexEntry(std::string_view bytes, IndexEntry* entry);
 
 // The note "position": which history the index is a view of, and how far. All records with numbers
 // <= sequence are in it; of later ones, some may be. Copies of a database that went on apart have
-// the same incarnation; what tells them apart is the record with that number.
+// the same incarnation; what tells them apart is the last record.
 struct IndexPosition {
   static constexpr const char* kNote = "position";
   static constexpr uint64_t kFormat = 1;
@@ -34,7 +34,8 @@ struct IndexPosition {
   uint64_t format = kFormat;
   uint64_t incarnation = 0;
   uint64_t sequence = 0;
-  // The record with that number and its checksum; segment_id 0 if it is not known.
+  // The newest record that was meant for the index - longer keys than it takes are not -, and its
+  // checksum, which is of its number too; segment_id 0 if it is not known.
   uint64_t segment_id = 0;
   uint64_t offset = 0;
   uint64_t length = 0;

@@ -142,7 +142,6 @@ class Opener {
       RecordView record;
       const Location location = Location::Make(segment->slot(), position.offset, position.length);
       return segment->Read(location, &buffer, &record).ok() &&
-             record.header.sequence == position.sequence &&
              record.header.checksum == position.checksum;
     }
     return false;

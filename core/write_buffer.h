@@ -63,7 +63,7 @@ struct WriteBuffer {
   KeyFilter filter;
   // All records with numbers up to this are in it or in an older one. Set when frozen.
   uint64_t position = 0;
-  // The record with that number.
+  // The newest record in it.
   Location last;
   // What the applier has done of it: after an error it goes on from there.
   std::string applied_through;
