@@ -429,50 +429,6 @@ uint64_t DB::KeyCount() const {
   return store_->in_forked_child() ? 0 : store_->keystore_->KeyCount();
 }
 
-Stats DB::GetStats() const {
-  Stats stats;
-  if (store_->in_forked_child()) return stats;
-  stats.keystore = store_->options_.keystore->traits.name;
-  stats.keys = store_->keystore_->KeyCount();
-  stats.index_bytes = store_->keystore_->MemoryBytes();
-  if (store_->disk_ != nullptr) {
-    stats.keys_exact = store_->disk_->counts_exactly();
-    stats.index_file_bytes = store_->disk_->IndexFileBytes();
-    stats.index_version = store_->disk_->position();
-    stats.index_rebuilt = store_->index_rebuilt_;
-    stats.live_bytes_exact = store_->disk_->live_bytes_exact();
-  }
-  const SnapshotUsage snapshots = store_->keystore_->GetSnapshotUsage();
-  stats.snapshots = snapshots.open;
-  stats.undo_bytes = snapshots.undo_bytes;
-  for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
-    SegmentStats s;
-    s.id = segment->id();
-    s.sealed = segment->sealed.load(std::memory_order_relaxed);
-    s.file_bytes = segment->allocated_bytes.load(std::memory_order_relaxed);
-    s.log_bytes = segment->end() - kSegmentHeaderBytes;
-    s.live_bytes = segment->live_bytes.load(std::memory_order_relaxed);
-    s.records = segment->records.load(std::memory_order_relaxed);
-    s.pins = segment->pins.load(std::memory_order_relaxed);
-    stats.log_bytes += s.log_bytes;
-    stats.live_bytes += s.live_bytes;
-    stats.file_bytes += s.file_bytes;
-    stats.pins += s.pins;
-    stats.segments.push_back(s);
-  }
-  {
-    MutexLock lock(store_->segments_.write_mutex());
-    stats.last_version = store_->segments_.last_sequence();
-  }
-  stats.durable_version = store_->segments_.durable_sequence();
-  stats.puts = store_->puts_.load(std::memory_order_relaxed);
-  stats.deletes = store_->deletes_.load(std::memory_order_relaxed);
-  stats.syncs = store_->segments_.sync_count();
-  stats.sealed_segments = store_->segments_.seal_count();
-  stats.recovery = store_->recovery_;
-  return stats;
-}
-
 absl::Status DB::BackgroundStatus() const {
   if (store_->in_forked_child()) return store_->CheckUsable();
   absl::Status status = store_->segments_.status();

@@ -1,5 +1,5 @@
-// Linearizability with the ordered keystores: the B-tree, and an index on disk behind small buffers,
-// which keys leave all the time; see linearizability_test.cc. For data races:
+// Linearizability with the ordered keystores: the B-tree, and an index on disk behind small
+// buffers, which keys leave all the time; see linearizability_test.cc. For data races:
 //
 //   bazel test --config=tsan //tests/linearizability:ordered_linearizability_test
 //

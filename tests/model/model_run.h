@@ -98,7 +98,7 @@ class ModelRun {
   std::unique_ptr<CrashFileSystem> disk_;
   std::unique_ptr<DB> db_;
   ModelMap model_;
-  Copy copy_;           // of model_, if it has not changed since
+  Copy copy_;  // of model_, if it has not changed since
   uint64_t last_version_ = 0;
   std::vector<HeldSnapshot> snapshots_;
   std::vector<std::unique_ptr<ModelWalk>> walks_;
