@@ -49,6 +49,9 @@ bool IsFull() { return std::getenv("RUMCASK_FULL") != nullptr; }
 std::vector<ErrorModes> Modes() {
   std::vector<ErrorModes> modes = {{AppendMode::kMapped, ReadMode::kMapped},
                                    {AppendMode::kWrite, ReadMode::kPread}};
+  ErrorModes on_disk;
+  on_disk.on_disk = true;
+  modes.push_back(on_disk);
   if (IsFull()) {
     modes.push_back({AppendMode::kMapped, ReadMode::kPread});
     modes.push_back({AppendMode::kWrite, ReadMode::kMapped});
@@ -90,14 +93,15 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
 
   // Fails one call after the other until a run has no more.
   void Enumerate(size_t thread, const ErrorModes& modes, const CrashImage& image,
-                 const ErrorOracle& oracle, Fault fault, bool for_ever, Totals* totals) {
+                 const AdversarialDisk& index, const ErrorOracle& oracle, Fault fault,
+                 bool for_ever, Totals* totals) {
     for (uint64_t call = 1;; ++call) {
       const std::string name =
           absl::StrCat(GetParam().name, ", ", modes.ToString(), ", call ", call, ": ",
                        FaultName(fault), for_ever ? " for ever" : " once");
       std::snprintf(current_runs[thread], sizeof(current_runs[thread]), "%s", name.c_str());
       ::alarm(kHangSeconds);
-      ErrorRun run(modes, image, oracle);
+      ErrorRun run(modes, image, index, oracle);
       FaultPlan plan;
       plan.call = call;
       plan.fault = fault;
@@ -120,9 +124,10 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
   }
 
   void EnumerateAll(size_t thread, ErrorModes modes) {
-    modes.hash = GetParam().hash;
+    modes.hash = GetParam().hash && !modes.on_disk;
     modes.background_threads = GetParam().background_threads;
-    ErrorRun preparation(modes, CrashFileSystem().Cut(KeepPolicy::KeepEverything()), {});
+    ErrorRun preparation(modes, CrashFileSystem().Cut(KeepPolicy::KeepEverything()),
+                         *AdversarialDisk::Make(), {});
     if (GetParam().prepare) GetParam().prepare(preparation);
     if (GetParam().prepare && !GetParam().prepared_by_kill) preparation.Close();
     const CrashImage image = preparation.Kill();
@@ -131,7 +136,8 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
     Totals totals;
     for (const Fault fault : kAllFaults) {
       for (const bool for_ever : {false, true}) {
-        Enumerate(thread, modes, image, preparation.oracle(), fault, for_ever, &totals);
+        Enumerate(thread, modes, image, preparation.index(), preparation.oracle(), fault, for_ever,
+                  &totals);
       }
     }
     std::printf("%s, %s: %llu calls, %llu runs\n", GetParam().name, modes.ToString().c_str(),

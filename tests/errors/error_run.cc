@@ -39,20 +39,31 @@ absl::Status Iterate(DB* db, std::map<std::string, std::string>* found) {
 std::string ErrorModes::ToString() const {
   return absl::StrCat(append == AppendMode::kMapped ? "mapped" : "pwrite", " append, ",
                       read == ReadMode::kMapped ? "mapped" : "pread", " read", hash ? ", hash" : "",
-                      background_threads > 0 ? ", threads" : "");
+                      on_disk ? ", index on disk" : "", background_threads > 0 ? ", threads" : "");
 }
 
-ErrorRun::ErrorRun(const ErrorModes& modes, const CrashImage& image, ErrorOracle oracle)
-    : modes_(modes), disk_(image), faults_(&disk_), oracle_(std::move(oracle)) {}
+ErrorRun::ErrorRun(const ErrorModes& modes, const CrashImage& image, const AdversarialDisk& index,
+                   ErrorOracle oracle)
+    : modes_(modes),
+      disk_(image),
+      faults_(&disk_),
+      index_(index.Cut(IndexFate::kLatest, 0)),
+      oracle_(std::move(oracle)) {}
 
 ErrorRun::~ErrorRun() {
   SetPlan(FaultPlan());
   db_.reset();
 }
 
-Options ErrorRun::MakeOptions(FileSystem* file_system) const {
+Options ErrorRun::MakeOptions(FileSystem* file_system, AdversarialDisk* index) const {
   Options options;
   options.keystore = modes_.hash ? HashKeystore() : TestKeystore();
+  if (modes_.on_disk) {
+    options.keystore = index->Keystore("adversarial", /*looks_cheaply=*/true);
+    // A few keys, so that the index is brought up to date all the time.
+    options.keystore->buffer_bytes = 512;
+    options.replay_bytes = 2000;
+  }
   options.create_if_missing = true;
   options.segment_bytes = kMinSegmentBytes;
   options.append_mode = modes_.append;
@@ -80,8 +91,8 @@ void ErrorRun::CheckError(const char* operation, const absl::Status& status) {
 
 bool ErrorRun::Open(bool read_only) {
   const auto before = Essence(disk_);
-  auto db = read_only ? DB::OpenReadOnly(kErrorPath, MakeOptions(&faults_))
-                      : DB::Open(kErrorPath, MakeOptions(&faults_));
+  auto db = read_only ? DB::OpenReadOnly(kErrorPath, MakeOptions(&faults_, index_.get()))
+                      : DB::Open(kErrorPath, MakeOptions(&faults_, index_.get()));
   read_only_ = read_only;
   if (db.ok()) {
     db_ = *std::move(db);
@@ -197,7 +208,7 @@ void ErrorRun::Repair() {
   if (!report.ok()) return CheckError("repair", report.status());
   // A source that could not be read is reported as damaged.
   if (faults_.fault_count() != 0 && !report->damages.empty()) return;
-  auto db = DB::Open(kErrorRepaired, MakeOptions(&disk_));
+  auto db = DB::Open(kErrorRepaired, MakeOptions(&disk_, AdversarialDisk::Make().get()));
   if (!db.ok()) return Complain("open repaired", db.status().ToString());
   std::map<std::string, std::string> found;
   const absl::Status status = Iterate(db->get(), &found);
@@ -247,12 +258,15 @@ void ErrorRun::Finish(bool kill) {
 // Opens what is there now, or after a power cut, and looks at all of it.
 void ErrorRun::CheckReopened(FileSystem* file_system, When when) {
   std::unique_ptr<CrashFileSystem> after_cut;
+  std::shared_ptr<AdversarialDisk> index = index_;
   if (when == When::kPowerCut) {
+    // First, so that it is not of a later time than the log.
+    index = index_->Cut(IndexFate::kFlushed, 0);
     after_cut = std::make_unique<CrashFileSystem>(disk_.Cut(KeepPolicy::DropUnsynced()));
     file_system = after_cut.get();
   }
   const std::string what = when == When::kPowerCut ? "after a power cut" : "after reopening";
-  auto db = DB::Open(kErrorPath, MakeOptions(file_system));
+  auto db = DB::Open(kErrorPath, MakeOptions(file_system, index.get()));
   if (!db.ok()) return Complain(what, db.status().ToString());
   std::map<std::string, std::string> found;
   absl::Status status = Iterate(db->get(), &found);

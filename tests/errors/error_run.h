@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/db.h"
+#include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
 #include "tests/errors/error_oracle.h"
@@ -21,15 +22,17 @@ inline constexpr char kErrorRepaired[] = "/crash/repaired";
 struct ErrorModes {
   AppendMode append = AppendMode::kMapped;
   ReadMode read = ReadMode::kMapped;
-  bool hash = false;  // keystore: hash instead of a simple map
+  bool hash = false;     // keystore: hash instead of a simple map
+  bool on_disk = false;  // or an index on a disk of its own, which does not fail
   int background_threads = 0;
   std::string ToString() const;
 };
 
 class ErrorRun {
  public:
-  // Starts with the files of `image` and the writes that `oracle` knows of.
-  ErrorRun(const ErrorModes& modes, const CrashImage& image, ErrorOracle oracle);
+  // Starts with the files of `image`, a copy of `index` and the writes that `oracle` knows of.
+  ErrorRun(const ErrorModes& modes, const CrashImage& image, const AdversarialDisk& index,
+           ErrorOracle oracle);
   ~ErrorRun();
 
   // ---- for workloads ----
@@ -61,6 +64,7 @@ class ErrorRun {
   // What went wrong first, or nothing.
   const std::string& complaint() const { return complaint_; }
   const ErrorOracle& oracle() const { return oracle_; }
+  const AdversarialDisk& index() const { return *index_; }
   // Operations that returned an error.
   int errors() const { return errors_; }
 
@@ -69,11 +73,13 @@ class ErrorRun {
   // An error must be one that the caller can act on.
   void CheckError(const char* operation, const absl::Status& status);
   void CheckReopened(FileSystem* file_system, ErrorOracle::When when);
-  Options MakeOptions(FileSystem* file_system) const;
+  // With the index on `index`, if that is where it is.
+  Options MakeOptions(FileSystem* file_system, AdversarialDisk* index) const;
 
   const ErrorModes modes_;
   CrashFileSystem disk_;
   FaultFileSystem faults_;
+  const std::shared_ptr<AdversarialDisk> index_;
   ErrorOracle oracle_;
   std::unique_ptr<DB> db_;
   bool read_only_ = false;
