@@ -41,6 +41,8 @@ class AdversarialDisk::Index : public DiskIndex {
       : disk_(std::move(disk)), looks_cheaply_(looks_cheaply) {}
 
   absl::Status Get(std::string_view key, std::string* value) const override {
+    absl::Status status = disk_->Begin();
+    if (!status.ok()) return status;
     disk_->Observe("get");
     const Image now = Now();
     disk_->Observe("got");
@@ -52,6 +54,8 @@ class AdversarialDisk::Index : public DiskIndex {
 
   absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const override {
     rows->Clear();
+    absl::Status status = disk_->Begin();
+    if (!status.ok()) return status;
     const Image now = Now();
     const std::string lower(range.lower);
     const std::string upper(range.upper);
@@ -68,6 +72,8 @@ class AdversarialDisk::Index : public DiskIndex {
   }
 
   absl::Status Apply(IndexBatch* batch) override {
+    absl::Status status = disk_->Begin();
+    if (!status.ok()) return status;
     auto next = std::make_shared<State>(*Now());
     const std::vector<IndexChange>& changes = batch->changes();
     for (size_t i = 0; i < changes.size(); ++i) {
@@ -95,6 +101,8 @@ class AdversarialDisk::Index : public DiskIndex {
   }
 
   absl::Status Flush() override {
+    absl::Status status = disk_->Begin();
+    if (!status.ok()) return status;
     {
       MutexLock lock(disk_->mutex_);
       if (disk_->history_.empty()) return absl::OkStatus();
@@ -107,6 +115,8 @@ class AdversarialDisk::Index : public DiskIndex {
   }
 
   absl::Status GetNote(std::string_view name, bool durable, std::string* value) const override {
+    absl::Status status = disk_->Begin();
+    if (!status.ok()) return status;
     Image image = Now();
     if (durable) {
       MutexLock lock(disk_->mutex_);
@@ -143,6 +153,8 @@ KeystoreFactory AdversarialDisk::Keystore(const std::string& name, bool looks_ch
   factory.open_index =
       [disk,
        looks_cheaply](const DiskIndexConfig& config) -> absl::StatusOr<std::unique_ptr<DiskIndex>> {
+    absl::Status status = disk->Begin();
+    if (!status.ok()) return status;
     {
       MutexLock lock(disk->mutex_);
       if (disk->broken_) return absl::DataLossError("the index is broken");
@@ -226,6 +238,33 @@ void AdversarialDisk::Observe(const char* what) const {
 void AdversarialDisk::FailApply(absl::Status status) {
   MutexLock lock(mutex_);
   apply_error_ = std::move(status);
+}
+
+void AdversarialDisk::FailCalls(uint64_t call, absl::Status status, bool for_ever) {
+  MutexLock lock(mutex_);
+  calls_ = failed_calls_ = 0;
+  first_failing_ = call;
+  call_error_ = std::move(status);
+  fails_for_ever_ = for_ever;
+}
+
+absl::Status AdversarialDisk::Begin() {
+  MutexLock lock(mutex_);
+  ++calls_;
+  if (call_error_.ok() || calls_ < first_failing_) return absl::OkStatus();
+  if (calls_ > first_failing_ && !fails_for_ever_) return absl::OkStatus();
+  ++failed_calls_;
+  return call_error_;
+}
+
+uint64_t AdversarialDisk::calls() const {
+  MutexLock lock(mutex_);
+  return calls_;
+}
+
+uint64_t AdversarialDisk::failed_calls() const {
+  MutexLock lock(mutex_);
+  return failed_calls_;
 }
 
 void AdversarialDisk::Tamper(const std::function<void(State*)>& change) {

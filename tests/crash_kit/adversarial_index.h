@@ -68,6 +68,12 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   void SetObserver(std::function<void(const char* what)> observer);
   // From now on every Apply fails so; OK: no more.
   void FailApply(absl::Status status);
+  // From now on the `call`-th call of the index - opening, Get, Scan, Apply, Flush, GetNote - fails
+  // so, and with `for_ever` all after it. OK: none.
+  void FailCalls(uint64_t call, absl::Status status, bool for_ever);
+  // Calls since, and those that failed.
+  uint64_t calls() const;
+  uint64_t failed_calls() const;
   // Changes what is there, as a failing disk does.
   void Tamper(const std::function<void(State*)>& change);
   // Applies that succeeded.
@@ -78,6 +84,8 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   class Index;
   AdversarialDisk() = default;
   void Observe(const char* what) const;
+  // What a call begins with: counts it, and returns the error if it shall fail.
+  absl::Status Begin();
 
   mutable Mutex mutex_;
   // What there is now, last; before it everything back to the last flush.
@@ -88,6 +96,11 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   absl::Status apply_error_ ABSL_GUARDED_BY(mutex_);
   std::function<void(const char*)> observer_ ABSL_GUARDED_BY(mutex_);
   uint64_t applied_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t failed_calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t first_failing_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool fails_for_ever_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status call_error_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace rumcask

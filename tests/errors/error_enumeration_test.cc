@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
@@ -123,6 +124,31 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
     }
   }
 
+  // The same with the calls of an index on disk.
+  void EnumerateIndex(size_t thread, const ErrorModes& modes, const CrashImage& image,
+                      const AdversarialDisk& index, const ErrorOracle& oracle,
+                      const absl::Status& error, bool for_ever, Totals* totals) {
+    for (uint64_t call = 1;; ++call) {
+      const std::string name =
+          absl::StrCat(GetParam().name, ", ", modes.ToString(), ", call ", call,
+                       " of the index: ", error.ToString(), for_ever ? " for ever" : " once");
+      std::snprintf(current_runs[thread], sizeof(current_runs[thread]), "%s", name.c_str());
+      ::alarm(kHangSeconds);
+      ErrorRun run(modes, image, index, oracle);
+      run.SetIndexFault(call, error, for_ever);
+      GetParam().run(run);
+      const uint64_t calls = run.index().calls();
+      const bool met = run.index().failed_calls() != 0;
+      run.Finish(/*kill=*/call % 2 == 0);
+      if (!run.complaint().empty()) Report(name, run.complaint(), totals);
+      if (calls < call) {
+        totals->calls += calls;
+        return;
+      }
+      if (met) ++totals->runs;
+    }
+  }
+
   void EnumerateAll(size_t thread, ErrorModes modes) {
     modes.hash = GetParam().hash && !modes.on_disk;
     modes.background_threads = GetParam().background_threads;
@@ -138,6 +164,16 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
       for (const bool for_ever : {false, true}) {
         Enumerate(thread, modes, image, preparation.index(), preparation.oracle(), fault, for_ever,
                   &totals);
+      }
+    }
+    if (modes.on_disk) {
+      for (const absl::Status& error :
+           {absl::InternalError("input/output error"), absl::ResourceExhaustedError("no room"),
+            absl::DataLossError("damaged page")}) {
+        for (const bool for_ever : {false, true}) {
+          EnumerateIndex(thread, modes, image, preparation.index(), preparation.oracle(), error,
+                         for_ever, &totals);
+        }
       }
     }
     std::printf("%s, %s: %llu calls, %llu runs\n", GetParam().name, modes.ToString().c_str(),

@@ -99,7 +99,9 @@ bool ErrorRun::Open(bool read_only) {
     return true;
   }
   CheckError("open", db.status());
-  // A database that was being created is there or not; one that existed is as it was.
+  // A database that was being created is there or not; one that existed is as it was. When an index
+  // fails, MANIFEST changes the history's name, so that it is not trusted again.
+  if (index_->failed_calls() > 0) return false;
   if (before.count("db/MANIFEST") != 0 && Essence(disk_) != before) {
     Complain("failed open", "segments or MANIFEST have changed");
   }
@@ -189,7 +191,7 @@ void ErrorRun::Verify() {
   const auto report = db_->Verify();
   if (!report.ok()) {
     CheckError("verify", report.status());
-  } else if (!report->clean() && faults_.fault_count() == 0) {
+  } else if (!report->clean() && faults_.fault_count() == 0 && index_->failed_calls() == 0) {
     Complain("verify", DamageStatus(report->damages[0]).ToString());
   }
 }
@@ -235,15 +237,20 @@ CrashImage ErrorRun::Kill() {
 
 void ErrorRun::Finish(bool kill) {
   faults_.SetPlan(FaultPlan());
+  const bool index_failed = index_->failed_calls() > 0;
+  index_->FailCalls(0, absl::OkStatus(), false);
   if (db_ != nullptr && !read_only_) {
-    const bool usable = db_->BackgroundStatus().ok();
+    const absl::Status state = db_->BackgroundStatus();
+    const bool usable = state.ok();
+    // An index without room is tried again, and writes go on as far as memory goes.
+    const bool for_now = index_failed && absl::IsResourceExhausted(state);
     const int errors_before = errors_;
     Put("after", "the errors");
     const bool wrote = errors_ == errors_before;
     if (usable && !wrote && db_->BackgroundStatus().ok()) {
       Complain("put", "fails though the system works again and the database is not read-only");
     }
-    if (!usable && wrote) Complain("put", "succeeded in a read-only database");
+    if (!usable && !for_now && wrote) Complain("put", "succeeded in a read-only database");
     ReadAll();
   }
   CheckReopened(nullptr, When::kPowerCut);

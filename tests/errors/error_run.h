@@ -65,6 +65,9 @@ class ErrorRun {
   const std::string& complaint() const { return complaint_; }
   const ErrorOracle& oracle() const { return oracle_; }
   const AdversarialDisk& index() const { return *index_; }
+  void SetIndexFault(uint64_t call, const absl::Status& error, bool for_ever) {
+    index_->FailCalls(call, error, for_ever);
+  }
   // Operations that returned an error.
   int errors() const { return errors_; }
 
