@@ -1,8 +1,10 @@
 #include "core/index_opener.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -45,6 +47,39 @@ bool IsBroken(const absl::Status& status) {
 // Behind the name of a keystore: what BeginReindexing makes.
 constexpr absl::string_view kReindexing = ".reindexing";
 
+// Behind the name of a keystore, while its index is opened: how often that has been begun since it
+// last came to an end, a byte for each time. A damaged index may end the process when its library
+// stumbles over it; so that it does not do so for ever, it is given up after kMostDeaths.
+constexpr absl::string_view kOpening = ".opening";
+constexpr int kMostDeaths = 2;
+
+class OpeningNote {
+ public:
+  // Nothing is noted of an index that is not there. What fails is of no importance.
+  OpeningNote(const std::string& index, bool read_only) : path_(absl::StrCat(index, kOpening)) {
+    struct stat status;
+    if (read_only || ::lstat(index.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return;
+    const int fd =
+        ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return;
+    if (::fstat(fd, &status) == 0) deaths_ = static_cast<int>(std::min<off_t>(status.st_size, 99));
+    noted_ = ::write(fd, ".", 1) == 1;
+    ::close(fd);
+  }
+  ~OpeningNote() {
+    if (noted_) ::unlink(path_.c_str());
+  }
+  OpeningNote(const OpeningNote&) = delete;
+  OpeningNote& operator=(const OpeningNote&) = delete;
+
+  int deaths() const { return deaths_; }
+
+ private:
+  const std::string path_;
+  int deaths_ = 0;
+  bool noted_ = false;
+};
+
 std::string NoteOf(const std::string& path, const std::string& keystore) {
   return absl::StrCat(IndexPath(path, keystore), kReindexing);
 }
@@ -65,6 +100,11 @@ class Opener {
 
   absl::StatusOr<OpenedIndex> Run(bool discard) {
     OpenedIndex opened;
+    const OpeningNote note(config_.path, read_only_);
+    if (note.deaths() >= kMostDeaths) {
+      opened.rebuilt = absl::StrCat("opening it has ended the process ", note.deaths(), " times");
+      discard = true;
+    }
     if (discard) return Anew(std::move(opened));
     absl::StatusOr<std::unique_ptr<DiskIndex>> index = factory_.open_index(config_);
     if (!index.ok() && !IsBroken(index.status())) return index.status();

@@ -1,4 +1,5 @@
-// Damage to the log beside an index on disk that does not hold all of it yet.
+// Damage to the log beside an index on disk that does not hold all of it yet, and an index that is
+// of no use to anyone.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +87,30 @@ TEST_F(LaggingIndexTest, NothingIsMissedInSegmentsWithDamagedFooters) {
     ASSERT_TRUE((*db)->Get(Key(i), &value).ok()) << Key(i);
   }
   EXPECT_TRUE((*db)->Close().ok());
+}
+
+// As LMDB does over some damaged pages. Once may be chance: the process was killed.
+TEST_F(LaggingIndexTest, AnIndexThatEndsTheProcessIsGivenUpAfterTheSecondTime) {
+  ASSERT_NO_FATAL_FAILURE(WriteAndEnd(0, kKeys, /*close=*/true));
+  const KeystoreFactory sound = *options_.keystore;
+  for (const int deaths : {1, 2}) {
+    options_.keystore->open_index =
+        [](const DiskIndexConfig&) -> absl::StatusOr<std::unique_ptr<DiskIndex>> { ::_exit(77); };
+    for (int i = 0; i < deaths; ++i) {
+      const pid_t child = ::fork();
+      if (child == 0) ::_exit(DB::Open(path_, options_).ok() ? 0 : 1);
+      int state = 0;
+      ASSERT_EQ(::waitpid(child, &state, 0), child);
+      ASSERT_TRUE(WIFEXITED(state) && WEXITSTATUS(state) == 77);
+    }
+    options_.keystore = sound;
+    auto db = DB::Open(path_, options_);
+    ASSERT_TRUE(db.ok()) << db.status();
+    EXPECT_EQ((*db)->GetStats().index_rebuilt,
+              deaths == 1 ? "" : "opening it has ended the process 2 times");
+    std::string value;
+    for (int i = 0; i < kKeys; ++i) ASSERT_TRUE((*db)->Get(Key(i), &value).ok()) << Key(i);
+  }
 }
 
 }  // namespace
