@@ -67,7 +67,10 @@ class OpeningNote {
     ::close(fd);
   }
   ~OpeningNote() {
-    if (noted_) ::unlink(path_.c_str());
+    if (!noted_) return;
+    ::unlink(path_.c_str());
+    // Power cuts do not count.
+    (void)PosixFileSystem()->SyncParent(path_);
   }
   OpeningNote(const OpeningNote&) = delete;
   OpeningNote& operator=(const OpeningNote&) = delete;

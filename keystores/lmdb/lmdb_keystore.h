@@ -13,8 +13,9 @@
 //  - Deleted keys leave free pages in the file, which later keys fill. An opening for writing that
 //    finds most of a large file free rewrites it, which takes as long as copying what remains.
 //  - LMDB has no checksums. Files cut short, or of other programs, are noticed and rebuilt from the
-//    log; a page that the disk has changed is not. `Verify` compares the index with the log, but
-//    LMDB may end the process over such a page: then remove DATABASE/index.
+//    log; a page that the disk has changed is not, but `Verify` compares the index with the log.
+//    LMDB may end the process over such a page. If opening does so twice, the third opening builds
+//    the index anew; for what comes later, remove DATABASE/index.
 //  - The files must not be on a network's file system.
 
 #ifndef RUMCASK_KEYSTORES_LMDB_LMDB_KEYSTORE_H_

@@ -20,7 +20,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 
 #include "core/db.h"
 #include "core/verify.h"
@@ -160,9 +159,7 @@ int Main(int argc, char** argv) {
   if (traits.persistent) {
     if (!stats.index_rebuilt.empty()) {
       std::cerr << "built anew: " << stats.index_rebuilt << std::endl;
-      // Cuts that meet openings in a row are taken for an index that can't be opened.
-      Report(WriterReport::kRebuilt,
-             absl::StrContains(stats.index_rebuilt, "has ended the process") ? 1 : 0);
+      Report(WriterReport::kRebuilt, 0);
     }
     Report(WriterReport::kBehind, stats.recovery.last_version - stats.index_version);
     Report(WriterReport::kIndexed, stats.index_version);
