@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/db.h"
-#include "core/index_directory.h"
 #include "core/index_loader.h"
 #include "core/index_opener.h"
 #include "core/manifest.h"
@@ -25,6 +24,11 @@ absl::Status CheckOptions(const Options& options) {
       (options.keystore->traits.persistent ? !options.keystore->open_index
                                            : !options.keystore->create)) {
     return absl::InvalidArgumentError("Options::keystore is not set");
+  }
+  if (!IsKeystoreName(options.keystore->traits.name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Options::keystore is called \"", Text(options.keystore->traits.name),
+                     "\"; names are made of letters, digits, '_' and '-'"));
   }
   if (options.max_key_bytes == 0 || options.max_key_bytes > kMaxKeyBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -159,7 +163,7 @@ class IndexOpening {
         store_->keystore_.reset();
         opened_.index.reset();
       } else if (factory_.traits.name != found) {
-        (void)RemoveIndexDirectory(IndexPath(path(), found));
+        RemoveFormerIndex(path(), found);
       }
       CleanUpReindexing(path(), status.ok() ? factory_.traits.name : found);
     }
@@ -230,7 +234,6 @@ class IndexOpening {
   absl::Status MakeDiskKeystore() {
     const Options& options = store_->options_;
     DiskKeystore::Config config;
-    config.name = factory_.traits.name;
     config.path = IndexPath(path(), factory_.traits.name);
     config.buffer_bytes = factory_.buffer_bytes;
     config.replay_bytes = options.replay_bytes;

@@ -40,7 +40,6 @@ namespace rumcask {
 class DiskKeystore : public Keystore {
  public:
   struct Config {
-    std::string name;
     std::string path;  // of the index, for messages
     uint64_t buffer_bytes;
     // Log written since the last freeze that brings the next one.

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -219,6 +220,16 @@ std::string IndexPath(const std::string& path, const std::string& keystore) {
   return absl::StrCat(path, "/index/", keystore);
 }
 
+bool IsKeystoreName(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+  });
+}
+
+void RemoveFormerIndex(const std::string& path, const std::string& keystore) {
+  if (IsKeystoreName(keystore)) (void)RemoveIndexDirectory(IndexPath(path, keystore));
+}
+
 absl::Status BeginReindexing(const std::string& path, const std::string& keystore) {
   absl::Status status = MakeIndexDirectory(IndexPath(path, keystore));
   if (!status.ok()) return status;
@@ -241,7 +252,7 @@ void CleanUpReindexing(const std::string& path, const std::string& keystore) {
   }
   for (std::string name : begun) {
     name.resize(name.size() - kReindexing.size());
-    if (name.empty()) continue;
+    if (!IsKeystoreName(name)) continue;
     const bool removed = name == keystore || RemoveIndexDirectory(IndexPath(path, name)).ok();
     if (removed) ::unlink(NoteOf(path, name).c_str());
   }

@@ -42,6 +42,13 @@ absl::StatusOr<OpenedIndex> OpenIndex(const KeystoreFactory& factory, const std:
 // Where the index of the keystore is.
 std::string IndexPath(const std::string& path, const std::string& keystore);
 
+// Whether a keystore may be called so: letters, digits, '_' and '-'. Other names, as a hostile file
+// may have them, could lead out of the directory.
+bool IsKeystoreName(const std::string& name);
+
+// Removes the index of a keystore that the database no longer has.
+void RemoveFormerIndex(const std::string& path, const std::string& keystore);
+
 // Notes on disk that the keystore's index is being built for a database that has another one, so
 // that what a crash leaves of it goes at the next opening.
 absl::Status BeginReindexing(const std::string& path, const std::string& keystore);

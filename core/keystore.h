@@ -41,7 +41,8 @@ namespace rumcask {
 // What a keystore can do. Known before one is made, so that a request it can't meet is refused
 // before any file is touched.
 struct KeystoreTraits {
-  // Kept in MANIFEST; a plugin whose stored form changes must change its name.
+  // Letters, digits, '_' and '-'. Kept in MANIFEST; a plugin whose stored form changes must change
+  // its name.
   std::string name;
   // It has Scan, in bytewise order of the keys, and no NewCursor; otherwise the reverse.
   bool ordered = false;

@@ -12,6 +12,8 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
+#include "core/file_system.h"
+#include "core/manifest.h"
 #include "keystores/lmdb/lmdb_keystore.h"
 
 namespace rumcask {
@@ -87,6 +89,27 @@ TEST_F(LaggingIndexTest, NothingIsMissedInSegmentsWithDamagedFooters) {
     ASSERT_TRUE((*db)->Get(Key(i), &value).ok()) << Key(i);
   }
   EXPECT_TRUE((*db)->Close().ok());
+}
+
+// MANIFEST may come from anywhere. What it calls the keystore is not where something is removed.
+TEST_F(LaggingIndexTest, ANameThatLeadsElsewhereRemovesNothingThere) {
+  ASSERT_NO_FATAL_FAILURE(WriteAndEnd(0, kKeys, /*close=*/true));
+  const std::string victim = path_ + ".victim";
+  fs::create_directories(victim);
+  std::ofstream(victim + "/thesis") << "mine";
+  auto directory = PosixFileSystem()->OpenDirectory(path_);
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  Manifest manifest = ReadManifest(directory->get())->manifest;
+  manifest.keystore = "../../lagging_index_test.victim";
+  ASSERT_TRUE(WriteManifest(directory->get(), manifest).ok());
+  options_.reindex = true;
+  auto db = DB::Open(path_, options_);
+  ASSERT_TRUE(db.ok()) << db.status();
+  EXPECT_TRUE((*db)->Get(Key(0)).ok());
+  EXPECT_TRUE(fs::exists(victim + "/thesis"));
+  fs::remove_all(victim);
+  options_.keystore->traits.name = "../elsewhere";
+  EXPECT_TRUE(absl::IsInvalidArgument(DB::Open(path_, options_).status()));
 }
 
 // As LMDB does over some damaged pages. Once may be chance: the process was killed.
