@@ -8,7 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "core/db.h"
-#include "core/segment_scanner.h"
+#include "core/segment_file.h"
 #include "core/store.h"
 #include "core/verify_log.h"
 
@@ -162,13 +162,13 @@ class IndexAudit {
         if (extent.segment == now.segment) begin = extent.end;
       }
       if (begin == now.end) continue;
-      absl::StatusOr<std::unique_ptr<File>> file =
-          store_->directory_->Open(now.segment->name(), OpenMode::kReadOnly);
+      absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+          SegmentFile::Open(store_->directory_.get(), store_->segments_.uuid(), now.segment->id());
       if (!file.ok()) return file.status();
-      SegmentScanner scanner(file->get(), now.segment->seed(), begin, now.end);
-      while (scanner.Next() == SegmentScanner::Step::kRecord) {
-        suspects_.erase(std::string(scanner.key()));
-      }
+      const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(
+          begin, now.end,
+          [this](const FoundRecord& record) { suspects_.erase(std::string(record.key)); });
+      if (!stopped.ok()) return stopped.status();
     }
     return absl::OkStatus();
   }

@@ -11,7 +11,9 @@
 // mprotect is interrupted only in a process that is being killed.
 //
 // Errors map so: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM
-// ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; everything else Internal.
+// ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; everything else Internal. Opening
+// what is no regular file, for which DoOpen answers EISDIR, ELOOP, ENXIO or EMEDIUMTYPE, is
+// FailedPrecondition.
 //
 // Thread-safety: FileSystem and Directory may be used from any thread. A File may be read from any
 // number of threads; writes to disjoint ranges may run beside them.

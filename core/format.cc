@@ -1,6 +1,5 @@
 #include "core/format.h"
 
-#include <algorithm>
 #include <cstdio>
 
 namespace rumcask {
@@ -85,10 +84,6 @@ void EncodeSegmentHeader(const SegmentHeader& header, char* to) {
 
 HeaderState DecodeSegmentHeader(std::string_view from, const Uuid& uuid, uint64_t id,
                                 SegmentHeader* header) {
-  const std::string_view page = from.substr(0, kUnbornBytes);
-  if (std::all_of(page.begin(), page.end(), [](char c) { return c == 0; })) {
-    return HeaderState::kUnborn;
-  }
   if (from.size() < kSegmentHeaderBytes) return HeaderState::kInvalid;
   const char* bytes = from.data();
   if (LoadU64(bytes + kHeaderChecksum) !=

@@ -182,8 +182,6 @@ inline std::string_view RecordValue(const char* record, const RecordHeader& head
 // ---- segment header ----
 
 inline constexpr size_t kSegmentHeaderBytes = 128;
-// A segment whose first page is all zero was prepared and never born.
-inline constexpr size_t kUnbornBytes = 4096;
 
 // Frozen in the file format.
 enum class Stream : uint8_t { kUser = 1, kSurvivor = 2 };
@@ -208,11 +206,11 @@ void EncodeSegmentHeader(const SegmentHeader& header, char* to);
 
 enum class HeaderState {
   kValid,
-  kUnborn,   // all zero
+  kUnborn,   // all of the file is zero; only whoever reads all of it can tell
   kInvalid,  // torn, damaged, or not of this segment and database
   kTooNew,   // valid, of a format this version does not know
 };
-// `from` holds `size` bytes of the file's beginning, at least min(file size, kUnbornBytes).
+// `from` holds the file's beginning, at least min(file size, kSegmentHeaderBytes). Never kUnborn.
 HeaderState DecodeSegmentHeader(std::string_view from, const Uuid& uuid, uint64_t id,
                                 SegmentHeader* header);
 

@@ -106,7 +106,7 @@ TEST(SegmentHeaderTest, EveryFlippedBitIsSeen) {
   EXPECT_EQ(back.durable_sequence, 99u);
   EXPECT_EQ(DecodeSegmentHeader(bytes, header.uuid, 8, &back), HeaderState::kInvalid);
   EXPECT_EQ(DecodeSegmentHeader(std::string(4096, '\0'), header.uuid, 7, &back),
-            HeaderState::kUnborn);
+            HeaderState::kInvalid);
   for (size_t bit = 0; bit < kSegmentHeaderBytes * 8; ++bit) {
     std::string damaged = bytes;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));

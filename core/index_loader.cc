@@ -16,7 +16,7 @@
 
 #include "core/key_table.h"
 #include "core/mutex.h"
-#include "core/segment_scanner.h"
+#include "core/segment_file.h"
 
 namespace rumcask {
 namespace {
@@ -162,9 +162,9 @@ class IndexLoader {
   // `buffer` is the calling thread's.
   absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment,
                            const TableBuffer& buffer);
-  absl::StatusOr<bool> LoadTable(const File& file, const RecoveredSegment& recovered,
+  absl::StatusOr<bool> LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
                                  Segment* segment, const TableBuffer& buffer);
-  absl::Status LoadByScanning(const File& file, const RecoveredSegment& recovered,
+  absl::Status LoadByScanning(SegmentFile* file, const RecoveredSegment& recovered,
                               Segment* segment);
   absl::Status Note(Damage damage) {
     if (!load_.tolerate) return DamageStatus(damage);
@@ -245,29 +245,16 @@ class EntryBatch {
   uint64_t live_ = 0;
 };
 
-absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSegment& recovered,
+absl::StatusOr<bool> IndexLoader::LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
                                             Segment* segment, const TableBuffer& buffer) {
   const Trailer& trailer = recovered.trailer;
   if (buffer.data() == nullptr && trailer.table_bytes > 0) {
     return absl::ResourceExhaustedError(absl::StrCat(segment->name(), ": no memory for ",
                                                      trailer.table_bytes, " bytes of key table"));
   }
-  absl::Status status = file.Read(trailer.table_offset, buffer.data(), trailer.table_bytes);
-  if (!status.ok()) return status;
+  const absl::StatusOr<bool> whole = file->ReadKeyTable(trailer, buffer.data());
+  if (!whole.ok() || !*whole) return whole;
   const std::string_view table(buffer.data(), trailer.table_bytes);
-  if (TableChecksum(table, segment->seed()) != trailer.table_checksum) return false;
-  // Under a valid checksum only a hostile file has a nonsensical table: a dry run keeps half of it
-  // from being loaded.
-  KeyTableReader check(table, trailer);
-  while (check.Next()) {
-    const RecordKind kind = check.header().kind;
-    if (!IsKnownKind(kind) && !IsSkippableKind(kind)) {
-      return absl::FailedPreconditionError(absl::StrCat(segment->name(), " offset ", check.offset(),
-                                                        ": record kind ", static_cast<int>(kind),
-                                                        " needs a newer version"));
-    }
-  }
-  if (!check.ok()) return false;
   EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
   KeyTableReader reader(table, trailer);
   while (reader.Next()) batch.Add(reader.header(), reader.key(), reader.offset());
@@ -275,26 +262,22 @@ absl::StatusOr<bool> IndexLoader::LoadTable(const File& file, const RecoveredSeg
   return true;
 }
 
-absl::Status IndexLoader::LoadByScanning(const File& file, const RecoveredSegment& recovered,
+absl::Status IndexLoader::LoadByScanning(SegmentFile* file, const RecoveredSegment& recovered,
                                          Segment* segment) {
-  SegmentScanner scanner(&file, segment->seed(), kSegmentHeaderBytes, recovered.end);
   EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
   uint64_t records = 0;
-  auto step = scanner.Next();
-  while (step != SegmentScanner::Step::kEnd) {
-    if (step == SegmentScanner::Step::kError) return scanner.status();
-    if (step == SegmentScanner::Step::kInvalid) {
-      const uint64_t at = scanner.offset();
-      step = scanner.Resync();
-      absl::Status status = Note({segment->name(), at, scanner.offset() - at,
-                                  "damaged record, and nothing tells its key"});
-      if (!status.ok()) return status;
-      continue;
-    }
-    batch.AddCopy(scanner.header(), scanner.key(), scanner.offset());
-    ++records;
-    step = scanner.Next();
-  }
+  absl::Status status = file->ForEachRecord(
+      kSegmentHeaderBytes, recovered.end,
+      [&](const FoundRecord& record) {
+        batch.AddCopy(record.header, record.key, record.offset);
+        ++records;
+        return absl::OkStatus();
+      },
+      [&](const FoundDamage& damage) {
+        return Note({segment->name(), damage.offset, damage.length,
+                     absl::StrCat(damage.cause, "; nothing tells its key")});
+      });
+  if (!status.ok()) return status;
   batch.Flush();
   segment->records.store(records, std::memory_order_relaxed);
   segment->set_end(recovered.end);
@@ -306,17 +289,17 @@ absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment
   // Of a segment whose footer is damaged the last number is not known: it may have any.
   const bool known = recovered.last_sequence > 0;
   if (known && recovered.last_sequence <= load_.above) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory_->Open(SegmentName(recovered.id), OpenMode::kReadOnly);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+      SegmentFile::Open(directory_, segments_->uuid(), recovered.id);
   if (!file.ok()) return file.status();
   if (recovered.has_trailer) {
-    absl::StatusOr<bool> loaded = LoadTable(**file, recovered, segment, buffer);
+    absl::StatusOr<bool> loaded = LoadTable(file->get(), recovered, segment, buffer);
     if (!loaded.ok() || *loaded) return loaded.status();
     MutexLock lock(mutex_);
     damages_->push_back({segment->name(), recovered.trailer.table_offset,
                          recovered.trailer.table_bytes, "key table is damaged"});
   }
-  return LoadByScanning(**file, recovered, segment);
+  return LoadByScanning(file->get(), recovered, segment);
 }
 
 }  // namespace

@@ -158,7 +158,7 @@ class PosixDirectory : public Directory {
     if (!fd.ok()) return -errno;
     struct stat info;
     if (::fstat(fd.get(), &info) < 0) return -errno;
-    if (!S_ISREG(info.st_mode)) return -EINVAL;
+    if (!S_ISREG(info.st_mode)) return -EMEDIUMTYPE;
     *file = std::make_unique<PosixFile>(path() + "/" + name, std::move(fd));
     return 0;
   }

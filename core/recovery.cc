@@ -8,9 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/location.h"
 #include "core/seeded_bug.h"
-#include "core/segment_scanner.h"
+#include "core/segment_file.h"
 
 namespace rumcask {
 namespace {
@@ -28,7 +27,6 @@ constexpr uint64_t kSpareIds = uint64_t{1} << 32;
 struct Candidate {
   uint64_t id = 0;
   uint64_t required_end = 0;
-  std::unique_ptr<File> file;
   uint64_t file_bytes = 0;
   HeaderState state = HeaderState::kUnborn;
   SegmentHeader header;
@@ -77,9 +75,9 @@ class Recovery {
   absl::Status DropFrom(size_t first);
   // Takes account of what follows the last kept record of a segment.
   absl::Status NoteDropped(const Candidate& candidate, uint64_t begin);
-  bool ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes, Trailer* trailer);
-  // Whether all of the key table is there that the trailer is of.
-  static bool TableIsWhole(const File& file, uint64_t seed, const Trailer& trailer);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
+    return SegmentFile::Open(directory_, log_.manifest.uuid, id);
+  }
 
   Directory* const directory_;
   const bool read_only_;
@@ -132,45 +130,31 @@ absl::Status Recovery::CheckListed() {
   return absl::OkStatus();
 }
 
-bool Recovery::ReadTrailer(const File& file, uint64_t seed, uint64_t file_bytes, Trailer* trailer) {
-  if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
-  char bytes[kTrailerBytes];
-  return file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() &&
-         DecodeTrailer(bytes, seed, file_bytes, trailer) &&
-         trailer->table_offset <= Location::kMaxOffset;
-}
-
-bool Recovery::TableIsWhole(const File& file, uint64_t seed, const Trailer& trailer) {
-  std::string table(trailer.table_bytes, '\0');
-  return file.Read(trailer.table_offset, table.data(), table.size()).ok() &&
-         TableChecksum(table, seed) == trailer.table_checksum;
-}
-
 absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory_->Open(SegmentName(id), OpenMode::kReadOnly);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
   if (!file.ok()) return file.status();
-  absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
+  const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
+  if (!trailer.ok()) return trailer.status();
+  const uint64_t size = (*file)->size();
   RecoveredSegment segment;
   segment.id = id;
   segment.stream = stream;
   segment.listed_sealed = true;
-  segment.file_bytes = *size;
-  segment.has_trailer =
-      ReadTrailer(**file, SegmentSeed(log_.manifest.uuid, id), *size, &segment.trailer);
+  segment.file_bytes = size;
+  segment.has_trailer = trailer->has_value();
   if (segment.has_trailer) {
+    segment.trailer = **trailer;
     segment.end = segment.trailer.table_offset;
     segment.last_sequence = segment.trailer.last_sequence;
     segment.last_checksum = segment.trailer.last_checksum;
     segment.records = segment.trailer.records;
   } else {
     // Where its records end is found out by BoundSealed.
-    segment.end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
+    segment.end = std::max((*file)->records_limit(), uint64_t{kSegmentHeaderBytes});
     ++log_.report.damaged_footers;
-    const uint64_t at = *size < kTrailerBytes ? 0 : *size - kTrailerBytes;
+    const uint64_t at = size < kTrailerBytes ? 0 : size - kTrailerBytes;
     log_.damages.push_back(
-        {SegmentName(id), at, *size - at, "footer of a sealed segment is damaged"});
+        {SegmentName(id), at, size - at, "footer of a sealed segment is damaged"});
   }
   if (stream == Stream::kUser) {
     tail_id_ = id;
@@ -183,30 +167,24 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
 }
 
 absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory_->Open(SegmentName(id), OpenMode::kReadOnly);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
   if (!file.ok()) return file.status();
-  absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
-  std::string page(kUnbornBytes, '\0');
-  absl::StatusOr<size_t> got = (*file)->ReadUpTo(0, page.data(), page.size());
-  if (!got.ok()) return got.status();
-  page.resize(*got);
   Candidate candidate;
   candidate.id = id;
   candidate.required_end = required_end;
-  candidate.file_bytes = *size;
-  candidate.state = DecodeSegmentHeader(page, log_.manifest.uuid, id, &candidate.header);
-  candidate.file = std::move(*file);
+  candidate.file_bytes = (*file)->size();
+  const absl::StatusOr<HeaderState> state = (*file)->ReadHeader(&candidate.header);
+  if (!state.ok()) return state.status();
+  candidate.state = *state;
   if (candidate.state == HeaderState::kTooNew) {
-    return absl::FailedPreconditionError(absl::StrCat(candidate.file->name(), ": format ",
-                                                      candidate.header.format,
+    return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", SegmentName(id),
+                                                      ": format ", candidate.header.format,
                                                       " is not one this version reads"));
   }
   if (candidate.state == HeaderState::kValid) {
     log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
   }
-  candidates_.push_back(std::move(candidate));
+  candidates_.push_back(candidate);
   return absl::OkStatus();
 }
 
@@ -238,11 +216,14 @@ bool Recovery::Links(const Candidate& candidate) const {
 }
 
 absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegment* segment) {
-  const uint64_t seed = SegmentSeed(log_.manifest.uuid, candidate.id);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
+  if (!trailer.ok()) return trailer.status();
   segment->id = candidate.id;
   segment->file_bytes = candidate.file_bytes;
-  segment->has_trailer =
-      ReadTrailer(*candidate.file, seed, candidate.file_bytes, &segment->trailer);
+  segment->has_trailer = trailer->has_value();
+  if (segment->has_trailer) segment->trailer = **trailer;
   if (segment->has_trailer && segment->trailer.last_sequence > 0 &&
       (segment->trailer.last_sequence <= log_.durable_sequence ||
        SeededBug("footer-is-evidence"))) {
@@ -255,39 +236,34 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   }
   // A footer alone proves nothing about the records before it: they are read.
   ++log_.report.scanned_segments;
-  SegmentScanner scanner(candidate.file.get(), seed, kSegmentHeaderBytes,
-                         std::min(candidate.file_bytes, Location::kMaxOffset));
-  SegmentScanner::Step step;
   uint64_t checksum = 0;
   uint64_t last = 0;
   uint64_t records = 0;
-  while ((step = scanner.Next()) == SegmentScanner::Step::kRecord) {
-    const RecordHeader& header = scanner.header();
-    if (!IsKnownKind(header.kind) && !IsSkippableKind(header.kind)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(candidate.file->name(), " offset ", scanner.offset(), ": record kind ",
-                       static_cast<int>(header.kind), " needs a newer version"));
-    }
-    ++records;
-    checksum = header.checksum;
-    if (header.has_number()) {
-      last = std::max(last, header.sequence);
-    } else {
-      log_.durable_sequence = std::max(log_.durable_sequence, header.sequence);
-    }
-    // The stream ends at the last whole record or whole batch.
-    if (header.part == BatchPart::kNone || header.part == BatchPart::kLast ||
-        SeededBug("half-batch-kept")) {
-      segment->end = scanner.next_offset();
-      segment->last_sequence = last;
-      segment->last_checksum = checksum;
-      segment->records = records;
-    }
-  }
-  if (step == SegmentScanner::Step::kError) return scanner.status();
+  const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(
+      kSegmentHeaderBytes, (*file)->records_limit(), [&](const FoundRecord& record) {
+        ++records;
+        checksum = record.header.checksum;
+        if (record.header.has_number()) {
+          last = std::max(last, record.header.sequence);
+        } else {
+          log_.durable_sequence = std::max(log_.durable_sequence, record.header.sequence);
+        }
+        // The stream ends at the last whole record or whole batch.
+        if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
+            SeededBug("half-batch-kept")) {
+          segment->end = record.end();
+          segment->last_sequence = last;
+          segment->last_checksum = checksum;
+          segment->records = records;
+        }
+      });
+  if (!stopped.ok()) return stopped.status();
   // It may be torn: of its sectors a power cut may have left the last and not the others.
-  segment->has_trailer = segment->has_trailer && segment->trailer.table_offset == segment->end &&
-                         TableIsWhole(*candidate.file, seed, segment->trailer);
+  if (!segment->has_trailer) return absl::OkStatus();
+  std::string table;
+  const absl::StatusOr<bool> whole = (*file)->ReadKeyTable(segment->trailer, &table);
+  if (!whole.ok()) return whole.status();
+  segment->has_trailer = *whole && segment->trailer.table_offset == segment->end;
   return absl::OkStatus();
 }
 
@@ -340,10 +316,9 @@ absl::Status Recovery::WalkChain() {
 }
 
 absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
-  absl::StatusOr<TailTraces> traces = ReadTailTraces(
-      *candidate.file, SegmentSeed(log_.manifest.uuid, candidate.id), begin,
-      // No record begins beyond; a sparse file may be larger by any amount, at no cost.
-      std::min(candidate.file_bytes, Location::kMaxOffset));
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(begin);
   if (!traces.ok()) return traces.status();
   if (!SeededBug("marks-beyond-tear-ignored")) {
     log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
@@ -395,17 +370,12 @@ absl::Status Recovery::Judge() {
 }
 
 absl::StatusOr<std::optional<SegmentHeader>> Recovery::HeaderOf(uint64_t id) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory_->Open(SegmentName(id), OpenMode::kReadOnly);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
   if (!file.ok()) return file.status();
-  std::string bytes(kSegmentHeaderBytes, '\0');
-  absl::StatusOr<size_t> got = (*file)->ReadUpTo(0, bytes.data(), bytes.size());
-  if (!got.ok()) return got.status();
-  bytes.resize(*got);
   SegmentHeader header;
-  if (DecodeSegmentHeader(bytes, log_.manifest.uuid, id, &header) != HeaderState::kValid) {
-    return std::nullopt;
-  }
+  const absl::StatusOr<HeaderState> state = (*file)->ReadHeader(&header);
+  if (!state.ok()) return state.status();
+  if (*state != HeaderState::kValid) return std::nullopt;
   return header;
 }
 
@@ -443,28 +413,25 @@ absl::Status Recovery::EndByLink(const SegmentHeader& successor, RecoveredSegmen
 }
 
 absl::Status Recovery::EndByScan(RecoveredSegment* segment) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory_->Open(SegmentName(segment->id), OpenMode::kReadOnly);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(segment->id);
   if (!file.ok()) return file.status();
-  SegmentScanner scanner(file->get(), SegmentSeed(log_.manifest.uuid, segment->id),
-                         kSegmentHeaderBytes, std::min(segment->end, segment->file_bytes));
+  const uint64_t limit = std::min(segment->end, segment->file_bytes);
   segment->end = kSegmentHeaderBytes;
   uint64_t last = 0;
-  auto step = scanner.Next();
-  while (step != SegmentScanner::Step::kEnd) {
-    if (step == SegmentScanner::Step::kError) return scanner.status();
-    if (step == SegmentScanner::Step::kInvalid) {
-      step = scanner.Resync();
-      continue;
-    }
-    segment->end = scanner.next_offset();
-    segment->last_checksum = scanner.header().checksum;
-    ++segment->records;
-    // What a mark vouches for comes before it.
-    last = std::max(last, scanner.header().sequence);
-    if (scanner.header().has_number()) segment->last_sequence = last;
-    step = scanner.Next();
-  }
+  absl::Status status = (*file)->ForEachRecord(
+      kSegmentHeaderBytes, limit,
+      [&](const FoundRecord& record) {
+        segment->end = record.end();
+        segment->last_checksum = record.header.checksum;
+        ++segment->records;
+        // What a mark vouches for comes before it.
+        last = std::max(last, record.header.sequence);
+        if (record.header.has_number()) segment->last_sequence = last;
+        return absl::OkStatus();
+      },
+      // Damage is told of by whoever loads the segment.
+      [](const FoundDamage&) { return absl::OkStatus(); });
+  if (!status.ok()) return status;
   if (last >= log_.durable_sequence) return absl::OkStatus();
   return Damaged(SegmentName(segment->id), segment->end,
                  absl::StrCat("the records end here with version ", last, ", but all through ",

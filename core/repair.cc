@@ -13,10 +13,9 @@
 
 #include "core/database_lock.h"
 #include "core/key_table.h"
-#include "core/location.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
-#include "core/segment_scanner.h"
+#include "core/segment_file.h"
 #include "core/segment_sealer.h"
 #include "core/text.h"
 
@@ -130,12 +129,12 @@ class Repairer {
   absl::Status ReadSource();
   absl::StatusOr<Manifest> ReconstructManifest();
   absl::Status CopySegment(const RecoveredSegment& segment);
-  absl::StatusOr<bool> CopyByTable(const File& file, const RecoveredSegment& segment,
+  absl::StatusOr<bool> CopyByTable(SegmentFile* file, const RecoveredSegment& segment,
                                    SegmentCopy* copy);
-  absl::Status CopyByScan(const File& file, uint64_t id, uint64_t end, bool end_known,
-                          SegmentCopy* copy);
-  absl::Status CopyRecord(const File& file, uint64_t offset, const RecordHeader& header,
-                          std::string_view key, SegmentCopy* copy);
+  absl::Status CopyByScan(SegmentFile* file, uint64_t end, bool end_known, SegmentCopy* copy);
+  // Copies the record at `offset`, unless it no longer verifies; tells whether it does.
+  absl::StatusOr<bool> CopyRecord(SegmentFile* file, uint64_t offset, uint64_t bytes,
+                                  SegmentCopy* copy);
   absl::Status CopyDropped();
   absl::Status Keep(uint64_t id, SegmentCopy* copy);
   absl::Status WriteNewManifest();
@@ -186,16 +185,21 @@ absl::StatusOr<Manifest> Repairer::ReconstructManifest() {
   for (const std::string& name : *names) {
     const std::optional<uint64_t> id = ParseSegmentName(name);
     if (!id.has_value()) continue;
-    absl::StatusOr<std::unique_ptr<File>> file = from_->Open(name, OpenMode::kReadOnly);
-    if (!file.ok()) return file.status();
-    std::string page(kUnbornBytes, '\0');
-    absl::StatusOr<size_t> got = (*file)->ReadUpTo(0, page.data(), page.size());
-    if (!got.ok()) return got.status();
-    page.resize(*got);
-    const std::optional<Uuid> uuid = SegmentHeaderUuid(page);
+    const absl::StatusOr<std::optional<Uuid>> named = SegmentFile::ReadUuid(from_, *id);
+    // What is no regular file is none of ours.
+    if (absl::IsFailedPrecondition(named.status())) continue;
+    if (!named.ok()) return named.status();
+    const std::optional<Uuid>& uuid = *named;
     SegmentHeader header;
-    if (!uuid.has_value() ||
-        DecodeSegmentHeader(page, *uuid, *id, &header) != HeaderState::kValid) {
+    HeaderState state = HeaderState::kInvalid;
+    if (uuid.has_value()) {
+      absl::StatusOr<std::unique_ptr<SegmentFile>> file = SegmentFile::Open(from_, *uuid, *id);
+      if (!file.ok()) return file.status();
+      const absl::StatusOr<HeaderState> read = (*file)->ReadHeader(&header);
+      if (!read.ok()) return read.status();
+      state = *read;
+    }
+    if (state != HeaderState::kValid) {
       report_.damages.push_back({name, 0, kSegmentHeaderBytes, "segment header is damaged"});
       continue;
     }
@@ -211,92 +215,86 @@ absl::StatusOr<Manifest> Repairer::ReconstructManifest() {
   return manifest;
 }
 
-absl::Status Repairer::CopyRecord(const File& file, uint64_t offset, const RecordHeader& header,
-                                  std::string_view key, SegmentCopy* copy) {
-  if (!header.has_number()) return absl::OkStatus();  // a mark vouches for the old files only
-  std::string value(header.value_bytes, '\0');
-  absl::Status status =
-      file.Read(offset + kRecordHeaderBytes + header.key_bytes, value.data(), value.size());
-  if (!status.ok()) return status;
+absl::StatusOr<bool> Repairer::CopyRecord(SegmentFile* file, uint64_t offset, uint64_t bytes,
+                                          SegmentCopy* copy) {
+  std::string record;
+  RecordHeader header;
+  const absl::StatusOr<bool> sound = file->ReadRecord(offset, bytes, &record, &header);
+  if (!sound.ok() || !*sound) return sound;
+  if (!header.has_number()) return true;  // a mark vouches for the old files only
   ++report_.records_kept;
-  return copy->Add(header, key, value);
+  absl::Status status =
+      copy->Add(header, RecordKey(record.data(), header), RecordValue(record.data(), header));
+  if (!status.ok()) return status;
+  return true;
 }
 
-absl::StatusOr<bool> Repairer::CopyByTable(const File& file, const RecoveredSegment& segment,
+absl::StatusOr<bool> Repairer::CopyByTable(SegmentFile* file, const RecoveredSegment& segment,
                                            SegmentCopy* copy) {
-  const uint64_t seed = SegmentSeed(manifest_.uuid, segment.id);
-  std::string table(segment.trailer.table_bytes, '\0');
-  if (!file.Read(segment.trailer.table_offset, table.data(), table.size()).ok() ||
-      TableChecksum(table, seed) != segment.trailer.table_checksum) {
-    return false;
-  }
-  KeyTableReader check(table, segment.trailer);
-  while (check.Next()) {
-  }
-  if (!check.ok()) return false;
+  std::string table;
+  const absl::StatusOr<bool> whole = file->ReadKeyTable(segment.trailer, &table);
+  if (!whole.ok() || !*whole) return whole;
   KeyTableReader entry(table, segment.trailer);
   while (entry.Next()) {
     const uint64_t offset = entry.offset();
     const uint64_t size = entry.header().record_bytes();
-    SegmentScanner scanner(&file, seed, offset, offset + size);
+    const absl::StatusOr<bool> copied = CopyRecord(file, offset, size, copy);
+    if (!copied.ok()) return copied.status();
+    if (*copied) continue;
+    report_.damages.push_back({SegmentName(segment.id), offset, size, "damaged record"});
+    RecordHeader header = entry.header();
     absl::Status status;
-    if (scanner.Next() == SegmentScanner::Step::kRecord && scanner.next_offset() == offset + size) {
-      status = CopyRecord(file, offset, entry.header(), entry.key(), copy);
-    } else {
-      report_.damages.push_back({SegmentName(segment.id), offset, size, "damaged record"});
-      RecordHeader header = entry.header();
-      if (header.kind == RecordKind::kDelete) {
-        ++report_.deletes_restored;
-        status = copy->Add(header, entry.key(), {});
-      } else if (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost) {
-        // An older put of the key must not become current: its place is taken.
-        ++report_.values_lost;
-        header.kind = RecordKind::kLost;
-        status = copy->Add(header, entry.key(), {});
-      }
+    if (header.kind == RecordKind::kDelete) {
+      ++report_.deletes_restored;
+      status = copy->Add(header, entry.key(), {});
+    } else if (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost) {
+      // An older put of the key must not become current: its place is taken.
+      ++report_.values_lost;
+      header.kind = RecordKind::kLost;
+      status = copy->Add(header, entry.key(), {});
     }
     if (!status.ok()) return status;
   }
   return true;
 }
 
-absl::Status Repairer::CopyByScan(const File& file, uint64_t id, uint64_t end, bool end_known,
+absl::Status Repairer::CopyByScan(SegmentFile* file, uint64_t end, bool end_known,
                                   SegmentCopy* copy) {
-  SegmentScanner scanner(&file, SegmentSeed(manifest_.uuid, id), kSegmentHeaderBytes, end);
   struct Part {
     uint64_t offset;
-    RecordHeader header;
-    std::string key;
+    uint64_t bytes;
   };
   std::vector<Part> batch;  // parts of a batch whose end has not been seen
-  SegmentScanner::Step step = scanner.Next();
-  while (step != SegmentScanner::Step::kEnd) {
-    if (step == SegmentScanner::Step::kError) return scanner.status();
-    if (step == SegmentScanner::Step::kInvalid) {
-      const uint64_t at = scanner.offset();
-      step = scanner.Resync();
-      if (step == SegmentScanner::Step::kEnd && !end_known) break;
-      report_.bytes_unreadable += scanner.offset() - at;
-      report_.damages.push_back({SegmentName(id), at, scanner.offset() - at,
-                                 "damaged record, and nothing tells its key"});
-      continue;
-    }
-    const RecordHeader& header = scanner.header();
-    // Beyond what was promised lie the traces of failed, cut and torn writes.
-    if (header.has_number() && header.sequence <= highest_promised_) {
-      if (header.part == BatchPart::kFirst) batch.clear();
-      batch.push_back({scanner.offset(), header, std::string(scanner.key())});
-      if (header.part == BatchPart::kNone || header.part == BatchPart::kLast) {
+  const auto damaged = [&](uint64_t offset, uint64_t length, std::string cause) {
+    report_.bytes_unreadable += length;
+    report_.damages.push_back({file->name(), offset, length, std::move(cause)});
+  };
+  return file->ForEachRecord(
+      kSegmentHeaderBytes, end,
+      [&](const FoundRecord& record) {
+        const RecordHeader& header = record.header;
+        // Beyond what was promised lie the traces of failed, cut and torn writes.
+        if (!header.has_number() || header.sequence > highest_promised_) return absl::OkStatus();
+        if (header.part == BatchPart::kFirst) batch.clear();
+        batch.push_back({record.offset, header.record_bytes()});
+        if (header.part != BatchPart::kNone && header.part != BatchPart::kLast) {
+          return absl::OkStatus();
+        }
         for (const Part& part : batch) {
-          absl::Status status = CopyRecord(file, part.offset, part.header, part.key, copy);
-          if (!status.ok()) return status;
+          const absl::StatusOr<bool> copied = CopyRecord(file, part.offset, part.bytes, copy);
+          if (!copied.ok()) return copied.status();
+          if (!*copied) damaged(part.offset, part.bytes, "record no longer verifies");
         }
         batch.clear();
-      }
-    }
-    step = scanner.Next();
-  }
-  return absl::OkStatus();
+        return absl::OkStatus();
+      },
+      [&](const FoundDamage& damage) {
+        if (damage.followed || end_known) {
+          damaged(damage.offset, damage.length,
+                  absl::StrCat(damage.cause, "; nothing tells its key"));
+        }
+        return absl::OkStatus();
+      });
 }
 
 absl::Status Repairer::Keep(uint64_t id, SegmentCopy* copy) {
@@ -309,12 +307,12 @@ absl::Status Repairer::Keep(uint64_t id, SegmentCopy* copy) {
 }
 
 absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      from_->Open(SegmentName(segment.id), OpenMode::kReadOnly);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+      SegmentFile::Open(from_, manifest_.uuid, segment.id);
   if (!file.ok()) return file.status();
   SegmentCopy copy(into_.get(), manifest_.uuid, segment.id, tail_);
   if (segment.has_trailer) {
-    absl::StatusOr<bool> copied = CopyByTable(**file, segment, &copy);
+    absl::StatusOr<bool> copied = CopyByTable(file->get(), segment, &copy);
     if (!copied.ok()) return copied.status();
     if (*copied) return Keep(segment.id, &copy);
     report_.damages.push_back({SegmentName(segment.id), segment.trailer.table_offset,
@@ -322,22 +320,20 @@ absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
   }
   // If something promised is missing, it may lie beyond the place where recovery had to stop.
   const bool searches_on = !segment.listed_sealed && log_.last_sequence < log_.durable_sequence;
-  const uint64_t end =
-      searches_on ? std::min(segment.file_bytes, Location::kMaxOffset) : segment.end;
-  absl::Status status = CopyByScan(**file, segment.id, end, /*end_known=*/!searches_on, &copy);
+  const uint64_t end = searches_on ? (*file)->records_limit() : segment.end;
+  absl::Status status = CopyByScan(file->get(), end, /*end_known=*/!searches_on, &copy);
   return status.ok() ? Keep(segment.id, &copy) : status;
 }
 
 absl::Status Repairer::CopyDropped() {
   if (log_.last_sequence >= log_.durable_sequence) return absl::OkStatus();
   for (uint64_t id : log_.dropped) {
-    absl::StatusOr<std::unique_ptr<File>> file = from_->Open(SegmentName(id), OpenMode::kReadOnly);
+    absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+        SegmentFile::Open(from_, manifest_.uuid, id);
     if (!file.ok()) return file.status();
-    absl::StatusOr<uint64_t> size = (*file)->Size();
-    if (!size.ok()) return size.status();
     SegmentCopy copy(into_.get(), manifest_.uuid, id, tail_);
-    const uint64_t end = std::clamp(*size, uint64_t{kSegmentHeaderBytes}, Location::kMaxOffset);
-    absl::Status status = CopyByScan(**file, id, end, /*end_known=*/false, &copy);
+    absl::Status status =
+        CopyByScan(file->get(), (*file)->records_limit(), /*end_known=*/false, &copy);
     if (status.ok()) status = Keep(id, &copy);
     if (!status.ok()) return status;
   }

@@ -14,9 +14,13 @@ constexpr uint64_t kResyncFactor = 16;
 
 }  // namespace
 
-SegmentScanner::SegmentScanner(const File* file, uint64_t segment_seed, uint64_t begin,
+SegmentScanner::SegmentScanner(SectorReader* reader, uint64_t segment_seed, uint64_t begin,
                                uint64_t end)
-    : file_(file), seed_(segment_seed), end_(std::max(begin, end)), offset_(begin), next_(begin) {}
+    : reader_(reader),
+      seed_(segment_seed),
+      end_(std::max(begin, end)),
+      offset_(begin),
+      next_(begin) {}
 
 const char* SegmentScanner::Window(uint64_t offset, size_t size) {
   if (offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffer_size_) {
@@ -26,17 +30,15 @@ const char* SegmentScanner::Window(uint64_t offset, size_t size) {
       static_cast<size_t>(std::min<uint64_t>(std::max(size, kReadAhead), end_ - offset));
   if (buffer_.size() < want) buffer_.resize(want);
   buffer_size_ = 0;
-  absl::StatusOr<size_t> got = file_->ReadUpTo(offset, buffer_.data(), want);
+  absl::StatusOr<size_t> got = reader_->ReadUpTo(offset, buffer_.data(), want);
   if (!got.ok()) {
     status_ = got.status();
     return nullptr;
   }
   buffer_offset_ = offset;
   buffer_size_ = *got;
-  if (*got < size) {
-    status_ = absl::DataLossError("file is shorter than it was");
-    return nullptr;
-  }
+  // A file that is shorter than `end` has no record there.
+  if (*got < size) return nullptr;
   return buffer_.data();
 }
 
@@ -83,6 +85,8 @@ bool SegmentScanner::Verify() {
     if (head == nullptr || !VerifyRecord(head, header_, seed_ + offset_)) return false;
     CheckPadding(head + size, padding);
   }
+  // Zeros stand in for what cannot be read; that they verify is of no use to whoever reads it.
+  if (reader_->IsUnreadable(offset_, offset_ + size)) return false;
   key_ = RecordKey(head, header_);
   return true;
 }
@@ -115,34 +119,6 @@ SegmentScanner::Step SegmentScanner::Resync() {
   }
   offset_ = next_ = end_;
   return Step::kEnd;
-}
-
-absl::StatusOr<TailTraces> ReadTailTraces(const File& file, uint64_t segment_seed, uint64_t begin,
-                                          uint64_t end) {
-  TailTraces traces;
-  std::vector<char> buffer(end > begin ? std::min<uint64_t>(kPiece, end - begin) : 0);
-  // Windows overlap by a header, so that none is cut in two.
-  for (uint64_t at = begin; at < end; at += kPiece - kRecordHeaderBytes) {
-    const size_t size = static_cast<size_t>(std::min<uint64_t>(kPiece, end - at));
-    absl::StatusOr<size_t> got = file.ReadUpTo(at, buffer.data(), size);
-    if (!got.ok()) return got.status();
-    const auto last_used = std::find_if(buffer.rend() - static_cast<ptrdiff_t>(*got), buffer.rend(),
-                                        [](char c) { return c != 0; });
-    if (last_used != buffer.rend()) {
-      traces.bytes = at + static_cast<uint64_t>(buffer.rend() - last_used) - begin;
-    }
-    for (size_t i = 0; i + kRecordHeaderBytes <= *got; i += 8) {
-      const char* bytes = buffer.data() + i;
-      if (static_cast<RecordKind>(bytes[kRecordKindOffset]) != RecordKind::kSyncMark) continue;
-      RecordHeader header;
-      if (DecodeRecordHeader(bytes, kRecordHeaderBytes, &header) &&
-          VerifyRecord(bytes, header, segment_seed + at + i)) {
-        traces.durable_sequence = std::max(traces.durable_sequence, header.sequence);
-      }
-    }
-    if (*got < size) break;
-  }
-  return traces;
 }
 
 }  // namespace rumcask

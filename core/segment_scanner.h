@@ -1,9 +1,9 @@
-// Reads the records of a segment one after the other, with pread, believing nothing.
+// Reads the records of a segment one after the other, believing nothing. SegmentFile is the way to
+// it for everything but sealing.
 //
-// Used where the log is judged: recovery, sealing, verifying, repairing. A length is checked
-// against the limits and against what is left before anything is read or allocated by it, and a
-// large value is checksummed piece by piece, so that a hostile file costs no more memory than a
-// good one.
+// A length is checked against the limits and against what is left before anything is read or
+// allocated by it, and a large value is checksummed piece by piece, so that a hostile file costs no
+// more memory than a good one.
 
 #ifndef RUMCASK_CORE_SEGMENT_SCANNER_H_
 #define RUMCASK_CORE_SEGMENT_SCANNER_H_
@@ -14,8 +14,8 @@
 
 #include "absl/status/status.h"
 
-#include "core/file_system.h"
 #include "core/format.h"
+#include "core/sector_reader.h"
 
 namespace rumcask {
 
@@ -25,12 +25,13 @@ class SegmentScanner {
     kRecord,   // a whole record, in its place
     kEnd,      // exactly at the end given
     kInvalid,  // the bytes at offset() are no record
-    kError,    // the file could not be read; see status()
+    kError,    // reading failed for a reason that lies outside the file; see status()
   };
 
-  // Scans [begin, end) of `file`, which must outlive the scanner; `end` is at most the file's size.
-  // Nothing is scanned if it is below `begin`: a file may have been cut within its header.
-  SegmentScanner(const File* file, uint64_t segment_seed, uint64_t begin, uint64_t end);
+  // Scans [begin, end) of the file, whose reader must outlive the scanner. Bytes that the file does
+  // not have are no record. Nothing is scanned if `end` is below `begin`: a file may have been cut
+  // within its header.
+  SegmentScanner(SectorReader* reader, uint64_t segment_seed, uint64_t begin, uint64_t end);
 
   // Judges the bytes after the last record. After kInvalid it stays where it is.
   Step Next();
@@ -54,13 +55,14 @@ class SegmentScanner {
   const absl::Status& status() const { return status_; }
 
  private:
-  // Makes [offset, offset + size) available contiguously, or sets status_ and returns null.
+  // Makes [offset, offset + size) available contiguously; null if the file does not have it, or
+  // after an error, which is then in status_.
   const char* Window(uint64_t offset, size_t size);
   bool Verify();
   bool VerifyInPieces();
   void CheckPadding(const char* record_end, uint64_t padding);
 
-  const File* const file_;
+  SectorReader* const reader_;
   const uint64_t seed_;
   const uint64_t end_;
   uint64_t offset_;
@@ -76,19 +78,6 @@ class SegmentScanner {
   uint64_t buffer_offset_ = 0;
   size_t buffer_size_ = 0;
 };
-
-// What follows the end of the records in a segment that was not sealed.
-struct TailTraces {
-  // The largest number vouched for by any sync mark, at any multiple of 8, whatever lies between;
-  // 0 if there is none.
-  uint64_t durable_sequence = 0;
-  // Up to the last byte that is not zero: what was written, as opposed to reserved.
-  uint64_t bytes = 0;
-};
-
-// Reads [begin, end) of the file.
-absl::StatusOr<TailTraces> ReadTailTraces(const File& file, uint64_t segment_seed, uint64_t begin,
-                                          uint64_t end);
 
 }  // namespace rumcask
 

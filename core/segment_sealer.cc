@@ -21,7 +21,8 @@ constexpr uint64_t kPiece = uint64_t{256} << 10;
 absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segment_seed,
                                                        uint64_t end) {
   KeyTableBuilder builder;
-  SegmentScanner scanner(file, segment_seed, kSegmentHeaderBytes, end);
+  SectorReader reader(file);
+  SegmentScanner scanner(&reader, segment_seed, kSegmentHeaderBytes, end);
   SegmentScanner::Step step;
   absl::Status written;
   uint64_t footer_end = end;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,10 +12,9 @@
 
 #include "core/database_lock.h"
 #include "core/key_table.h"
-#include "core/location.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
-#include "core/segment_scanner.h"
+#include "core/segment_file.h"
 #include "core/text.h"
 #include "core/verify_log.h"
 
@@ -31,28 +31,34 @@ bool SameRecord(const KeyTableReader& entry, const RecordHeader& header, std::st
 // A segment's footer, held against its records one by one.
 class FooterCheck {
  public:
-  FooterCheck(const File& file, uint64_t seed, uint64_t id, uint64_t file_bytes,
-              VerifyReport* report)
-      : name_(SegmentName(id)), file_bytes_(file_bytes), report_(report) {
-    char bytes[kTrailerBytes];
-    if (file_bytes < kSegmentHeaderBytes + kTrailerBytes ||
-        !file.Read(file_bytes - kTrailerBytes, bytes, sizeof(bytes)).ok() ||
-        !DecodeTrailer(bytes, seed, file_bytes, &trailer_)) {
-      const uint64_t at = file_bytes < kTrailerBytes ? 0 : file_bytes - kTrailerBytes;
-      Add(at, file_bytes - at, "footer of a sealed segment is damaged");
-      return;
+  FooterCheck(const SegmentFile& file, VerifyReport* report)
+      : name_(file.name()), file_bytes_(file.size()), report_(report) {}
+
+  absl::Status Read(SegmentFile* file) {
+    const absl::StatusOr<std::optional<Trailer>> trailer = file->ReadTrailer();
+    if (!trailer.ok()) return trailer.status();
+    if (!trailer->has_value()) {
+      const uint64_t at = file_bytes_ < kTrailerBytes ? 0 : file_bytes_ - kTrailerBytes;
+      Add(at, file_bytes_ - at, "footer of a sealed segment is damaged");
+      return absl::OkStatus();
     }
-    table_.resize(file_bytes - kTrailerBytes - trailer_.table_offset);
-    if (!file.Read(trailer_.table_offset, table_.data(), table_.size()).ok() ||
-        TableChecksum({table_.data(), trailer_.table_bytes}, seed) != trailer_.table_checksum) {
+    trailer_ = **trailer;
+    const absl::StatusOr<bool> whole = file->ReadKeyTable(trailer_, &table_);
+    if (!whole.ok()) return whole.status();
+    if (!*whole) {
       Add(trailer_.table_offset, trailer_.table_bytes, "key table is damaged");
-      return;
+      return absl::OkStatus();
     }
-    for (size_t i = trailer_.table_bytes; i < table_.size(); ++i) {
-      if (table_[i] != 0) Add(trailer_.table_offset + i, 1, "padding after the key table not zero");
+    char padding[8];
+    const uint64_t begin = trailer_.table_offset + trailer_.table_bytes;
+    const uint64_t bytes = file_bytes_ - kTrailerBytes - begin;
+    const absl::StatusOr<size_t> got = file->bytes()->ReadUpTo(begin, padding, bytes);
+    if (!got.ok()) return got.status();
+    for (size_t i = 0; i < *got; ++i) {
+      if (padding[i] != 0) Add(begin + i, 1, "padding after the key table not zero");
     }
-    entry_ = std::make_unique<KeyTableReader>(std::string_view(table_.data(), trailer_.table_bytes),
-                                              trailer_);
+    entry_ = std::make_unique<KeyTableReader>(table_, trailer_);
+    return absl::OkStatus();
   }
 
   bool usable() const { return entry_ != nullptr; }
@@ -66,16 +72,13 @@ class FooterCheck {
       ended_ = !at_entry_;
     }
     if (!at_entry_ || !SameRecord(*entry_, header, key, offset)) {
-      Add(offset, header.record_bytes(), "record and key table tell different things");
+      Add(offset, header.record_bytes(), "record differs from its key-table entry");
     }
     builder_.Add(header, key);
   }
 
   void Finish(bool all_records_valid) {
     if (!usable()) return;
-    while (entry_->Next()) {
-    }
-    if (!entry_->ok()) Add(trailer_.table_offset, trailer_.table_bytes, "key table is nonsense");
     if (!all_records_valid) return;
     const Trailer& counted = builder_.trailer();
     if (counted.records != trailer_.records || counted.puts != trailer_.puts ||
@@ -103,74 +106,59 @@ class FooterCheck {
   KeyTableBuilder builder_;
 };
 
-// A segment being sealed meanwhile may be cut behind its records, so that fewer bytes come than the
-// file had when asked for its size.
-void VerifyHeader(const File& file, const Uuid& uuid, uint64_t id, VerifyReport* report) {
-  std::string page(kUnbornBytes, '\0');
-  const absl::StatusOr<size_t> got = file.ReadUpTo(0, page.data(), page.size());
-  page.resize(got.ok() ? *got : 0);
-  SegmentHeader header;
-  if (DecodeSegmentHeader(page, uuid, id, &header) != HeaderState::kValid) {
-    report->damages.push_back(
-        {SegmentName(id), 0, kSegmentHeaderBytes, "segment header is damaged"});
-  }
-}
-
 }  // namespace
 
 absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, uint64_t end,
                            bool has_footer, VerifyReport* report, const RecordVisitor& visit) {
-  absl::StatusOr<std::unique_ptr<File>> file =
-      directory->Open(SegmentName(id), OpenMode::kReadOnly);
-  if (!file.ok()) return file.status();
-  absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
+  absl::StatusOr<std::unique_ptr<SegmentFile>> opened = SegmentFile::Open(directory, uuid, id);
+  if (!opened.ok()) return opened.status();
+  SegmentFile* const file = opened->get();
   ++report->segments;
-  report->bytes += *size;
-  const uint64_t seed = SegmentSeed(uuid, id);
-  VerifyHeader(**file, uuid, id, report);
+  report->bytes += file->size();
+  const auto add = [&](uint64_t offset, uint64_t length, const char* cause) {
+    report->damages.push_back({file->name(), offset, length, cause});
+  };
+  SegmentHeader header;
+  const absl::StatusOr<HeaderState> state = file->ReadHeader(&header);
+  if (!state.ok()) return state.status();
+  if (*state != HeaderState::kValid) add(0, kSegmentHeaderBytes, "segment header is damaged");
 
-  std::unique_ptr<FooterCheck> footer;
+  FooterCheck footer(*file, report);
   bool end_known = true;
   if (has_footer) {
-    footer = std::make_unique<FooterCheck>(**file, seed, id, *size, report);
-    end_known = footer->usable();
-    // No record reaches beyond what a location can hold, however large a sparse file is.
-    end = end_known ? footer->records_end() : std::min(*size, Location::kMaxOffset);
-  } else if (end > *size) {
-    report->damages.push_back({SegmentName(id), *size, end - *size, "segment is too short"});
-    end = *size;
+    absl::Status status = footer.Read(file);
+    if (!status.ok()) return status;
+    end_known = footer.usable();
+    end = end_known ? footer.records_end() : file->records_limit();
+  } else if (end > file->size()) {
+    // A segment that is sealed meanwhile is cut behind its records, never below.
+    add(file->size(), end - file->size(), "segment is too short");
+    end = file->size();
   }
-  SegmentScanner scanner(file->get(), seed, kSegmentHeaderBytes, std::max(end, uint64_t{128}));
   bool all_valid = true;
-  SegmentScanner::Step step = scanner.Next();
-  while (step != SegmentScanner::Step::kEnd) {
-    if (step == SegmentScanner::Step::kError) return scanner.status();
-    if (step == SegmentScanner::Step::kInvalid) {
-      const uint64_t at = scanner.offset();
-      step = scanner.Resync();
-      // What no record follows is then taken for the remains of the footer.
-      if (step == SegmentScanner::Step::kEnd && !end_known) break;
-      all_valid = false;
-      report->damages.push_back(
-          {SegmentName(id), at, scanner.offset() - at,
-           scanner.gave_up() ? "no record, and too costly to search on" : "damaged record"});
-      continue;
-    }
-    const RecordHeader& header = scanner.header();
-    ++report->records;
-    if (header.kind == RecordKind::kPut) ++report->puts;
-    if (header.kind == RecordKind::kDelete) ++report->deletes;
-    if (!scanner.padding_is_zero()) {
-      report->damages.push_back({SegmentName(id), scanner.next_offset() - 7, 7,
-                                 "padding after a record is not zero (harmless)"});
-    }
-    if (footer != nullptr) footer->Record(header, scanner.key(), scanner.offset());
-    visit(header, scanner.key(), scanner.offset());
-    step = scanner.Next();
-  }
-  if (footer != nullptr) footer->Finish(all_valid);
-  if (!has_footer) report->unused_bytes += *size - end;
+  absl::Status status = file->ForEachRecord(
+      kSegmentHeaderBytes, end,
+      [&](const FoundRecord& record) {
+        ++report->records;
+        if (record.header.kind == RecordKind::kPut) ++report->puts;
+        if (record.header.kind == RecordKind::kDelete) ++report->deletes;
+        if (!record.padding_is_zero) {
+          add(record.end() - 7, 7, "padding after a record is not zero (harmless)");
+        }
+        footer.Record(record.header, record.key, record.offset);
+        visit(record.header, record.key, record.offset);
+        return absl::OkStatus();
+      },
+      [&](const FoundDamage& damage) {
+        // What no record follows is then taken for the remains of the footer.
+        if (!damage.followed && !end_known) return absl::OkStatus();
+        all_valid = false;
+        add(damage.offset, damage.length, damage.cause);
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  footer.Finish(all_valid);
+  if (!has_footer) report->unused_bytes += file->size() - end;
   return absl::OkStatus();
 }
 

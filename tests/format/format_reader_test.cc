@@ -96,7 +96,8 @@ class FormatReaderTest : public testing::Test {
     auto file = (*directory)->Open(SegmentName(id), OpenMode::kReadOnly);
     std::string header(kSegmentHeaderBytes, '\0');
     EXPECT_TRUE((*file)->Read(0, header.data(), header.size()).ok());
-    SegmentScanner scanner(file->get(), SegmentSeed(*SegmentHeaderUuid(header), id),
+    SectorReader reader(file->get());
+    SegmentScanner scanner(&reader, SegmentSeed(*SegmentHeaderUuid(header), id),
                            kSegmentHeaderBytes, *(*file)->Size());
     std::vector<uint64_t> offsets;
     while (scanner.Next() == SegmentScanner::Step::kRecord) offsets.push_back(scanner.offset());

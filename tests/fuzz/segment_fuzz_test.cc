@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/format.h"
 #include "core/key_table.h"
-#include "core/segment_scanner.h"
+#include "core/segment_file.h"
 #include "tests/fuzz/checksum_fixer.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/memory_file.h"
@@ -19,62 +21,72 @@ namespace {
 
 constexpr uint64_t kId = 1;
 
-void CheckRecord(const std::string& bytes, uint64_t seed, const SegmentScanner& scanner) {
-  const uint64_t offset = scanner.offset();
-  const RecordHeader& header = scanner.header();
-  RUMCASK_FUZZ_EXPECT(offset % 8 == 0 && offset >= kSegmentHeaderBytes);
-  RUMCASK_FUZZ_EXPECT(scanner.next_offset() == offset + header.record_bytes());
-  RUMCASK_FUZZ_EXPECT(scanner.next_offset() <= bytes.size());
-  const char* const record = bytes.data() + offset;
-  RUMCASK_FUZZ_EXPECT(VerifyRecord(record, header, seed + offset));
-  RUMCASK_FUZZ_EXPECT(scanner.key() == RecordKey(record, header));
+void CheckRecord(const std::string& bytes, uint64_t seed, const FoundRecord& record) {
+  RUMCASK_FUZZ_EXPECT(record.offset % 8 == 0 && record.offset >= kSegmentHeaderBytes);
+  RUMCASK_FUZZ_EXPECT(record.end() <= bytes.size());
+  const char* const begin = bytes.data() + record.offset;
+  RUMCASK_FUZZ_EXPECT(VerifyRecord(begin, record.header, seed + record.offset));
+  RUMCASK_FUZZ_EXPECT(record.key == RecordKey(begin, record.header));
 }
 
-void ScanRecords(const std::string& bytes, uint64_t seed) {
-  const MemoryFile file(bytes);
-  SegmentScanner scanner(&file, seed, kSegmentHeaderBytes, bytes.size());
+void ReadRecords(const std::string& bytes, SegmentFile* file) {
   uint64_t highest_mark = 0;
-  uint64_t last = 0;
-  SegmentScanner::Step step = scanner.Next();
-  while (step != SegmentScanner::Step::kEnd) {
-    RUMCASK_FUZZ_EXPECT(step != SegmentScanner::Step::kError);
-    if (step == SegmentScanner::Step::kInvalid) {
-      step = scanner.Resync();
-      RUMCASK_FUZZ_EXPECT(step != SegmentScanner::Step::kInvalid);
-      continue;
-    }
-    CheckRecord(bytes, seed, scanner);
-    RUMCASK_FUZZ_EXPECT(scanner.offset() > last);
-    last = scanner.offset();
-    const RecordHeader& header = scanner.header();
-    if (!header.has_number() && header.key_bytes == 0 && header.value_bytes == 0) {
-      highest_mark = std::max(highest_mark, header.sequence);
-    }
-    step = scanner.Next();
+  uint64_t covered = kSegmentHeaderBytes;
+  uint64_t whole = 0;
+  const absl::Status status = file->ForEachRecord(
+      kSegmentHeaderBytes, bytes.size(),
+      [&](const FoundRecord& record) {
+        CheckRecord(bytes, file->seed(), record);
+        RUMCASK_FUZZ_EXPECT(record.offset == covered);
+        covered = record.end();
+        const RecordHeader& header = record.header;
+        if (!header.has_number() && header.key_bytes == 0 && header.value_bytes == 0) {
+          highest_mark = std::max(highest_mark, header.sequence);
+        }
+        std::string copy;
+        RecordHeader read;
+        const absl::StatusOr<bool> sound =
+            file->ReadRecord(record.offset, header.record_bytes(), &copy, &read);
+        RUMCASK_FUZZ_EXPECT(sound.ok() && *sound && read.sequence == header.sequence);
+        return absl::OkStatus();
+      },
+      [&](const FoundDamage& damage) {
+        RUMCASK_FUZZ_EXPECT(damage.offset == covered && damage.length > 0);
+        covered = damage.offset + damage.length;
+        RUMCASK_FUZZ_EXPECT(damage.followed || covered == bytes.size());
+        if (whole == 0) whole = damage.offset;
+        return absl::OkStatus();
+      });
+  // A record of a kind that must be understood ends it.
+  RUMCASK_FUZZ_EXPECT(status.ok() || absl::IsFailedPrecondition(status));
+  if (status.ok()) {
+    RUMCASK_FUZZ_EXPECT(covered == bytes.size());
+    const absl::StatusOr<uint64_t> stopped =
+        file->ReadPrefix(kSegmentHeaderBytes, bytes.size(), [](const FoundRecord&) {});
+    RUMCASK_FUZZ_EXPECT(stopped.ok() && *stopped == (whole == 0 ? bytes.size() : whole));
   }
-  const absl::StatusOr<TailTraces> traces =
-      ReadTailTraces(file, seed, kSegmentHeaderBytes, bytes.size());
+  const absl::StatusOr<TailTraces> traces = file->ReadTraces(kSegmentHeaderBytes);
   RUMCASK_FUZZ_EXPECT(traces.ok());
   // Marks may also lie inside of values.
   RUMCASK_FUZZ_EXPECT(traces->durable_sequence >= highest_mark);
   RUMCASK_FUZZ_EXPECT(traces->bytes <= bytes.size() - kSegmentHeaderBytes);
 }
 
-void ReadFooter(const std::string& bytes, uint64_t seed) {
-  Trailer trailer;
-  if (bytes.size() < kTrailerBytes ||
-      !DecodeTrailer(bytes.data() + bytes.size() - kTrailerBytes, seed, bytes.size(), &trailer)) {
-    return;
-  }
-  RUMCASK_FUZZ_EXPECT(trailer.table_offset >= kSegmentHeaderBytes);
-  RUMCASK_FUZZ_EXPECT(trailer.table_offset + trailer.table_bytes + kTrailerBytes <= bytes.size());
-  // A copy of the exact size, so that a read beyond the table is seen.
-  const std::vector<char> table(
-      bytes.begin() + static_cast<ptrdiff_t>(trailer.table_offset),
-      bytes.begin() + static_cast<ptrdiff_t>(trailer.table_offset + trailer.table_bytes));
-  KeyTableReader reader({table.data(), table.size()}, trailer);
+void ReadFooter(const std::string& bytes, SegmentFile* file) {
+  const absl::StatusOr<std::optional<Trailer>> trailer = file->ReadTrailer();
+  RUMCASK_FUZZ_EXPECT(trailer.ok());
+  if (!trailer->has_value()) return;
+  RUMCASK_FUZZ_EXPECT((*trailer)->table_offset >= kSegmentHeaderBytes);
+  RUMCASK_FUZZ_EXPECT((*trailer)->table_offset + (*trailer)->table_bytes + kTrailerBytes <=
+                      bytes.size());
+  // A buffer of the exact size, so that a read beyond the table is seen.
+  std::vector<char> table((*trailer)->table_bytes);
+  const absl::StatusOr<bool> whole = file->ReadKeyTable(**trailer, table.data());
+  RUMCASK_FUZZ_EXPECT(whole.ok() || absl::IsFailedPrecondition(whole.status()));
+  KeyTableReader reader({table.data(), table.size()}, **trailer);
   while (reader.Next()) {
-    RUMCASK_FUZZ_EXPECT(reader.offset() + reader.header().record_bytes() <= trailer.table_offset);
+    RUMCASK_FUZZ_EXPECT(reader.offset() + reader.header().record_bytes() <=
+                        (*trailer)->table_offset);
   }
 }
 
@@ -87,9 +99,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Uuid uuid = {1, 2, 3};
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if ((data[0] & 1) != 0) FixSegment(uuid, kId, nullptr, &bytes);
+  SegmentFile file(std::make_unique<MemoryFile>(bytes), uuid, kId, bytes.size());
   SegmentHeader header;
-  const HeaderState state =
-      DecodeSegmentHeader(std::string_view(bytes).substr(0, kUnbornBytes), uuid, kId, &header);
+  const absl::StatusOr<HeaderState> read = file.ReadHeader(&header);
+  RUMCASK_FUZZ_EXPECT(read.ok());
+  const HeaderState state = *read;
   if (state == HeaderState::kValid) {
     char again[kSegmentHeaderBytes];
     EncodeSegmentHeader(header, again);
@@ -100,7 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                         reread.durable_sequence == header.durable_sequence);
   }
   (void)SegmentHeaderUuid(bytes);
-  if (bytes.size() >= kSegmentHeaderBytes) ScanRecords(bytes, SegmentSeed(uuid, kId));
-  ReadFooter(bytes, SegmentSeed(uuid, kId));
+  if (bytes.size() >= kSegmentHeaderBytes) ReadRecords(bytes, &file);
+  ReadFooter(bytes, &file);
   return 0;
 }
