@@ -102,6 +102,9 @@ absl::StatusOr<Manifest> Create(FileSystem* file_system, Directory* directory,
   if (status.ok()) status = NewIncarnation(&manifest);
   manifest.keystore = options.keystore->traits.name;
   manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
+  // Until the first write, which replaces MANIFEST before anything gets a number. So one that is
+  // not clean says that numbers may have been given out, even if nothing else is left of them.
+  manifest.clean = true;
   // The directory's own entry: without it a power cut takes the whole database. Before MANIFEST, so
   // that whoever finds one need not ask how far its creation came.
   const bool syncs_parent = !SeededBug("parent-not-synced");

@@ -218,5 +218,49 @@ TEST(ManifestTest, EveryFlippedBitIsSeenAndTheOtherCopyServes) {
   EXPECT_TRUE(absl::IsDataLoss(DecodeManifest("", "MANIFEST").status()));
 }
 
+TEST(Manifest, EachCopyServesWhateverBecomesOfTheOther) {
+  Manifest manifest;
+  manifest.uuid = {9, 9};
+  manifest.keystore = "hash";
+  // Ranges that do not join, so that a copy takes several blocks.
+  for (uint64_t id = 1; id < 4000; id += 2) manifest.Append(id, Stream::kUser, true, 0);
+  const std::string bytes = EncodeManifest(manifest);
+  const size_t half = bytes.size() / 2;
+  ASSERT_GT(half, 8192u);
+  for (size_t at = 0; at < bytes.size(); at += 512) {
+    std::string damaged = bytes;
+    damaged.replace(at, 512, 512, '\0');
+    auto decoded = DecodeManifest(damaged, "MANIFEST");
+    ASSERT_TRUE(decoded.ok()) << at << decoded.status();
+    EXPECT_EQ(EncodeManifest(decoded->manifest), bytes);
+  }
+  for (const size_t copy : {size_t{0}, half}) {
+    std::string damaged = bytes;
+    damaged.replace(copy, half, half, '\xff');
+    auto decoded = DecodeManifest(damaged, "MANIFEST");
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(decoded->damaged_copies, 1);
+    EXPECT_EQ(EncodeManifest(decoded->manifest), bytes);
+  }
+}
+
+TEST(Manifest, BytesBehindTheCopiesMeanNothing) {
+  Manifest manifest;
+  manifest.keystore = "hash";
+  const std::string bytes = EncodeManifest(manifest);
+  for (const size_t stray : {1, 4095, 4096, 10000}) {
+    for (const char filler : {'\0', 'x'}) {
+      auto decoded = DecodeManifest(bytes + std::string(stray, filler), "MANIFEST");
+      ASSERT_TRUE(decoded.ok()) << decoded.status();
+      EXPECT_EQ(decoded->damaged_copies, 0);
+      EXPECT_EQ(decoded->stray_bytes, stray);
+    }
+  }
+  // A file that was cut keeps its first copy.
+  auto decoded = DecodeManifest(bytes.substr(0, 4096 + 100), "MANIFEST");
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->damaged_copies, 1);
+}
+
 }  // namespace
 }  // namespace rumcask

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/sector_reader.h"
 #include "core/text.h"
 #include "core/varint.h"
 
@@ -17,8 +18,14 @@ namespace {
 constexpr std::string_view kMagic = "rumcaskM";
 constexpr size_t kPreambleBytes = 24;
 constexpr size_t kBlockBytes = 4096;
+// Bounds the work that a hostile file makes.
+constexpr int kMostTried = 16;
 // Far above what ranges of any real database need; bounds what a hostile file makes us read.
 constexpr uint64_t kMaxManifestBytes = uint64_t{256} << 20;
+
+constexpr size_t InBlocks(size_t bytes) {
+  return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
 
 uint64_t BodyChecksum(std::string_view body, uint32_t format) {
   return XXH3_64bits_withSeed(body.data(), body.size(), format);
@@ -104,8 +111,8 @@ bool DecodeBody(std::string_view body, Manifest* manifest) {
   return body.empty();
 }
 
-// Decodes the copy at the front of `bytes`.
-absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest) {
+// Decodes the copy at the front of `bytes` and sets the bytes that it takes.
+absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest, size_t* size) {
   if (bytes.size() < kPreambleBytes || bytes.substr(0, kMagic.size()) != kMagic) {
     return absl::DataLossError("no MANIFEST");
   }
@@ -120,9 +127,11 @@ absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest) {
     return absl::FailedPreconditionError(absl::StrCat(
         "format ", format, " is not one this version reads (it reads ", kFormatVersion, ")"));
   }
-  if (!DecodeBody(body, manifest)) return absl::DataLossError("nonsense under a valid checksum");
+  if (!DecodeBody(body, manifest)) return absl::DataLossError("malformed (checksum is valid)");
+  *size = InBlocks(kPreambleBytes + length);
+  if (*size > bytes.size()) return absl::DataLossError("cut short");
   // The rest of the copy's block must be as written, or a flipped bit there would go unseen.
-  for (char c : bytes.substr(kPreambleBytes + length)) {
+  for (char c : bytes.substr(0, *size).substr(kPreambleBytes + length)) {
     if (c != 0) return absl::DataLossError("padding is not zero");
   }
   return absl::OkStatus();
@@ -156,27 +165,40 @@ std::string EncodeManifest(const Manifest& manifest) {
   StoreU32(copy.data() + 12, static_cast<uint32_t>(body.size()));
   StoreU64(copy.data() + 16, BodyChecksum(body, kFormatVersion));
   copy += body;
-  copy.resize((copy.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
+  copy.resize(InBlocks(copy.size()));
   return copy + copy;
 }
 
 absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::string_view name) {
-  // The second copy's place follows from the file's size; if that is off, from the first copy.
   DecodedManifest decoded;
-  const size_t half = bytes.size() / 2;
-  const absl::Status first = DecodeCopy(bytes.substr(0, half), &decoded.manifest);
-  Manifest second_manifest;
-  const absl::Status second = DecodeCopy(bytes.substr(half), &second_manifest);
-  if (absl::IsFailedPrecondition(first) || absl::IsFailedPrecondition(second)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        Text(name), ": ", absl::IsFailedPrecondition(first) ? first.message() : second.message()));
+  int valid = 0;
+  size_t end = 0;
+  int tried = 0;
+  std::string causes;
+  // A copy begins with a block, wherever the one before it ends: damage there must not hide it.
+  for (size_t at = 0; at < bytes.size() && valid < 2 && tried < kMostTried; at += kBlockBytes) {
+    if (at != 0 && bytes.substr(at, kMagic.size()) != kMagic) continue;
+    ++tried;
+    Manifest manifest;
+    size_t size = 0;
+    const absl::Status status = DecodeCopy(bytes.substr(at), &manifest, &size);
+    if (absl::IsFailedPrecondition(status)) {
+      return absl::FailedPreconditionError(absl::StrCat(Text(name), ": ", status.message()));
+    }
+    if (!status.ok()) {
+      absl::StrAppend(&causes, causes.empty() ? "" : "; ", status.message());
+      continue;
+    }
+    if (valid == 0) decoded.manifest = std::move(manifest);
+    ++valid;
+    end = at + size;
   }
-  if (!first.ok() && !second.ok()) {
+  if (valid == 0) {
     return absl::DataLossError(absl::StrCat(Text(name), ": both copies are damaged (",
-                                            first.message(), "; ", second.message(), ")"));
+                                            bytes.empty() ? "it is empty" : causes, ")"));
   }
-  decoded.damaged_copies = first.ok() && second.ok() ? 0 : 1;
-  if (!first.ok()) decoded.manifest = std::move(second_manifest);
+  decoded.damaged_copies = 2 - valid;
+  if (valid == 2 && bytes.size() > end) decoded.stray_bytes = bytes.size() - end;
   return decoded;
 }
 
@@ -203,9 +225,14 @@ absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
     return absl::DataLossError(absl::StrCat((*file)->name(), ": ", *size, " bytes is too large"));
   }
   std::string bytes(*size, '\0');
-  absl::Status status = (*file)->Read(0, bytes.data(), bytes.size());
-  if (!status.ok()) return status;
-  return DecodeManifest(bytes, (*file)->name());
+  SectorReader reader(file->get());
+  const absl::StatusOr<size_t> got = reader.ReadUpTo(0, bytes.data(), bytes.size());
+  if (!got.ok()) return got.status();
+  bytes.resize(*got);
+  absl::StatusOr<DecodedManifest> decoded = DecodeManifest(bytes, (*file)->name());
+  // Zeros stand in for what cannot be read, and may be what stood there.
+  if (decoded.ok() && reader.IsUnreadable(0, bytes.size())) decoded->damaged_copies = 1;
+  return decoded;
 }
 
 absl::Status WriteManifest(Directory* directory, const Manifest& manifest, bool* sync_failed) {

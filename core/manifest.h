@@ -73,6 +73,8 @@ struct DecodedManifest {
   Manifest manifest;
   // Copies that could not be read, 0 or 1.
   int damaged_copies = 0;
+  // Bytes behind the second copy, which mean nothing.
+  uint64_t stray_bytes = 0;
 };
 // DataLoss if no copy is valid, FailedPrecondition if it is of a newer format. `name` is for the
 // message.

@@ -10,6 +10,7 @@
 
 #include "core/seeded_bug.h"
 #include "core/segment_file.h"
+#include "core/user_chain.h"
 
 namespace rumcask {
 namespace {
@@ -40,12 +41,14 @@ class Recovery {
   }
 
   absl::StatusOr<RecoveredLog> Run() {
+    log_.durable_sequence = log_.manifest.durable_sequence;
+    log_.last_sequence = log_.manifest.durable_sequence;
     absl::Status status = ListFiles();
     if (status.ok()) status = CheckListed();
     if (status.ok()) status = ReadCandidates();
     if (status.ok()) status = WalkChain();
-    if (status.ok()) status = Judge();
     if (status.ok()) status = BoundSealed();
+    if (status.ok()) status = Judge();
     if (!status.ok()) return status;
     return std::move(log_);
   }
@@ -59,21 +62,34 @@ class Recovery {
     return absl::OkStatus();
   }
 
+  // Whether opening a file failed because of the file: it is no regular one, or the device cannot
+  // read it. Want of descriptors, rights or memory is told as it is.
+  static bool IsOfTheFile(const absl::Status& status) {
+    return absl::IsFailedPrecondition(status) || absl::IsInternal(status);
+  }
+  absl::Status DamagedFile(uint64_t id, const absl::Status& status) {
+    return Damaged(SegmentName(id), 0, std::string(status.message()));
+  }
+
+  // The highest number that the segments before this one can have.
+  static uint64_t NumbersBelow(const SegmentHeader& header) {
+    return std::max(header.base_sequence, uint64_t{1}) - 1;
+  }
+
   absl::Status ListFiles();
   absl::Status CheckListed();
   absl::Status ReadSealed(uint64_t id, Stream stream);
   absl::Status ReadCandidates();
   absl::Status ReadCandidate(uint64_t id, uint64_t required_end);
   absl::Status WalkChain();
-  bool Links(const Candidate& candidate) const;
   absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
   absl::Status Judge();
   absl::Status BoundSealed();
   absl::Status EndByLink(const SegmentHeader& successor, RecoveredSegment* segment);
   absl::Status EndByScan(RecoveredSegment* segment);
   absl::StatusOr<std::optional<SegmentHeader>> HeaderOf(uint64_t id);
-  absl::Status DropFrom(size_t first);
-  // Takes account of what follows the last kept record of a segment.
+  absl::Status PassOver(const Candidate& candidate);
+  // Takes account of what is in a file from `begin` on and is not kept.
   absl::Status NoteDropped(const Candidate& candidate, uint64_t begin);
   absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
     return SegmentFile::Open(directory_, log_.manifest.uuid, id);
@@ -82,13 +98,11 @@ class Recovery {
   Directory* const directory_;
   const bool read_only_;
   RecoveredLog log_;
+  UserChain chain_{&log_};
   std::vector<uint64_t> present_;  // ids of segment files, ascending
   std::vector<Candidate> candidates_;
-  // Of the last kept user segment.
-  uint64_t tail_id_ = 0;
-  uint64_t tail_end_ = 0;
-  uint64_t tail_checksum_ = 0;
-  bool tail_known_ = false;  // end and checksum are
+  // No record anywhere has a higher number, whatever MANIFEST says.
+  uint64_t highest_seen_ = 0;
 };
 
 absl::Status Recovery::ListFiles() {
@@ -132,6 +146,7 @@ absl::Status Recovery::CheckListed() {
 
 absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
+  if (IsOfTheFile(file.status())) return DamagedFile(id, file.status());
   if (!file.ok()) return file.status();
   const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
   if (!trailer.ok()) return trailer.status();
@@ -156,11 +171,12 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     log_.damages.push_back(
         {SegmentName(id), at, size - at, "footer of a sealed segment is damaged"});
   }
-  if (stream == Stream::kUser) {
-    tail_id_ = id;
-    tail_known_ = segment.has_trailer;
-    tail_end_ = segment.end;
-    tail_checksum_ = segment.last_checksum;
+  if (!SeededBug("highest-number-from-manifest")) {
+    highest_seen_ = std::max(highest_seen_, segment.last_sequence);
+    // Listed as sealed, it is durable.
+    if (stream == Stream::kUser) {
+      log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
+    }
   }
   log_.segments.push_back(std::move(segment));
   return absl::OkStatus();
@@ -168,6 +184,11 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
 
 absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
+  if (IsOfTheFile(file.status())) {
+    // A directory, a link or the like by that name is none of ours, unless MANIFEST lists one.
+    const bool foreign = absl::IsFailedPrecondition(file.status()) && required_end == 0;
+    return foreign ? absl::OkStatus() : DamagedFile(id, file.status());
+  }
   if (!file.ok()) return file.status();
   Candidate candidate;
   candidate.id = id;
@@ -182,15 +203,16 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
                                                       " is not one this version reads"));
   }
   if (candidate.state == HeaderState::kValid) {
-    log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
+    if (!SeededBug("headers-prove-nothing")) {
+      log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
+    }
+    highest_seen_ = std::max(highest_seen_, NumbersBelow(candidate.header));
   }
   candidates_.push_back(candidate);
   return absl::OkStatus();
 }
 
 absl::Status Recovery::ReadCandidates() {
-  log_.durable_sequence = log_.manifest.durable_sequence;
-  log_.last_sequence = log_.manifest.durable_sequence;
   for (uint64_t id : present_) {
     const ManifestRange* range = log_.manifest.Find(id);
     if (range != nullptr && range->sealed) continue;
@@ -204,17 +226,6 @@ absl::Status Recovery::ReadCandidates() {
   return absl::OkStatus();
 }
 
-bool Recovery::Links(const Candidate& candidate) const {
-  const SegmentHeader& header = candidate.header;
-  if (header.predecessor_id == tail_id_) {
-    return !tail_known_ || tail_id_ == 0 ||
-           (header.predecessor_end == tail_end_ && header.predecessor_checksum == tail_checksum_);
-  }
-  // A predecessor that MANIFEST knows as retired ends the walk - if nothing kept stands between.
-  return header.predecessor_id > tail_id_ && header.predecessor_id <= log_.manifest.highest_id &&
-         log_.manifest.Find(header.predecessor_id) == nullptr;
-}
-
 absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegment* segment) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
   if (!file.ok()) return file.status();
@@ -222,12 +233,21 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   if (!trailer.ok()) return trailer.status();
   segment->id = candidate.id;
   segment->file_bytes = candidate.file_bytes;
-  segment->has_trailer = trailer->has_value();
-  if (segment->has_trailer) segment->trailer = **trailer;
-  if (segment->has_trailer && segment->trailer.last_sequence > 0 &&
+  bool whole = false;
+  if (trailer->has_value()) {
+    segment->trailer = **trailer;
+    // It may be torn: of its sectors a power cut may have left the last and not the others.
+    std::string table;
+    const absl::StatusOr<bool> read = (*file)->ReadKeyTable(segment->trailer, &table);
+    if (!read.ok()) return read.status();
+    whole = *read;
+  }
+  if (whole && segment->trailer.last_sequence > 0 &&
       (segment->trailer.last_sequence <= log_.durable_sequence ||
        SeededBug("footer-is-evidence"))) {
-    // Vouched for: the footer was made durable together with the records before it.
+    // The footer was made durable together with the records before it, if not after them.
+    segment->has_trailer = true;
+    segment->vouched_for = true;
     segment->end = segment->trailer.table_offset;
     segment->last_sequence = segment->trailer.last_sequence;
     segment->last_checksum = segment->trailer.last_checksum;
@@ -258,50 +278,35 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
         }
       });
   if (!stopped.ok()) return stopped.status();
-  // It may be torn: of its sectors a power cut may have left the last and not the others.
-  if (!segment->has_trailer) return absl::OkStatus();
-  std::string table;
-  const absl::StatusOr<bool> whole = (*file)->ReadKeyTable(segment->trailer, &table);
-  if (!whole.ok()) return whole.status();
-  segment->has_trailer = *whole && segment->trailer.table_offset == segment->end;
+  segment->has_trailer = whole && segment->trailer.table_offset == segment->end;
   return absl::OkStatus();
 }
 
 absl::Status Recovery::WalkChain() {
-  for (size_t i = 0; i < candidates_.size(); ++i) {
-    const Candidate& candidate = candidates_[i];
+  for (const Candidate& candidate : candidates_) {
     if (candidate.state == HeaderState::kUnborn && candidate.required_end == 0) {
       log_.doomed.push_back(candidate.id);
       continue;
     }
-    const bool linked = candidate.state == HeaderState::kValid &&
-                        candidate.header.stream == Stream::kUser && Links(candidate);
-    if (!linked && candidate.required_end == 0) return DropFrom(i);
-    RecoveredSegment segment;
-    if (candidate.state != HeaderState::kUnborn) {
-      absl::Status status = ScanCandidate(candidate, &segment);
+    const bool linked = candidate.state == HeaderState::kValid && chain_.GoesOn(candidate.header);
+    // Where MANIFEST vouches for records they are searched for, whatever the header says.
+    if (!linked && candidate.required_end <= kSegmentHeaderBytes) {
+      absl::Status status = PassOver(candidate);
       if (!status.ok()) return status;
+      continue;
     }
+    RecoveredSegment segment;
+    absl::Status status = ScanCandidate(candidate, &segment);
+    if (!status.ok()) return status;
     if (!linked || segment.end < candidate.required_end) {
-      absl::Status status =
-          Damaged(SegmentName(candidate.id), linked ? segment.end : 0,
-                  linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
-                                        candidate.required_end)
-                         : std::string("segment header is damaged"));
+      status = Damaged(SegmentName(candidate.id), linked ? segment.end : 0,
+                       linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
+                                             candidate.required_end)
+                              : std::string("segment header is damaged"));
       if (!status.ok()) return status;
       // Read-only: the loader finds what verifies beyond the damage.
-      segment.id = candidate.id;
-      segment.file_bytes = candidate.file_bytes;
       segment.end = std::max(segment.end, std::min(candidate.required_end, candidate.file_bytes));
     }
-    if (segment.end == kSegmentHeaderBytes && candidate.required_end <= kSegmentHeaderBytes) {
-      // Born, but nothing in it was kept: nothing follows it either.
-      return DropFrom(i);
-    }
-    tail_id_ = segment.id;
-    tail_end_ = segment.end;
-    tail_checksum_ = segment.last_checksum;
-    tail_known_ = true;
     log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
     log_.continues_last = log_.manifest.clean && segment.end == candidate.required_end;
     const uint64_t records_end = segment.end;
@@ -309,10 +314,20 @@ absl::Status Recovery::WalkChain() {
     log_.segments.push_back(std::move(segment));
     if (footed) continue;
     // Space after the end of an unsealed segment may hold marks of what came after the cut.
-    absl::Status status = NoteDropped(candidate, records_end);
+    status = NoteDropped(candidate, records_end);
     if (!status.ok()) return status;
   }
+  chain_.DropEmptyEnd();
   return absl::OkStatus();
+}
+
+absl::Status Recovery::PassOver(const Candidate& candidate) {
+  log_.doomed.push_back(candidate.id);
+  log_.dropped.push_back(candidate.id);
+  ++log_.report.dropped_segments;
+  log_.dropped_file_bytes += candidate.file_bytes;
+  // A header that is torn may be a record's.
+  return NoteDropped(candidate, candidate.state == HeaderState::kValid ? kSegmentHeaderBytes : 0);
 }
 
 absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
@@ -327,40 +342,22 @@ absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
   return absl::OkStatus();
 }
 
-absl::Status Recovery::DropFrom(size_t first) {
-  for (size_t i = first; i < candidates_.size(); ++i) {
-    const Candidate& candidate = candidates_[i];
-    if (candidate.required_end > kSegmentHeaderBytes) {
-      absl::Status status =
-          Damaged(SegmentName(candidate.id), 0, "follows a gap, yet MANIFEST vouches for it");
-      if (!status.ok()) return status;
-    }
-    log_.doomed.push_back(candidate.id);
-    if (candidate.state == HeaderState::kUnborn) continue;
-    log_.dropped.push_back(candidate.id);
-    ++log_.report.dropped_segments;
-    log_.dropped_file_bytes += candidate.file_bytes;
-    absl::Status status = NoteDropped(candidate, kSegmentHeaderBytes);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Recovery::Judge() {
-  std::sort(log_.segments.begin(), log_.segments.end(),
-            [](const RecoveredSegment& a, const RecoveredSegment& b) { return a.id < b.id; });
   if (log_.last_sequence < log_.durable_sequence) {
+    const RecoveredSegment* const tail = chain_.Tail();
     absl::Status status = Damaged(
-        tail_id_ == 0 ? std::string(kManifestName) : SegmentName(tail_id_), tail_end_,
+        tail == nullptr ? std::string(kManifestName) : SegmentName(tail->id),
+        tail == nullptr ? 0 : tail->end,
         absl::StrCat("the log ends here with version ", log_.last_sequence,
                      ", but all versions through ", log_.durable_sequence, " were durable"));
     if (!status.ok()) return status;
   }
   log_.report.was_clean = log_.manifest.clean;
   log_.report.last_version = log_.last_sequence;
-  const uint64_t seen = std::max(log_.last_sequence, log_.durable_sequence);
+  const uint64_t seen = std::max({log_.last_sequence, log_.durable_sequence, highest_seen_});
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
-  if (!log_.manifest.clean && (seen > 0 || !candidates_.empty()) && !SeededBug("numbers-reused")) {
+  // Also if nothing is there: what was given out may have been lost altogether.
+  if (!log_.manifest.clean && !SeededBug("numbers-reused")) {
     log_.next_sequence = (log_.next_sequence / kSequenceBlock + 2) * kSequenceBlock;
   }
   if (log_.next_sequence <= kEndOfNumbers - kSequenceBlock) return absl::OkStatus();
@@ -382,6 +379,8 @@ absl::StatusOr<std::optional<SegmentHeader>> Recovery::HeaderOf(uint64_t id) {
 // A sealed segment whose footer is damaged: the header of its successor tells where its records
 // end. The last one ends with its last record that verifies, and has to hold what was durable.
 absl::Status Recovery::BoundSealed() {
+  std::sort(log_.segments.begin(), log_.segments.end(),
+            [](const RecoveredSegment& a, const RecoveredSegment& b) { return a.id < b.id; });
   for (size_t i = 0; i < log_.segments.size(); ++i) {
     RecoveredSegment& segment = log_.segments[i];
     if (!segment.listed_sealed || segment.has_trailer || segment.stream != Stream::kUser) continue;
@@ -403,6 +402,7 @@ absl::Status Recovery::BoundSealed() {
 
 absl::Status Recovery::EndByLink(const SegmentHeader& successor, RecoveredSegment* segment) {
   segment->last_checksum = successor.predecessor_checksum;
+  highest_seen_ = std::max(highest_seen_, NumbersBelow(successor));
   if (successor.predecessor_end <= segment->end) {
     segment->end = std::max(successor.predecessor_end, uint64_t{kSegmentHeaderBytes});
     return absl::OkStatus();
@@ -432,6 +432,8 @@ absl::Status Recovery::EndByScan(RecoveredSegment* segment) {
       // Damage is told of by whoever loads the segment.
       [](const FoundDamage&) { return absl::OkStatus(); });
   if (!status.ok()) return status;
+  highest_seen_ = std::max(highest_seen_, last);
+  log_.last_sequence = std::max(log_.last_sequence, segment->last_sequence);
   if (last >= log_.durable_sequence) return absl::OkStatus();
   return Damaged(SegmentName(segment->id), segment->end,
                  absl::StrCat("the records end here with version ", last, ", but all through ",

@@ -2,10 +2,15 @@
 //
 // The user stream is the chain of predecessor links in the segments' headers. It is cut at the
 // first gap: the first place where the scan of a segment stops before the end that its successor's
-// link names, or where a link's segment is missing. Let e be the last number of the prefix before
-// the cut, and d the highest number vouched for by MANIFEST, a segment's header or a sync mark,
-// also one beyond the cut. e < d: something that was promised is gone - damage. Otherwise what lies
-// beyond the cut was never promised: a torn tail, which is dropped. There is no other rule.
+// link names, or where a link's segment is missing. A segment without records that is linked to
+// continues the chain. A file that does not belong, because its header is torn or names another
+// predecessor, ends nothing: a later one may link to the tail, as one does after a roll that
+// failed.
+//
+// Let e be the last number of the prefix before the cut, and d the highest number vouched for by
+// MANIFEST, a segment's header or a sync mark, also one beyond the cut or in a file that does not
+// belong. e < d: something that was promised is gone - damage. Otherwise what lies beyond the cut
+// was never promised: a torn tail, which is dropped. There is no other rule.
 //
 // Recover only reads. The changes it calls for are made by CommitRecovery, before the first write.
 
@@ -33,6 +38,9 @@ struct RecoveredSegment {
   Stream stream = Stream::kUser;
   // MANIFEST vouches for it as a whole.
   bool listed_sealed = false;
+  // Something vouches for all of its records, and its footer is whole: it is what it was when it
+  // was sealed, though MANIFEST does not list it as that yet.
+  bool vouched_for = false;
   // Its footer is valid, and its records need not be read to know their keys.
   bool has_trailer = false;
   Trailer trailer;
@@ -52,7 +60,8 @@ struct RecoveredLog {
   bool continues_last = false;
   // Files to remove: dropped, unborn or dead segments.
   std::vector<uint64_t> doomed;
-  // Those of them that follow the cut. If something promised is gone, it may be in these.
+  // Those of them that did not belong to the chain. If something promised is gone, it may be in
+  // these.
   std::vector<uint64_t> dropped;
   uint64_t dropped_file_bytes = 0;
   uint64_t highest_id = 0;        // of any segment file or MANIFEST
@@ -71,10 +80,11 @@ absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manif
 
 // Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that
 // were not sealed are written anew unless known to be durable, cut, given a footer and made
-// durable; MANIFEST is replaced, listing what was kept; files it does not list are removed. After a
-// clean close nothing but MANIFEST's state changes. Updates `log` accordingly. After an error it
-// may be called again, except if it set `*final`: then something could not be made durable, and as
-// the kernel may take it for clean now, a repetition's success would mean nothing.
+// durable; MANIFEST is replaced, listing what was kept; files it does not list are removed. A
+// segment that was vouched for is not read again: the first write reads no more than the opening
+// did. After a clean close nothing but MANIFEST's state changes. Updates `log` accordingly. After
+// an error it may be called again, except if it set `*final`: then something could not be made
+// durable, and as the kernel may take it for clean now, a repetition's success would mean nothing.
 absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final);
 
 }  // namespace rumcask

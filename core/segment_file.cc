@@ -8,6 +8,7 @@
 
 #include "core/key_table.h"
 #include "core/location.h"
+#include "core/seeded_bug.h"
 #include "core/segment_scanner.h"
 
 namespace rumcask {
@@ -72,6 +73,7 @@ absl::StatusOr<HeaderState> SegmentFile::ReadHeader(SegmentHeader* header) {
   if (!got.ok()) return got.status();
   const HeaderState state = DecodeSegmentHeader({bytes, *got}, uuid_, id_, header);
   if (state != HeaderState::kInvalid || !IsZero(bytes, *got)) return state;
+  if (SeededBug("unborn-by-the-header")) return HeaderState::kUnborn;
   const absl::StatusOr<bool> unborn = IsAllZero();
   if (!unborn.ok()) return unborn.status();
   return *unborn ? HeaderState::kUnborn : HeaderState::kInvalid;

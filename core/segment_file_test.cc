@@ -10,7 +10,7 @@
 
 #include "gtest/gtest.h"
 
-#include "core/key_table.h"
+#include "core/segment_bytes.h"
 
 namespace rumcask {
 namespace {
@@ -53,54 +53,12 @@ class BadSectorsFile : public File {
   int error_ = 0;
 };
 
-// The bytes of a sealed segment.
-class SegmentBytes {
- public:
-  SegmentBytes() : bytes_(kSegmentHeaderBytes, '\0') {
-    SegmentHeader header;
-    header.uuid = kUuid;
-    header.id = kId;
-    EncodeSegmentHeader(header, bytes_.data());
-  }
-
-  void Add(RecordKind kind, uint64_t sequence, const std::string& key, const std::string& value) {
-    RecordHeader header;
-    header.kind = kind;
-    header.sequence = sequence;
-    header.key_bytes = static_cast<uint16_t>(key.size());
-    header.value_bytes = static_cast<uint32_t>(value.size());
-    const uint64_t offset = bytes_.size();
-    std::string record(header.record_bytes(), '\0');
-    EncodeRecordHeader(record.data(), header, seed() + offset, InnerChecksum(key, value));
-    std::copy(key.begin(), key.end(), record.begin() + kRecordHeaderBytes);
-    std::copy(value.begin(), value.end(),
-              record.begin() + static_cast<ptrdiff_t>(kRecordHeaderBytes + key.size()));
-    header.checksum = LoadU64(record.data());
-    builder_.Add(header, key);
-    offsets_.push_back(offset);
-    bytes_ += record;
-  }
-  void AddPut(uint64_t sequence, const std::string& key, const std::string& value) {
-    Add(RecordKind::kPut, sequence, key, value);
-  }
-  void Seal() { bytes_ += builder_.Finish(bytes_.size(), seed()); }
-
-  static uint64_t seed() { return SegmentSeed(kUuid, kId); }
-  std::string& bytes() { return bytes_; }
-  uint64_t offset(size_t i) const { return offsets_[i]; }
-
-  // `*device`, if given, stays valid as long as the result.
-  std::unique_ptr<SegmentFile> Open(BadSectorsFile** device = nullptr) const {
-    auto file = std::make_unique<BadSectorsFile>(bytes_);
-    if (device != nullptr) *device = file.get();
-    return std::make_unique<SegmentFile>(std::move(file), kUuid, kId, bytes_.size());
-  }
-
- private:
-  std::string bytes_;
-  KeyTableBuilder builder_;
-  std::vector<uint64_t> offsets_;
-};
+// `*device`, if given, stays valid as long as the result.
+std::unique_ptr<SegmentFile> Open(const SegmentBytes& segment, BadSectorsFile** device = nullptr) {
+  auto file = std::make_unique<BadSectorsFile>(segment.bytes());
+  if (device != nullptr) *device = file.get();
+  return std::make_unique<SegmentFile>(std::move(file), kUuid, kId, segment.bytes().size());
+}
 
 struct Walk {
   std::vector<std::string> keys;
@@ -129,7 +87,7 @@ Walk WalkAll(SegmentFile* file, uint64_t end) {
 
 // Ten records of a kilobyte, k0 to k9.
 SegmentBytes TenRecords() {
-  SegmentBytes segment;
+  SegmentBytes segment(kUuid, kId);
   for (uint64_t i = 0; i < 10; ++i) {
     segment.AddPut(i + 1, "k" + std::to_string(i), std::string(1000, static_cast<char>('a' + i)));
   }
@@ -141,7 +99,7 @@ TEST(SegmentFile, AnUnreadableSectorIsDamageOfTheRecordsInIt) {
   const uint64_t end = segment.bytes().size();
   for (uint64_t sector = 0; sector < end; sector += kSector) {
     BadSectorsFile* device;
-    const auto file = segment.Open(&device);
+    const auto file = Open(segment, &device);
     device->FailSector(sector);
     const Walk walk = WalkAll(file.get(), end);
     ASSERT_TRUE(walk.status.ok()) << walk.status;
@@ -162,11 +120,11 @@ TEST(SegmentFile, AnUnreadableSectorIsDamageOfTheRecordsInIt) {
 
 TEST(SegmentFile, AnUnreadableSectorOfZerosIsNoRecordEither) {
   // Zeros stand in for what cannot be read, and here they are what stood there.
-  SegmentBytes segment;
+  SegmentBytes segment(kUuid, kId);
   segment.AddPut(1, "zeros", std::string(4000, '\0'));
   segment.AddPut(2, "after", "value");
   BadSectorsFile* device;
-  const auto file = segment.Open(&device);
+  const auto file = Open(segment, &device);
   device->FailSector(2048);
   const Walk walk = WalkAll(file.get(), segment.bytes().size());
   EXPECT_EQ(walk.keys, std::vector<std::string>{"after"});
@@ -179,10 +137,10 @@ TEST(SegmentFile, AnUnreadableSectorOfZerosIsNoRecordEither) {
 }
 
 TEST(SegmentFile, ADeviceThatHasFailedIsNotAskedSectorBySector) {
-  SegmentBytes segment;
+  SegmentBytes segment(kUuid, kId);
   segment.AddPut(1, "k", std::string(size_t{8} << 20, 'v'));
   BadSectorsFile* device;
-  const auto file = segment.Open(&device);
+  const auto file = Open(segment, &device);
   device->FailWith(EIO);
   const Walk walk = WalkAll(file.get(), segment.bytes().size());
   EXPECT_TRUE(walk.status.ok());
@@ -194,7 +152,7 @@ TEST(SegmentFile, WantOfMemoryIsAnErrorAndNoDamage) {
   SegmentBytes segment = TenRecords();
   segment.Seal();
   BadSectorsFile* device;
-  const auto file = segment.Open(&device);
+  const auto file = Open(segment, &device);
   device->FailWith(ENOMEM);
   EXPECT_TRUE(absl::IsResourceExhausted(WalkAll(file.get(), 5000).status));
   SegmentHeader header;
@@ -205,21 +163,21 @@ TEST(SegmentFile, WantOfMemoryIsAnErrorAndNoDamage) {
 
 TEST(SegmentFile, OnlyAFileOfZerosIsUnborn) {
   SegmentHeader header;
-  SegmentBytes segment;
+  SegmentBytes segment(kUuid, kId);
   segment.bytes().assign(100'000, '\0');
-  EXPECT_EQ(*segment.Open()->ReadHeader(&header), HeaderState::kUnborn);
+  EXPECT_EQ(*Open(segment)->ReadHeader(&header), HeaderState::kUnborn);
   segment.bytes().assign(50, '\0');
-  EXPECT_EQ(*segment.Open()->ReadHeader(&header), HeaderState::kUnborn);
+  EXPECT_EQ(*Open(segment)->ReadHeader(&header), HeaderState::kUnborn);
   segment.bytes().clear();
-  EXPECT_EQ(*segment.Open()->ReadHeader(&header), HeaderState::kUnborn);
+  EXPECT_EQ(*Open(segment)->ReadHeader(&header), HeaderState::kUnborn);
   // One byte far behind a first page of zeros was written by someone.
   segment.bytes().assign(3'000'000, '\0');
   segment.bytes()[2'999'999] = 1;
-  EXPECT_EQ(*segment.Open()->ReadHeader(&header), HeaderState::kInvalid);
+  EXPECT_EQ(*Open(segment)->ReadHeader(&header), HeaderState::kInvalid);
   // What cannot be read may be anything.
   segment.bytes().assign(100'000, '\0');
   BadSectorsFile* device;
-  const auto file = segment.Open(&device);
+  const auto file = Open(segment, &device);
   device->FailSector(70'000);
   EXPECT_EQ(*file->ReadHeader(&header), HeaderState::kInvalid);
 }
@@ -229,7 +187,7 @@ TEST(SegmentFile, AKeyTableThatCannotBeReadIsNotWhole) {
   const uint64_t table = segment.bytes().size();
   segment.Seal();
   {
-    const auto file = segment.Open();
+    const auto file = Open(segment);
     const auto trailer = file->ReadTrailer();
     ASSERT_TRUE(trailer.ok() && trailer->has_value());
     std::string bytes;
@@ -237,7 +195,7 @@ TEST(SegmentFile, AKeyTableThatCannotBeReadIsNotWhole) {
   }
   // A sector of its own for the table: else the trailer goes with it.
   BadSectorsFile* device;
-  const auto file = segment.Open(&device);
+  const auto file = Open(segment, &device);
   const auto trailer = file->ReadTrailer();
   ASSERT_TRUE(trailer->has_value());
   device->FailSector(table);
@@ -250,12 +208,12 @@ TEST(SegmentFile, AKeyTableThatCannotBeReadIsNotWhole) {
 TEST(SegmentFile, MarksAreFoundAtAnyMultipleOfEightAndAcrossWindows) {
   constexpr uint64_t kWindow = uint64_t{1} << 20;
   for (const uint64_t at : {uint64_t{128}, kWindow - 16, kWindow, 2 * kWindow + 104}) {
-    SegmentBytes segment;
+    SegmentBytes segment(kUuid, kId);
     // Damage in between, so that nothing but the search finds it.
     segment.bytes().resize(at, '\xff');
     segment.Add(RecordKind::kSyncMark, 4711, "", "");
     segment.bytes().resize(3 * kWindow, '\0');
-    const auto traces = segment.Open()->ReadTraces(kSegmentHeaderBytes);
+    const auto traces = Open(segment)->ReadTraces(kSegmentHeaderBytes);
     ASSERT_TRUE(traces.ok());
     EXPECT_EQ(traces->durable_sequence, 4711u) << at;
     // The last byte of a mark is zero.
@@ -268,12 +226,12 @@ TEST(SegmentFile, ReadPrefixStopsAtTheFirstDamage) {
   segment.bytes()[segment.offset(4) + 30] ^= 1;
   std::vector<std::string> keys;
   const auto stopped =
-      segment.Open()->ReadPrefix(kSegmentHeaderBytes, segment.bytes().size(),
-                                 [&](const FoundRecord& record) { keys.emplace_back(record.key); });
+      Open(segment)->ReadPrefix(kSegmentHeaderBytes, segment.bytes().size(),
+                                [&](const FoundRecord& record) { keys.emplace_back(record.key); });
   ASSERT_TRUE(stopped.ok());
   EXPECT_EQ(*stopped, segment.offset(4));
   EXPECT_EQ(keys.size(), 4u);
-  const Walk walk = WalkAll(segment.Open().get(), segment.bytes().size());
+  const Walk walk = WalkAll(Open(segment).get(), segment.bytes().size());
   EXPECT_EQ(walk.keys.size(), 9u);
   EXPECT_EQ(walk.damages, (std::vector<std::pair<uint64_t, uint64_t>>{
                               {segment.offset(4), segment.offset(5) - segment.offset(4)}}));
@@ -281,11 +239,11 @@ TEST(SegmentFile, ReadPrefixStopsAtTheFirstDamage) {
 }
 
 TEST(SegmentFile, AKindThatMustBeUnderstoodIsRefused) {
-  SegmentBytes segment;
+  SegmentBytes segment(kUuid, kId);
   segment.AddPut(1, "k", "v");
   segment.Add(static_cast<RecordKind>(11), 2, "k", "v");
   segment.Seal();
-  const auto file = segment.Open();
+  const auto file = Open(segment);
   EXPECT_TRUE(absl::IsFailedPrecondition(WalkAll(file.get(), 1000).status));
   EXPECT_TRUE(absl::IsFailedPrecondition(
       file->ReadPrefix(kSegmentHeaderBytes, 1000, [](const FoundRecord&) {}).status()));
@@ -299,11 +257,11 @@ TEST(SegmentFile, AKindThatMustBeUnderstoodIsRefused) {
 }
 
 TEST(SegmentFile, BytesThatTheFileDoesNotHaveAreNoRecord) {
-  SegmentBytes segment;
+  SegmentBytes segment(kUuid, kId);
   segment.AddPut(1, "zeros", std::string(1000, '\0'));
   const uint64_t end = segment.bytes().size();
   segment.bytes().resize(end - 100);
-  const Walk walk = WalkAll(segment.Open().get(), end);
+  const Walk walk = WalkAll(Open(segment).get(), end);
   EXPECT_TRUE(walk.status.ok());
   EXPECT_TRUE(walk.keys.empty());
 }

@@ -55,9 +55,9 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segm
   return trailer;
 }
 
-absl::Status RewriteSegmentFile(File* file, uint64_t end) {
-  std::string piece(static_cast<size_t>(std::min(end, kRewrittenAtOnce)), '\0');
-  for (uint64_t at = 0; at < end; at += piece.size()) {
+absl::Status RewriteSegmentFile(File* file, uint64_t begin, uint64_t end) {
+  std::string piece(static_cast<size_t>(std::min(end - begin, kRewrittenAtOnce)), '\0');
+  for (uint64_t at = begin; at < end; at += piece.size()) {
     piece.resize(static_cast<size_t>(std::min(end - at, kRewrittenAtOnce)));
     absl::Status status = file->Read(at, piece.data(), piece.size());
     if (status.ok()) status = file->Write(at, piece);

@@ -22,11 +22,11 @@ namespace rumcask {
 absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segment_seed,
                                                        uint64_t end);
 
-// Writes the first `end` bytes of `file` as they are read. What is found after an unclean end may
+// Writes the bytes [begin, end) of `file` as they are read. What is found after an unclean end may
 // be in the page cache only, and if writing it back has failed, under this process or an earlier
 // one, no fdatasync would write it: the kernel counts those pages as clean. To be called before
 // SealSegmentFile, whose scan then verifies what this has read.
-absl::Status RewriteSegmentFile(File* file, uint64_t end);
+absl::Status RewriteSegmentFile(File* file, uint64_t begin, uint64_t end);
 
 }  // namespace rumcask
 

@@ -186,6 +186,10 @@ absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
     report->damages.push_back(
         {std::string(kManifestName), 0, 0, "one of its two copies is damaged (the other serves)"});
   }
+  if (manifest->stray_bytes > 0) {
+    report->damages.push_back({std::string(kManifestName), 0, manifest->stray_bytes,
+                               "bytes behind its two copies (harmless)"});
+  }
   return absl::OkStatus();
 }
 

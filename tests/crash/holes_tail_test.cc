@@ -8,6 +8,7 @@
 #include "core/format.h"
 #include "core/verify.h"
 #include "tests/crash/holes_fixture.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
@@ -141,6 +142,99 @@ TEST_P(HolesTest, H29_NumbersNeverRestart) {
     ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
     EXPECT_GT(result.version, highest);
   }
+}
+
+// H29. The numbers of writes that were lost altogether do not come back either, or somebody's old
+// version would match a value that he has never seen.
+TEST_P(HolesTest, H29_NumbersOfWhatWasLostAltogetherDoNotComeBack) {
+  Open();
+  WriteResult result;
+  ASSERT_TRUE(db_->Put("a", "1", {}, &result).ok());
+  EXPECT_EQ(result.version, 1u) << "a new database begins with 1";
+  ASSERT_TRUE(db_->Put("a", "2", {}, &result).ok());
+  const uint64_t seen = result.version;
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_FALSE(Has("a"));
+  ASSERT_TRUE(db_->Put("a", "another client's", {}, &result).ok());
+  ASSERT_TRUE(db_->Put("a", "another client's", {}, &result).ok());
+  EXPECT_GT(result.version, seen);
+  EXPECT_TRUE(absl::IsAborted(db_->CompareAndPut("a", "lost update", seen)));
+}
+
+// H3. The first block of a file is lost most easily. What marks behind it vouch for is damage, and
+// whoever looks is told.
+TEST_P(HolesTest, H3_AZeroedFirstBlockIsDamage) {
+  options_.segment_bytes = uint64_t{1} << 20;
+  Open();
+  for (int i = 0; i < 100; ++i) Put(Key(i), std::string(200, 'v'), /*sync=*/true);
+  Kill();
+  disk_->Overwrite(SegmentPath(1), 0, std::string(4096, '\0'));
+  const auto files = Files();
+  const absl::Status status = TryOpen();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_EQ(Files(), files);
+  const auto report = VerifyFiles(kPath, disk_.get());
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_FALSE(report->clean());
+}
+
+// A rotten record in a segment that was sealed costs its key, after an unclean end as after a clean
+// one, and whoever writes next is not made to read what the opening believed.
+TEST_P(HolesTest, ARottenRecordInASealedSegmentCostsItsKeyOnly) {
+  for (const bool clean : {true, false}) {
+    db_.reset();
+    disk_ = std::make_unique<CrashFileSystem>();
+    options_.file_system = disk_.get();
+    Open();
+    int written = 0;
+    while (db_->GetStats().segments.size() < 10) {
+      Put(Key(written++), std::string(200, 'v'), /*sync=*/true);
+    }
+    if (clean) {
+      ASSERT_TRUE(db_->Close().ok());
+    } else {
+      Kill();
+    }
+    disk_->FlipBit(SegmentPath(2), kSegmentHeaderBytes + kRecordHeaderBytes + 50, 2);
+    FaultFileSystem counted(disk_.get());
+    options_.file_system = &counted;
+    FaultPlan reads;
+    reads.matches = [](const Call& call) { return call.kind == CallKind::kRead; };
+    counted.SetPlan(reads);
+    Open();
+    const uint64_t opening = counted.call_count();
+    counted.SetPlan(reads);
+    Put("another", "value", /*sync=*/true);
+    EXPECT_LE(counted.call_count(), opening);
+    int lost = 0;
+    for (int i = 0; i < written; ++i) {
+      const absl::Status status = db_->Get(Key(i)).status();
+      EXPECT_TRUE(status.ok() || absl::IsDataLoss(status)) << status;
+      if (!status.ok()) ++lost;
+    }
+    EXPECT_EQ(lost, 1);
+    ASSERT_TRUE(db_->Close().ok());
+    options_.file_system = disk_.get();
+    Open();
+    EXPECT_EQ(Get("another"), "value");
+    Put("and", "on");
+    db_.reset();
+  }
+}
+
+// Numbers that were skipped were never given out: nothing may vouch for them.
+TEST_P(HolesTest, H29_NobodyVouchesForNumbersThatWereSkipped) {
+  Open();
+  Put("a", "1", /*sync=*/true);
+  Kill();
+  Open();
+  ASSERT_TRUE(db_->Sync().ok());
+  Put("b", "2");
+  Kill();
+  Open();
+  EXPECT_EQ(Get("a"), "1");
+  EXPECT_EQ(Get("b"), "2");
 }
 
 // H2. A footer of which the last sector reached the disk and the others did not was never promised:

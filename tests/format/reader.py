@@ -93,7 +93,8 @@ class Segment:
     def promised(self):
         """The highest number that the header or a sync mark anywhere calls durable."""
         places = (found.start() - 16 for found in re.finditer(b'(?=\0{6}\4\0)', self.data))
-        records = (self.record_at(at) for at in places if at >= 128 and at % 8 == 0)
+        begin = 128 if self.stream else 0
+        records = (self.record_at(at) for at in places if at >= begin and at % 8 == 0)
         return max([self.durable] + [record[0] for record in records if record])
 
 def live_segments(directory):
@@ -115,12 +116,16 @@ def live_segments(directory):
             check(here in ends if ends else last >= highest, segment.name, 'has lost records')
         if stream == 1: before, link = id, [id, segment.end, segment.last]
     loose = [s for id, s in segments.items() if id not in sealed and s.stream != 2]
+    links = [link]  # of the last segment with records, then of those without
     for segment in [s for s in loose if s.stream == 1]:
         segment.scan()
         gone = before < segment.link[0] <= highest_id and segment.link[0] not in segments
-        if not segment.entries or not (segment.link == link or gone and link[0] == before): break
+        if segment.link in links: del links[links.index(segment.link) + 1:]
+        elif not (gone and links[0][0] == before): continue
+        else: del links[1:]
         live[segment.id] = segment
-        link = [segment.id, segment.end, segment.last]
+        if segment.entries: links = []
+        links.append([segment.id, segment.end, segment.last])
         highest = max([highest] + [entry[0] for entry in segment.entries if entry[3] != MARK])
     for id, (stream, end) in unsealed.items():
         if stream == 2 and id in segments:
