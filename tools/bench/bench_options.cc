@@ -178,7 +178,7 @@ absl::Status CheckRange(const char* flag, uint64_t value, uint64_t min, uint64_t
 void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line,
                   BenchOptions* options) {
   line->Option("--benchmarks", "LIST", &options->benchmarks,
-               absl::StrFormat("db_bench's: %s; default %s", absl::StrJoin(DbBenchNames(), ","),
+               absl::StrFormat("db_bench's: %s; default %s", absl::StrJoin(DbBenchNames(), ", "),
                                kDefaultBenchmarks));
   line->Option("--workload", "LIST", &options->workload,
                "YCSB's core workloads instead: a, b, c, d, e, f, each after a load");
@@ -187,9 +187,9 @@ void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line
   line->Option("--keystore", "LIST", &options->keystore,
                absl::StrFormat("rumcask with each of these keystores: %s; default hash; those on "
                                "disk are called rumcask_NAME",
-                               absl::StrJoin(KeystoreNames(), ",")));
+                               absl::StrJoin(KeystoreNames(), ", ")));
   line->Option("--systems", "LIST", &options->systems,
-               absl::StrFormat("Beside them: %s", absl::StrJoin(NamesOf(systems), ",")));
+               absl::StrFormat("Beside them: %s", absl::StrJoin(NamesOf(systems), ", ")));
   line->Option("--num", "N", &options->num, "Number of keys; default 1000000");
   line->Option("--reads", "N", &options->reads, "Number of reads; default --num");
   line->Option("--threads", "N", &options->threads,

@@ -67,7 +67,12 @@ void Judge(const Result& before, const Result& after, double threshold, Comparis
   }
   const bool below = new_figures.max < old_figures.min;
   const bool above = new_figures.min > old_figures.max;
-  if (std::abs(comparison->change) <= threshold || (!below && !above)) return;
+  if (std::abs(comparison->change) <= threshold) return;
+  if (sample.single || (!below && !above)) {
+    comparison->verdict =
+        sample.single ? Comparison::Verdict::kOnce : Comparison::Verdict::kUnclear;
+    return;
+  }
   comparison->verdict =
       below == less_is_better ? Comparison::Verdict::kBetter : Comparison::Verdict::kWorse;
 }
@@ -76,6 +81,10 @@ std::string VerdictText(Comparison::Verdict verdict) {
   switch (verdict) {
     case Comparison::Verdict::kSame:
       return "same";
+    case Comparison::Verdict::kUnclear:
+      return "unclear";
+    case Comparison::Verdict::kOnce:
+      return "measured once";
     case Comparison::Verdict::kBetter:
       return "better";
     case Comparison::Verdict::kWorse:
@@ -147,15 +156,15 @@ std::string ComparisonTable(const Report& before, const Report& after,
   const std::string machines = Differences(before.machine, after.machine);
   if (!machines.empty()) absl::StrAppend(&text, "The machines differ: ", machines, "\n");
   std::vector<std::vector<std::string>> rows = {
-      {"", "", "", "before", "after", "change", "verdict"}};
+      {"", "", "verdict", "change", "", "before", "after"}};
   for (const Comparison& comparison : comparisons) {
     const bool judged = !comparison.figure.empty();
-    rows.push_back({comparison.benchmark, comparison.system, comparison.figure,
-                    judged ? Band(comparison.before) : "", judged ? Band(comparison.after) : "",
+    rows.push_back({comparison.benchmark, comparison.system, VerdictText(comparison.verdict),
                     judged ? absl::StrFormat("%+.1f %%", 100 * comparison.change) : "",
-                    VerdictText(comparison.verdict)});
+                    comparison.figure, judged ? Band(comparison.before) : "",
+                    judged ? Band(comparison.after) : ""});
   }
-  return text + Aligned(rows);
+  return text + Aligned(rows, /*labels=*/2);
 }
 
 }  // namespace rumcask::bench

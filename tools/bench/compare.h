@@ -14,9 +14,11 @@ namespace rumcask::bench {
 
 struct Comparison {
   enum class Verdict {
-    kSame,  // the bands overlap, or the change is below the threshold
+    kSame,     // the change is below the threshold
+    kUnclear,  // it is not, but the bands overlap: more rounds, or a quieter machine
     kBetter,
     kWorse,
+    kOnce,          // of something that is done once a round, like closing: too rough to be judged
     kTooFewRounds,  // one of the runs has less than kMinRounds
     kMissing,       // done in one run only
   };
@@ -36,6 +38,7 @@ struct Comparison {
 // Each result of `before` and `after` by benchmark and system. Of closed loops the speed is
 // compared, of open ones the 99th percentile of the response times. Worse or better is what changed
 // by more than `threshold` and whose bands, from the slowest to the fastest round, do not overlap.
+// What is done once a round is shown and not judged.
 // FailedPrecondition if the settings differ, since then the work was another.
 absl::StatusOr<std::vector<Comparison>> Compare(const Report& before, const Report& after,
                                                 double threshold);

@@ -15,12 +15,17 @@
 #include "absl/strings/str_join.h"
 
 #include "tools/cli/figures.h"
+#include "tools/cli/printable.h"
+#include "tools/cli/wrapped.h"
 
 namespace rumcask::bench {
 namespace {
 
 using cli::FormatBytes;
 using cli::FormatCount;
+using cli::kColumns;
+using cli::Width;
+using cli::Wrapped;
 
 // Three digits: "1.23", "12.3", "123", "12,345".
 std::string Digits(double figure) {
@@ -91,8 +96,9 @@ std::string Remarks(const Report& report) {
     }
     for (const auto& [remark, systems] : remarks) {
       const bool all = systems.size() > 1 && systems.size() == report.systems.size();
-      absl::StrAppendFormat(&text, "  %s, %s: %s\n", benchmark,
-                            all ? "all" : absl::StrJoin(systems, ", "), remark);
+      const std::string line = absl::StrFormat("  %s, %s: %s", benchmark,
+                                               all ? "all" : absl::StrJoin(systems, ", "), remark);
+      absl::StrAppend(&text, Wrapped(line, 4), "\n");
     }
   }
   return text;
@@ -102,7 +108,10 @@ void AppendFacts(const Facts& facts, std::string* text) {
   size_t width = 0;
   for (const auto& [name, value] : facts) width = std::max(width, name.size());
   for (const auto& [name, value] : facts) {
-    absl::StrAppendFormat(text, "  %-*s  %s\n", static_cast<int>(width), name, value);
+    absl::StrAppend(
+        text,
+        Wrapped(absl::StrFormat("  %-*s  %s", static_cast<int>(width), name, value), width + 4),
+        "\n");
   }
 }
 
@@ -115,7 +124,7 @@ std::string SpeedTable(const Report& report) {
       rows.back().push_back(Cell(report.Find(benchmark, system.name)));
     }
   }
-  return Aligned(rows);
+  return Aligned(rows, /*labels=*/1);
 }
 
 std::string LatencyTable(const Report& report) {
@@ -134,7 +143,7 @@ std::string LatencyTable(const Report& report) {
     }
     rows.back().push_back(Digits(static_cast<double>(latency.max()) / 1000));
   }
-  return rows.size() == 1 ? "" : Aligned(rows);
+  return rows.size() == 1 ? "" : Aligned(rows, /*labels=*/2);
 }
 
 // Without columns of which nothing is known.
@@ -167,46 +176,58 @@ std::string ResourceTable(const Report& report) {
   }
   if (rows.size() == 1) return "";
   DropEmptyColumns(&rows);
-  return Aligned(rows);
-}
-
-// Characters, not bytes: "±" has two.
-size_t Width(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
+  return Aligned(rows, /*labels=*/2);
 }
 
 }  // namespace
 
-std::string Aligned(const std::vector<std::vector<std::string>>& rows) {
+std::string Aligned(const std::vector<std::vector<std::string>>& rows, size_t labels) {
   std::vector<size_t> widths;
   for (const std::vector<std::string>& row : rows) {
     if (row.size() > widths.size()) widths.resize(row.size());
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
   }
   std::string text;
-  for (const std::vector<std::string>& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - Width(row[i]), ' ');
-      absl::StrAppend(&text, i == 0 ? "" : "  ", i == 0 ? row[i] + space : space + row[i]);
+  for (size_t next = labels; next < widths.size() || text.empty();) {
+    // As many columns as fit, one at the least.
+    std::vector<size_t> columns;
+    size_t width = 0;
+    for (size_t i = 0; i < std::min(labels, widths.size()); ++i) {
+      columns.push_back(i);
+      width += widths[i] + 2;
     }
-    while (!text.empty() && text.back() == ' ') text.pop_back();
-    text += "\n";
+    do {
+      if (next == widths.size()) break;
+      columns.push_back(next);
+      width += widths[next] + 2;
+      ++next;
+    } while (next < widths.size() && width + widths[next] <= kColumns);
+    if (!text.empty()) text += "\n";
+    for (const std::vector<std::string>& row : rows) {
+      for (const size_t i : columns) {
+        if (i >= row.size()) break;
+        const std::string space(widths[i] - Width(row[i]), ' ');
+        absl::StrAppend(&text, i == 0 ? "" : "  ", i == 0 ? row[i] + space : space + row[i]);
+      }
+      while (!text.empty() && text.back() == ' ') text.pop_back();
+      text += "\n";
+    }
   }
   return text;
 }
 
 std::string AsTable(const Report& report) {
-  std::string text = absl::StrCat("$ ", report.command, "\n", report.date, "\n\nMachine\n");
+  std::string text =
+      absl::StrCat("$ ", cli::Printable(report.command), "\n", report.date, "\n\nMachine\n");
   AppendFacts(report.machine, &text);
   text += "\nSame work for all\n";
   AppendFacts(report.settings, &text);
   text += "\nSystems\n";
   for (const SystemReport& system : report.systems) {
-    absl::StrAppendFormat(&text, "  %s: %s, assertions %s\n    %s\n    unsynced writes: %s\n",
-                          system.name, system.library, system.assertions, system.options,
-                          system.durability);
+    const std::string lines[] = {
+        absl::StrFormat("  %s: %s, assertions %s", system.name, system.library, system.assertions),
+        "    " + system.options, "    unsynced writes: " + system.durability};
+    for (const std::string& line : lines) absl::StrAppend(&text, Wrapped(line, 4), "\n");
   }
   const size_t rounds = report.results.empty() ? 0 : report.results.front().rounds.size();
   absl::StrAppendFormat(
@@ -221,7 +242,7 @@ std::string AsTable(const Report& report) {
   const std::string latencies = LatencyTable(report);
   if (!latencies.empty()) {
     absl::StrAppendFormat(
-        &text, "\n%s, microseconds per call\n%s",
+        &text, "\n%s,\nmicroseconds per call\n%s",
         open_loop ? "Response time, open loop, from the moment the call should have begun"
                   : "Service time, closed loop: a stall delays the next call, not its clock",
         latencies);
@@ -229,8 +250,8 @@ std::string AsTable(const Report& report) {
   const std::string resources = ResourceTable(report);
   if (!resources.empty()) {
     absl::StrAppend(&text,
-                    "\nResources, medians (CPU of all threads; RAM is anonymous memory; 'close' is "
-                    "of all writes since the store was empty)\n",
+                    "\nResources, medians (CPU of all threads; RAM is anonymous memory; 'close'\n"
+                    "is of all writes since the store was empty)\n",
                     resources);
   }
   return text;

@@ -3,6 +3,7 @@
 #ifndef RUMCASK_TOOLS_BENCH_TABLE_H_
 #define RUMCASK_TOOLS_BENCH_TABLE_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,10 @@ std::string AsTable(const Report& report);
 // The percentile text of every result that was done.
 std::string AsPercentiles(const Report& report);
 
-// Rows of cells as lines: the first column to the left, the others to the right.
-std::string Aligned(const std::vector<std::vector<std::string>>& rows);
+// Rows of cells as lines: the first column to the left, the others to the right. Columns that would
+// make the lines wider than a terminal follow below in a table of their own, behind the first
+// `labels` columns again.
+std::string Aligned(const std::vector<std::vector<std::string>>& rows, size_t labels);
 
 }  // namespace rumcask::bench
 

@@ -22,6 +22,7 @@
 #include "core/text.h"
 #include "keystores/by_name.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/suggestion.h"
 #include "tools/cli/text_encoding.h"
 
@@ -99,6 +100,12 @@ int Run(std::string_view name, CommandLine* line, const std::vector<std::string>
       break;
   }
   if (status.ok()) return kExitOk;
+  if (absl::IsCancelled(status)) {
+    PrintError(std::string_view(status.message().data(), status.message().size()));
+    // Ends as the signal would have ended it, so that a shell's loop ends too.
+    ::signal(SIGINT, SIG_DFL);
+    ::raise(SIGINT);
+  }
   const int exit_code = ExitCodeOf(status);
   if (exit_code == kExitNotFound) {
     PrintError("no such key");
@@ -113,7 +120,7 @@ int Run(std::string_view name, CommandLine* line, const std::vector<std::string>
 
 int Main(int argc, char** argv, absl::Span<const Command> commands) {
   OccupyStandardFiles();
-  // A reader that went away shows as an error of write.
+  // A reader that went away shows as an error of write; see output.h.
   ::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments[0] == "help") {
@@ -129,7 +136,7 @@ int Main(int argc, char** argv, absl::Span<const Command> commands) {
   if (verb == "--help" || verb == "-h") {
     return Print(CommandList(commands)).ok() ? kExitOk : kExitError;
   }
-  if (verb == "--version") {
+  if (verb == "--version" || verb == "version") {
     const std::string text =
         absl::StrFormat("rumcask, no release yet; database format %d; keystores %s\n",
                         kFormatVersion, absl::StrJoin(KeystoreNames(), ", "));
@@ -161,8 +168,9 @@ absl::Status UsageError(std::string_view message) {
 }
 
 void PrintError(std::string_view message) {
-  // One call, so that the lines of several processes do not mix.
-  const std::string line = absl::StrFormat("rumcask: %s\n", message);
+  // One call, so that the lines of several processes do not mix. Paths, arguments and what a file
+  // has in its lines come back in messages, and none of it may command the terminal.
+  const std::string line = absl::StrFormat("rumcask: %s\n", Printable(message));
   std::fflush(stderr);
   (void)!::write(STDERR_FILENO, line.data(), line.size());
 }

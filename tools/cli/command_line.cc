@@ -1,5 +1,7 @@
 #include "tools/cli/command_line.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,7 +11,54 @@
 
 #include "CLI/CLI.hpp"
 
+#include "tools/cli/suggestion.h"
+#include "tools/cli/wrapped.h"
+
 namespace rumcask::cli {
+namespace {
+
+// The column where CLI11 begins to describe an option.
+constexpr size_t kDescription = 30;
+
+// Breaks long lines between words. Those of a list go on below their description.
+std::string WrappedHelp(const std::string& help) {
+  std::string text;
+  for (size_t begin = 0; begin < help.size();) {
+    const size_t end = std::min(help.find('\n', begin), help.size());
+    const std::string line = help.substr(begin, end - begin);
+    text += Wrapped(line, line.substr(0, 2) == "  " ? kDescription : 0) + "\n";
+    begin = end + 1;
+  }
+  return text;
+}
+
+// About the first of the arguments that looks like an option and is none; empty if there is none.
+std::string UnknownOption(const CLI::App& app, const std::vector<std::string>& arguments) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string word = arguments[i].substr(0, arguments[i].find('='));
+    if (word.size() < 2 || word[0] != '-') continue;
+    const CLI::Option* const option = app.get_option_no_throw(word);
+    if (option != nullptr) {
+      // Its value may begin with a dash.
+      if (option->get_items_expected_max() > 0 && word == arguments[i]) ++i;
+      continue;
+    }
+    // A single letter is like any other.
+    const std::optional<std::string_view> similar =
+        word.size() == 2 ? std::nullopt : MostSimilar(word, {names.begin(), names.end()});
+    return "unknown option '" + word + "'" +
+           (similar ? "; did you mean '" + std::string(*similar) + "'?"
+                    : "; an argument that begins with a dash goes behind --");
+  }
+  return "";
+}
+
+}  // namespace
 
 CommandLine::CommandLine(std::string_view description)
     : app_(std::make_unique<CLI::App>(std::string(description))) {}
@@ -45,7 +94,9 @@ void CommandLine::Option(std::string_view name, std::string_view metavar, uint64
       ->type_name(std::string(metavar))
       // CLI11 would take -1 for the largest number.
       ->check([](const std::string& text) {
-        return text.find('-') == std::string::npos ? "" : "'" + text + "' is no number from 0 on";
+        const bool digits =
+            !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+        return digits ? "" : "'" + text + "' is no number from 0 on";
       });
 }
 
@@ -83,8 +134,18 @@ CommandLine::Outcome CommandLine::Parse(std::string_view program,
     app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     return Outcome::kParsed;
   } catch (const CLI::CallForHelp&) {
-    *text = app_->help();
+    *text = WrappedHelp(app_->help());
     return Outcome::kHelp;
+  } catch (const CLI::ExtrasError&) {
+    // CLI11 names what is left over from its back.
+    *text = UnknownOption(*app_, arguments);
+    if (text->empty()) *text = "unexpected argument '" + app_->remaining().front() + "'";
+    return Outcome::kWrong;
+  } catch (const CLI::RequiredError& error) {
+    // An argument may be missing because it was taken for an option.
+    *text = UnknownOption(*app_, arguments);
+    if (text->empty()) *text = error.what();
+    return Outcome::kWrong;
   } catch (const CLI::ParseError& error) {
     *text = error.what();
     return Outcome::kWrong;

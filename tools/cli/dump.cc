@@ -29,6 +29,7 @@ namespace {
 struct DumpFlags {
   std::optional<std::string> format;
   std::optional<std::string> separator;
+  std::optional<std::string> target;
 };
 
 absl::Status CopyRecords(const ReadOnlyDatabase& database, Iterator* it, uint64_t key_count,
@@ -58,6 +59,11 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
   if (flags.hex && !delimited) {
     return UsageError("--hex goes with --format lines; bytevalue is hexadecimal as it is");
   }
+  const std::string target = dump.target.value_or("lmdb");
+  if (target != "lmdb" && target != "bdb") {
+    return UsageError(absl::StrFormat("--for is lmdb or bdb, not '%s'", target));
+  }
+  if (dump.target && delimited) return UsageError("--for does not go with --format lines");
   absl::StatusOr<std::string> separator = ParseSeparator(dump.separator.value_or("\t"), flags.hex);
   if (!separator.ok()) return UsageError(std::string(separator.status().message()));
   absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags, ReadFrom::kLog);
@@ -72,8 +78,8 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
     writer = std::make_unique<LinesWriter>(*separator, flags.hex, &output);
   } else {
     writer = std::make_unique<DumpWriter>(
-        format == "print" ? DumpEncoding::kPrint : DumpEncoding::kByteValue, stats.live_bytes,
-        &output);
+        format == "print" ? DumpEncoding::kPrint : DumpEncoding::kByteValue,
+        target == "bdb" ? DumpTarget::kBerkeleyDb : DumpTarget::kLmdb, stats.live_bytes, &output);
   }
   writer->Begin();
   uint64_t records = 0;
@@ -87,17 +93,21 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
   }
   return absl::Status(
       status.code(),
-      absl::StrCat(status.message(), absl::StrFormat("; the dump is incomplete: it has %d of %d "
-                                                     "records",
-                                                     records, stats.keys)));
+      records == stats.keys
+          ? absl::StrCat(status.message(), "; the dump lacks its end")
+          : absl::StrCat(status.message(),
+                         absl::StrFormat("; the dump is incomplete: it has %d of %d records",
+                                         records, stats.keys)));
 }
 
 }  // namespace
 
 int RunDump(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Prints all records in the text format of Berkeley DB and LMDB, which 'rumcask load' and "
-      "mdb_load read, or as lines. What can't be read because of damage is left out; the dump then "
+      "Prints all records in the text format of LMDB and Berkeley DB, which 'rumcask load', "
+      "mdb_load "
+      "and, with --for bdb, db_load read, or as lines. What can't be read because of damage is "
+      "left out; the dump then "
       "lacks its last line, DATA=END, and the exit code is 3.");
   Flags flags;
   DumpFlags dump;
@@ -108,6 +118,9 @@ int RunDump(const std::vector<std::string>& arguments) {
       "lines can't show");
   line.Option("--separator", "TEXT", &dump.separator,
               "Between key and value with --format lines, which it implies; default: a tab");
+  line.Option("--for", "STORE", &dump.target,
+              "Whose loader shall read it: lmdb (the default) or bdb, Berkeley DB's, which refuses "
+              "the line that tells LMDB's how large its map must be");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   return Run("dump", &line, arguments, [&] { return Dump(flags, dump); });

@@ -19,6 +19,21 @@ constexpr size_t kMaxHeaderLineBytes = 4096;
 // Of what is written at a time.
 constexpr size_t kPieceBytes = size_t{16} << 10;
 
+// Of a line of the header.
+absl::Status CheckText(std::string_view line, bool first) {
+  if (first && (line.substr(0, 3) == "\xef\xbb\xbf" || line.substr(0, 2) == "\xff\xfe" ||
+                line.substr(0, 2) == "\xfe\xff")) {
+    return absl::InvalidArgumentError(
+        "the file begins with a byte-order mark: some program has converted the dump");
+  }
+  if (!line.empty() && line.back() == '\r') {
+    return absl::InvalidArgumentError(
+        "the lines end with CR and LF: some program has converted the dump; undo it with tr -d "
+        "'\\r'");
+  }
+  return absl::OkStatus();
+}
+
 bool IsPrintable(char byte) { return byte >= ' ' && byte <= '~'; }
 
 // A page of LMDB's is at least half full, counting the large values that have pages of their own,
@@ -104,6 +119,7 @@ absl::Status DumpReader::Begin() {
   std::string line;
   while (lines_->StartLine()) {
     absl::Status status = lines_->ReadRest(kMaxHeaderLineBytes, &line);
+    if (status.ok()) status = CheckText(line, lines_->line_number() == 1);
     if (status.ok() && line == "HEADER=END") return absl::OkStatus();
     const size_t equals = line.find('=');
     if (status.ok() && lines_->line_number() == 1 && line.substr(0, equals) != "VERSION") {
@@ -140,6 +156,7 @@ absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view 
   if (name == "type" && value != "btree" && value != "hash") {
     return absl::InvalidArgumentError(absl::StrFormat("type %s has no keys and values", value));
   }
+  if (name == "maxreaders") has_maxreaders_ = true;
   if (name == "keys" && value == "0") {
     return absl::InvalidArgumentError("the dump was made without keys");
   }
@@ -151,6 +168,7 @@ absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view 
 }
 
 absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
+  in_record_ = false;
   if (!lines_->StartLine()) {
     if (!lines_->status().ok()) return lines_->status();
     return absl::InvalidArgumentError("the input ends without DATA=END: part of it is missing");
@@ -161,10 +179,12 @@ absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
     if (!status.ok()) return status;
     return false;
   }
+  in_record_ = true;
   absl::Status status = ReadData("key", kMaxKeyBytes, piece.substr(1), key);
   if (!status.ok()) return status;
   if (key != nullptr && key->empty()) return absl::InvalidArgumentError("the key is empty");
   if (!lines_->StartLine() || !lines_->NextPiece(&piece) || piece[0] != ' ') {
+    in_record_ = false;
     if (!lines_->status().ok()) return lines_->status();
     return absl::InvalidArgumentError("the key has no value");
   }
@@ -179,7 +199,17 @@ absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::stri
   if (to != nullptr) {
     to->clear();
     DumpDecoder decoder(encoding_, what, limit, to);
+    const bool doubtful =
+        encoding_ == DumpEncoding::kPrint && has_maxreaders_ && !escapes_confirmed_;
     do {
+      if (doubtful && piece.find('\\') != std::string_view::npos) {
+        in_record_ = false;
+        return absl::InvalidArgumentError(absl::StrFormat(
+            "the %s has a backslash, and mdb_dump -p before LMDB 0.9.25 did not escape "
+            "backslashes: "
+            "dump again without -p or, if a later one has written this, say --format print",
+            what));
+      }
       absl::Status status = decoder.Append(piece);
       if (!status.ok()) return status;
     } while (lines_->NextPiece(&piece));
@@ -191,6 +221,7 @@ absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::stri
   }
   if (!lines_->status().ok()) return lines_->status();
   if (lines_->terminated()) return absl::OkStatus();
+  in_record_ = false;
   return absl::InvalidArgumentError(absl::StrFormat("the input ends within the %s", what));
 }
 
@@ -210,9 +241,12 @@ absl::Status DumpReader::AfterLastRecord(std::string_view first_piece) {
 }
 
 void DumpWriter::Begin() {
-  output_->Append(absl::StrFormat("VERSION=3\nformat=%s\ntype=btree\nmapsize=%d\nHEADER=END\n",
-                                  encoding_ == DumpEncoding::kPrint ? "print" : "bytevalue",
-                                  MapBytes(content_bytes_)));
+  output_->Append(absl::StrFormat("VERSION=3\nformat=%s\ntype=btree\n",
+                                  encoding_ == DumpEncoding::kPrint ? "print" : "bytevalue"));
+  if (target_ == DumpTarget::kLmdb) {
+    output_->Append(absl::StrFormat("mapsize=%d\n", MapBytes(content_bytes_)));
+  }
+  output_->Append("HEADER=END\n");
 }
 
 absl::Status DumpWriter::Write(std::string_view key, std::string_view value) {

@@ -10,6 +10,9 @@
 //
 // A line of data begins with a space. format=bytevalue gives bytes as two hexadecimal digits each,
 // format=print gives printable ASCII as it is and the rest as a backslash and two such digits.
+//
+// mdb_dump -p of LMDB before 0.9.25 does not escape backslashes: `\ab` in what it has written may
+// be three bytes or one. Nothing in the file tells which version it was.
 
 #ifndef RUMCASK_TOOLS_CLI_DUMP_FORMAT_H_
 #define RUMCASK_TOOLS_CLI_DUMP_FORMAT_H_
@@ -62,10 +65,14 @@ class DumpDecoder {
 // Reads a dump of one database without duplicate keys.
 class DumpReader : public RecordReader {
  public:
-  explicit DumpReader(LineReader* lines) : lines_(lines) {}
+  // `escapes_confirmed`: a backslash escapes, whatever program has written the dump.
+  DumpReader(bool escapes_confirmed, LineReader* lines)
+      : escapes_confirmed_(escapes_confirmed), lines_(lines) {}
 
   absl::Status Begin() override;
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
+  bool CanSkip() const override { return in_record_; }
+  std::string Note() const override { return ""; }
 
  private:
   absl::Status TakeHeaderLine(std::string_view name, std::string_view value);
@@ -74,16 +81,23 @@ class DumpReader : public RecordReader {
                         std::string* to);
   absl::Status AfterLastRecord(std::string_view first_piece);
 
+  const bool escapes_confirmed_;
   LineReader* const lines_;
   DumpEncoding encoding_ = DumpEncoding::kByteValue;
+  // LMDB's mdb_dump alone writes this line.
+  bool has_maxreaders_ = false;
+  bool in_record_ = false;
 };
+
+// Whose loader shall read the dump. LMDB's needs a line that Berkeley DB's refuses.
+enum class DumpTarget { kLmdb, kBerkeleyDb };
 
 class DumpWriter : public RecordWriter {
  public:
   // `content_bytes`: about how much there will be to write. LMDB must be told how large a database
   // may become, so the header claims several times that, which costs nothing until it is used.
-  DumpWriter(DumpEncoding encoding, uint64_t content_bytes, Output* output)
-      : encoding_(encoding), content_bytes_(content_bytes), output_(output) {}
+  DumpWriter(DumpEncoding encoding, DumpTarget target, uint64_t content_bytes, Output* output)
+      : encoding_(encoding), target_(target), content_bytes_(content_bytes), output_(output) {}
 
   void Begin() override;
   absl::Status Write(std::string_view key, std::string_view value) override;
@@ -93,6 +107,7 @@ class DumpWriter : public RecordWriter {
   void WriteLine(std::string_view bytes);
 
   const DumpEncoding encoding_;
+  const DumpTarget target_;
   const uint64_t content_bytes_;
   Output* const output_;
 };

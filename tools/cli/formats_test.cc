@@ -19,6 +19,7 @@
 #include "tools/cli/line_reader.h"
 #include "tools/cli/lines_format.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/records.h"
 #include "tools/cli/text_encoding.h"
 
@@ -87,7 +88,7 @@ Reading ReadAll(RecordReader* reader, const LineReader& lines) {
 Reading ReadDump(std::string_view content) {
   const TemporaryFile file(content);
   LineReader lines(file.fd());
-  DumpReader reader(&lines);
+  DumpReader reader(/*escapes_confirmed=*/false, &lines);
   return ReadAll(&reader, lines);
 }
 
@@ -212,7 +213,7 @@ TEST(DumpReader, SkipsWithoutLooking) {
   const TemporaryFile file(
       "VERSION=3\nformat=bytevalue\nHEADER=END\n bad\n bad\n 61\n 62\nDATA=END");
   LineReader lines(file.fd());
-  DumpReader reader(&lines);
+  DumpReader reader(/*escapes_confirmed=*/false, &lines);
   ASSERT_TRUE(reader.Begin().ok());
   EXPECT_TRUE(*reader.Next(nullptr, nullptr));
   std::string key;
@@ -244,14 +245,14 @@ TEST(DumpWriter, ItsReaderGetsTheSameBack) {
   for (const DumpEncoding encoding : {DumpEncoding::kByteValue, DumpEncoding::kPrint}) {
     const TemporaryFile file;
     Output output(file.fd(), "file");
-    DumpWriter writer(encoding, 1, &output);
+    DumpWriter writer(encoding, DumpTarget::kLmdb, 1, &output);
     writer.Begin();
     for (const auto& [key, value] : AnyRecords()) ASSERT_TRUE(writer.Write(key, value).ok());
     writer.End();
     ASSERT_TRUE(output.Flush().ok());
     file.Rewind();
     LineReader lines(file.fd());
-    DumpReader reader(&lines);
+    DumpReader reader(/*escapes_confirmed=*/false, &lines);
     const Reading reading = ReadAll(&reader, lines);
     EXPECT_TRUE(reading.status.ok()) << reading.status;
     EXPECT_TRUE(reading.records == AnyRecords());
@@ -261,7 +262,7 @@ TEST(DumpWriter, ItsReaderGetsTheSameBack) {
 TEST(DumpWriter, WritesPlainAscii) {
   const TemporaryFile file;
   Output output(file.fd(), "file");
-  DumpWriter writer(DumpEncoding::kPrint, 1 << 20, &output);
+  DumpWriter writer(DumpEncoding::kPrint, DumpTarget::kLmdb, 1 << 20, &output);
   writer.Begin();
   ASSERT_TRUE(writer.Write("a\\b", "c d\n\xff").ok());
   writer.End();
@@ -312,6 +313,24 @@ TEST(LinesWriter, RefusesWhatWouldNotComeBack) {
   EXPECT_TRUE(hex_writer.Write("\n", ";").ok());
   ASSERT_TRUE(output.Flush().ok());
   EXPECT_EQ(file.Content(), ":a::::b\n0a;3b\n");
+}
+
+TEST(Printable, EscapesWhatATerminalWouldObey) {
+  EXPECT_EQ(Printable("plain \\ text"), "plain \\ text");
+  EXPECT_EQ(Printable("\x1b]0;title\a"), "\\1b]0;title\\07");
+  EXPECT_EQ(Printable("one\ntwo\tthree\r"), "one\\0atwo\\09three\\0d");
+  EXPECT_EQ(Printable("one\ntwo\tthree\r", Escaping::kLines), "one\ntwo\tthree\\0d");
+  EXPECT_EQ(Printable("a\\b\n", Escaping::kBackslash), "a\\5cb\\0a");
+  EXPECT_EQ(Printable(std::string_view("\0\x7f", 2)), "\\00\\7f");
+  // UTF-8 stays; what is none, and its control characters, do not.
+  EXPECT_EQ(Printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
+            "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "31m"),
+            "\\c2\\9b31m");
+  EXPECT_EQ(Printable("\xff\xc3"), "\\ff\\c3");
+  EXPECT_EQ(Printable("\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80"),
+            "\\c0\\af \\ed\\a0\\80 \\f4\\90\\80\\80");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // rumcask get DB KEY
 
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/text_encoding.h"
 
 namespace rumcask::cli {
@@ -29,15 +32,22 @@ absl::Status Get(const Flags& flags, std::string_view key_text) {
     return Prefixed("no such key among those that can be read: ", database->complete);
   }
   if (!status.ok()) return status;
-  return Print(flags.hex ? ToHex(value.value()) + "\n" : std::string(value.value()));
+  if (flags.hex) return Print(ToHex(value.value()) + "\n");
+  // On a terminal the prompt would follow on the same line, and control characters would be obeyed.
+  if (::isatty(STDOUT_FILENO) == 1) {
+    return Print(Printable(value.value(), Escaping::kLines) + "\n");
+  }
+  return Print(value.value());
 }
 
 }  // namespace
 
 int RunGet(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Prints the bytes of KEY's value and nothing more (with --hex: and a newline). Exit code 2 "
-      "if there is no such key.");
+      "Prints the bytes of KEY's value and nothing more (with --hex: and a newline; on a terminal: "
+      "and a newline, with control characters as a backslash and two hexadecimal digits). Exit "
+      "code "
+      "2 if there is no such key.");
   Flags flags;
   std::string key;
   AddDatabase(&line, &flags);

@@ -14,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 
+#include "tools/cli/interrupt.h"
+
 namespace rumcask::cli {
 namespace {
 
@@ -28,6 +30,10 @@ bool LineReader::Fill() {
   consumed_before_buffer_ += size_;
   position_ = size_ = 0;
   while (true) {
+    if (Interrupt::Raised()) {
+      status_ = absl::CancelledError("interrupted");
+      return false;
+    }
     const ssize_t count = ::read(fd_, buffer_.get(), kBufferBytes);
     if (count >= 0) {
       size_ = static_cast<size_t>(count);

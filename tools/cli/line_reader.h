@@ -27,7 +27,7 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
 
   // Goes to the next line, past what is left of this one. False at the end of the file, or if it
-  // cannot be read: see status().
+  // cannot be read, which is Cancelled after Ctrl-C (see Interrupt): see status().
   bool StartLine();
 
   // The next piece of the line, without the newline; false at its end. Valid until the next call.

@@ -23,6 +23,21 @@ absl::Status DecodeHex(std::string_view what, std::string* text) {
   return absl::OkStatus();
 }
 
+// It would silently become part of the first key.
+absl::Status CheckByteOrderMark(std::string_view line) {
+  if (line.substr(0, 3) == "\xef\xbb\xbf") {
+    return absl::InvalidArgumentError(
+        "the file begins with a byte-order mark, which would be part of the first key; leave it "
+        "out "
+        "with: sed '1s/^\\xef\\xbb\\xbf//'");
+  }
+  if (line.substr(0, 2) == "\xff\xfe" || line.substr(0, 2) == "\xfe\xff") {
+    return absl::InvalidArgumentError(
+        "the file is UTF-16, whose newlines are none of ours; convert it with: iconv -t UTF-8");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckLength(std::string_view what, const std::string& bytes, size_t limit) {
   if (bytes.size() <= limit) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat("the %s is longer than %d bytes", what, limit));
@@ -48,15 +63,22 @@ absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex) {
 }
 
 absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
+  in_record_ = false;
   if (!lines_->StartLine()) {
     if (!lines_->status().ok()) return lines_->status();
     return false;
   }
+  in_record_ = true;
   if (key == nullptr) return true;
   const size_t factor = hex_ ? 2 : 1;
   absl::Status status =
       lines_->ReadRest((kMaxKeyBytes + kMaxValueBytes) * factor + separator_.size(), &line_);
   if (!status.ok()) return status;
+  if (lines_->line_number() == 1) {
+    status = CheckByteOrderMark(line_);
+    if (!status.ok()) return status;
+    ends_with_cr_ = !line_.empty() && line_.back() == '\r';
+  }
   const size_t at = line_.find(separator_);
   if (at == std::string::npos) return absl::InvalidArgumentError("the line has no separator");
   if (at == 0) return absl::InvalidArgumentError("the key is empty");

@@ -28,12 +28,21 @@ class LinesReader : public RecordReader {
 
   absl::Status Begin() override { return absl::OkStatus(); }
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
+  bool CanSkip() const override { return in_record_; }
+  std::string Note() const override {
+    return ends_with_cr_
+               ? "the lines end with CR and LF, and the CR becomes part of each value; to "
+                 "leave it out, load what tr -d '\\r' makes of the file"
+               : "";
+  }
 
  private:
   const std::string separator_;
   const bool hex_;
   LineReader* const lines_;
   std::string line_;
+  bool in_record_ = false;
+  bool ends_with_cr_ = false;
 };
 
 // Refuses records that would not come back the same.

@@ -24,6 +24,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/dump_format.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/interrupt.h"
 #include "tools/cli/line_reader.h"
 #include "tools/cli/lines_format.h"
 #include "tools/cli/open_database.h"
@@ -41,6 +42,7 @@ struct LoadFlags {
   std::string file;
   std::optional<std::string> separator;  // none: the format of db_dump
   uint64_t skip = 0;
+  std::optional<std::string> format;
 };
 
 // Takes records from a file to a database, a batch at a time.
@@ -57,7 +59,8 @@ class Loader {
  private:
   // Names the line, and says how to go on.
   absl::Status AtLine(const absl::Status& status) const;
-  std::string WhereToGoOn() const;
+  // `bad_record`: the one that comes next can't be loaded, but it can be left out.
+  std::string WhereToGoOn(bool bad_record) const;
   absl::Status Add(DB* db, const std::string& key, const std::string& value);
   absl::Status Commit(DB* db);
 
@@ -77,9 +80,15 @@ absl::Status Loader::AtLine(const absl::Status& status) const {
   return Prefixed(absl::StrFormat("%s:%d: ", file_, lines_->line_number()), status);
 }
 
-std::string Loader::WhereToGoOn() const {
-  return absl::StrFormat("; %s loaded before, go on with --skip %d",
-                         FormatCount(committed_, "record"), skipped_ + committed_);
+std::string Loader::WhereToGoOn(bool bad_record) const {
+  const uint64_t done = skipped_ + committed_;
+  const std::string loaded = FormatCount(committed_, "record");
+  if (bad_record) {
+    return absl::StrFormat(
+        "; %s loaded before: mend it and go on with --skip %d, or leave it out with --skip %d",
+        loaded, done, done + 1);
+  }
+  return absl::StrFormat("; %s loaded before, go on with --skip %d", loaded, done);
 }
 
 absl::Status Loader::Skip(uint64_t count) {
@@ -101,18 +110,28 @@ absl::Status Loader::LoadInto(DB* db) {
   while (true) {
     more = records_->Next(&key, &value);
     if (!more.ok() || !*more) break;
+    if (Interrupt::Raised()) {
+      more = absl::CancelledError("interrupted");
+      break;
+    }
+    if (committed_ + batch_.count() == 0 && !records_->Note().empty()) {
+      progress_.Erase();
+      PrintError(absl::StrCat("note: ", records_->Note()));
+    }
     absl::Status status = Add(db, key, value);
     if (!status.ok()) return status;
     progress_.Update(committed_ + batch_.count(), lines_->consumed());
   }
-  // What came before a bad line counts.
-  absl::Status bad_line = AtLine(more.status());
+  // What came before a bad line, or before Ctrl-C, counts.
+  const bool interrupted = absl::IsCancelled(more.status());
+  const bool bad_record = !interrupted && records_->CanSkip();
+  absl::Status bad_line = interrupted ? more.status() : AtLine(more.status());
   absl::Status status = Commit(db);
   if (status.ok()) status = db->Sync();
   if (!status.ok()) return status;
   progress_.Erase();
   if (bad_line.ok()) return bad_line;
-  return absl::Status(bad_line.code(), absl::StrCat(bad_line.message(), WhereToGoOn()));
+  return absl::Status(bad_line.code(), absl::StrCat(bad_line.message(), WhereToGoOn(bad_record)));
 }
 
 absl::Status Loader::Add(DB* db, const std::string& key, const std::string& value) {
@@ -136,7 +155,7 @@ absl::Status Loader::Commit(DB* db) {
         status.code(),
         absl::StrCat(absl::StrFormat("%s: one of the %d records up to line %d, from line %d: ",
                                      file_, batch_.count(), batch_last_line_, batch_first_line_),
-                     status.message(), WhereToGoOn()));
+                     status.message(), WhereToGoOn(/*bad_record=*/false)));
   }
   committed_ += batch_.count();
   batch_.Clear();
@@ -152,6 +171,10 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
     separator = *std::move(parsed);
   } else if (flags.hex) {
     return UsageError("--hex goes with --separator: a dump says itself what its encoding is");
+  }
+  if (load.format && (delimited || *load.format != "print")) {
+    return UsageError(delimited ? "--format does not go with --separator"
+                                : "--format takes only print, which the dump must say as well");
   }
   const bool standard_input = load.file == "-";
   const std::string name = standard_input ? "standard input" : load.file;
@@ -173,12 +196,13 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   }
   const bool sized = known && S_ISREG(about.st_mode);
 
+  const Interrupt interrupt;
   LineReader lines(fd);
   std::unique_ptr<RecordReader> records;
   if (delimited) {
     records = std::make_unique<LinesReader>(separator, flags.hex, &lines);
   } else {
-    records = std::make_unique<DumpReader>(&lines);
+    records = std::make_unique<DumpReader>(load.format.has_value(), &lines);
   }
   Loader loader(name, sized ? static_cast<uint64_t>(about.st_size) : 0, &lines, records.get());
   // Before opening, so that a wrong file creates no database.
@@ -188,9 +212,9 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   absl::StatusOr<std::unique_ptr<DB>> db = OpenForWriting(flags, /*create_if_missing=*/true);
   if (!db.ok()) return db.status();
   status = loader.LoadInto(db->get());
+  const absl::Status closed = (*db)->Close();
   if (!status.ok()) return status;
-  status = (*db)->Close();
-  if (!status.ok()) return status;
+  if (!closed.ok()) return closed;
   return Print(absl::StrFormat("%s loaded\n", FormatCount(loader.committed(), "record")));
 }
 
@@ -201,8 +225,9 @@ int RunLoad(const std::vector<std::string>& arguments) {
       "Stores the records of FILE, which 'rumcask dump', LMDB's mdb_dump or Berkeley DB's db_dump "
       "has written, or with --separator lines of a key and a value. Creates the database if there "
       "is none. When it succeeds the records survive a power cut. A line that can't be loaded ends "
-      "it; what was before stays loaded, and the message tells the --skip that goes on from "
-      "there.");
+      "it, as does Ctrl-C; what was before stays loaded, and the message tells the --skip that "
+      "goes "
+      "on from there.");
   Flags flags;
   LoadFlags load;
   AddDatabase(&line, &flags);
@@ -210,6 +235,10 @@ int RunLoad(const std::vector<std::string>& arguments) {
   line.Option("--separator", "TEXT", &load.separator,
               "Each line is a key, up to the first TEXT, and a value, the rest; \\t means a tab");
   line.Option("--skip", "N", &load.skip, "Leave out the first N records");
+  line.Option(
+      "--format", "print", &load.format,
+      "Confirms that in a dump of LMDB's mdb_dump -p a backslash escapes, which before LMDB "
+      "0.9.25 it does not always");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   return Run("load", &line, arguments, [&] { return Load(flags, load); });

@@ -1,6 +1,7 @@
 #include "tools/cli/output.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -47,6 +48,11 @@ void Output::Write(std::string_view bytes) {
     const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
     if (written >= 0) {
       bytes.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EPIPE && fd_ == STDOUT_FILENO) {
+      // Whoever read has gone, as `head` does: no error, and nothing is left to do for him.
+      ::signal(SIGPIPE, SIG_DFL);
+      ::raise(SIGPIPE);
+      status_ = absl::CancelledError("nobody reads standard output");
     } else if (errno == EAGAIN) {
       // Whoever gave us the file made it non-blocking.
       struct pollfd ready = {fd_, POLLOUT, 0};

@@ -10,7 +10,8 @@
 
 namespace rumcask::cli {
 
-// A buffer in front of a file. After the first error everything is dropped and the error kept.
+// A buffer in front of a file. After the first error everything is dropped and the error kept. A
+// standard output that nobody reads any more ends the process in silence, by SIGPIPE.
 class Output {
  public:
   // Does not own `fd`. `name` is for messages.

@@ -12,7 +12,7 @@
 namespace rumcask::cli {
 
 // Reads one record after the other. An error is about the line that the LineReader stands at, and
-// nothing can be read after it.
+// nothing can be read after it; a reader that begins anew may skip that record.
 class RecordReader {
  public:
   virtual ~RecordReader() = default;
@@ -20,6 +20,11 @@ class RecordReader {
   virtual absl::Status Begin() = 0;
   // False at the end. Both null: skips a record without looking into it.
   virtual absl::StatusOr<bool> Next(std::string* key, std::string* value) = 0;
+  // After an error: whether it was about one record, which can be skipped.
+  virtual bool CanSkip() const = 0;
+  // What is odd about the file and does not keep it from being read; empty for nothing. To be asked
+  // after the first record.
+  virtual std::string Note() const = 0;
 };
 
 // Writes one record after the other to an Output, whose errors are its own.

@@ -13,12 +13,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
 
 #include "core/db.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/text_encoding.h"
 
 namespace rumcask::cli {
@@ -30,6 +32,7 @@ struct ScanFlags {
   std::string to;
   uint64_t limit = std::numeric_limits<uint64_t>::max();
   bool keys_only = false;
+  bool null = false;
   bool ordered = false;
   bool reverse = false;
 };
@@ -53,7 +56,47 @@ absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& s
   return options;
 }
 
+// How keys and values are shown.
+enum class Style { kPlain, kTerminal, kHex, kNull, kJson };
+
+// As "NAME": the text, or, if the bytes are no UTF-8, as "NAME_hex": hexadecimal digits.
+void AddText(const std::string& name, std::string_view bytes, nlohmann::ordered_json* json) {
+  nlohmann::ordered_json text = std::string(bytes);
+  try {
+    (void)text.dump();
+    (*json)[name] = std::move(text);
+  } catch (const nlohmann::json::type_error&) {
+    (*json)[name + "_hex"] = ToHex(bytes);
+  }
+}
+
+// One key, and its value unless `value_of` is null.
+std::string Shown(std::string_view key, const Iterator* value_of, Style style) {
+  if (style == Style::kJson) {
+    nlohmann::ordered_json json;
+    AddText("key", key, &json);
+    if (value_of != nullptr) AddText("value", value_of->value(), &json);
+    return json.dump() + "\n";
+  }
+  const auto shown = [style](std::string_view bytes) {
+    if (style == Style::kHex) return ToHex(bytes);
+    if (style == Style::kTerminal) return Printable(bytes, Escaping::kBackslash);
+    return std::string(bytes);
+  };
+  const std::string_view end = style == Style::kNull ? std::string_view("\0", 1) : "\n";
+  std::string text = shown(key);
+  if (value_of != nullptr) {
+    text += style == Style::kNull ? end : "\t";
+    text += shown(value_of->value());
+  }
+  text += end;
+  return text;
+}
+
 absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
+  if (flags.json + flags.hex + scan.null > 1) {
+    return UsageError("--json, --hex and --null exclude each other");
+  }
   absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
   if (!keystore.ok()) return keystore.status();
   const absl::StatusOr<IteratorOptions> options = OptionsOf(flags, scan, keystore->traits);
@@ -66,17 +109,14 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
     PrintError(absl::StrFormat("note: the %s keystore has no order", keystore->traits.name));
   }
   Output output(STDOUT_FILENO, "standard output");
-  const auto append = [&](std::string_view bytes) {
-    output.Append(flags.hex ? std::string_view(ToHex(bytes)) : bytes);
-  };
+  const Style style = flags.json                     ? Style::kJson
+                      : flags.hex                    ? Style::kHex
+                      : scan.null                    ? Style::kNull
+                      : ::isatty(STDOUT_FILENO) == 1 ? Style::kTerminal
+                                                     : Style::kPlain;
   if (scan.reverse) (*it)->SeekToLast();
   for (uint64_t left = scan.limit; left > 0 && (*it)->Valid() && output.status().ok(); --left) {
-    append((*it)->key());
-    if (!scan.keys_only) {
-      output.Append("\t");
-      append((*it)->value());
-    }
-    output.Append("\n");
+    output.Append(Shown((*it)->key(), scan.keys_only ? nullptr : it->get(), style));
     scan.reverse ? (*it)->Prev() : (*it)->Next();
   }
   absl::Status status = output.Flush();
@@ -88,13 +128,20 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
 
 int RunScan(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Prints KEY<TAB>VALUE, one a line, in the order of the keys if the keystore has one. What "
-      "can't be read because of damage is left out, and the exit code is 3.");
+      "Prints KEY<TAB>VALUE, one a line, in the order of the keys if the keystore has one. On a "
+      "terminal control characters and backslashes are shown as a backslash and two hexadecimal "
+      "digits; elsewhere the bytes are printed as they are, so that a newline in a value begins a "
+      "line, unless --null, --json or --hex is given. What can't be read because of damage is left "
+      "out, and the exit code is 3.");
   Flags flags;
   ScanFlags scan;
   AddDatabase(&line, &flags);
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
+  line.Flag("--json", &flags.json,
+            "Each record as a JSON object on a line of its own: key and value, or key_hex and "
+            "value_hex where the bytes are no UTF-8");
+  line.Flag("-0,--null", &scan.null, "A NUL byte after each key and each value, and nothing else");
   line.Option("--prefix", "BYTES", &scan.prefix, "Only keys that begin with this");
   line.Option("--from", "KEY", &scan.from, "Only this key and keys after it");
   line.Option("--to", "KEY", &scan.to, "Only keys before this one");

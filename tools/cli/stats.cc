@@ -18,6 +18,7 @@
 #include "tools/cli/figures.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 
 namespace rumcask::cli {
 namespace {
@@ -101,15 +102,18 @@ std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk
                           remark.empty() ? "" : " (" + remark + ")");
   };
   const uint64_t dead = DeadBytes(stats.log_bytes, stats.live_bytes);
-  row("database", path);
+  row("database", Printable(path));
   row("condition", Condition(stats.recovery));
-  row("read to open",
-      absl::StrFormat("%d of %s in full, key tables of the rest", stats.recovery.scanned_segments,
-                      FormatCount(stats.segments.size(), "segment")));
+  row("read to open", stats.recovery.scanned_segments == stats.segments.size()
+                          ? absl::StrCat("all of ", FormatCount(stats.segments.size(), "segment"))
+                          : absl::StrFormat("%d of %s in full, key tables of the rest",
+                                            stats.recovery.scanned_segments,
+                                            FormatCount(stats.segments.size(), "segment")));
   row("keystore", stats.keystore);
   row("keys", FormatCount(stats.keys), stats.keys_exact ? "" : "in the index");
   row("index in memory", FormatBytes(stats.index_bytes),
-      stats.keys == 0
+      // Of few keys it would be the size of an empty index.
+      stats.keys < 100
           ? ""
           : absl::StrFormat("%.1f bytes per key", static_cast<double>(stats.index_bytes) /
                                                       static_cast<double>(stats.keys)));
@@ -128,13 +132,12 @@ std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk
   row("last version", absl::StrCat(stats.last_version));
   row("durable version", absl::StrCat(stats.durable_version));
 
-  absl::StrAppendFormat(&text, "\n%-20s %-7s %12s %11s %11s %11s %11s %8s\n", "segment", "state",
-                        "records", "file", "log", "live", "dead", "share");
+  absl::StrAppendFormat(&text, "\n%-20s %-6s %10s %10s %10s %10s %7s\n", "segment", "state",
+                        "records", "file", "live", "dead", "share");
   for (const SegmentStats& segment : stats.segments) {
-    absl::StrAppendFormat(&text, "%016x.seg %-7s %12s %11s %11s %11s %11s %8s\n", segment.id,
+    absl::StrAppendFormat(&text, "%016x.seg %-6s %10s %10s %10s %10s %7s\n", segment.id,
                           segment.sealed ? "sealed" : "open", FormatCount(segment.records),
-                          FormatBytes(segment.file_bytes), FormatBytes(segment.log_bytes),
-                          FormatBytes(segment.live_bytes),
+                          FormatBytes(segment.file_bytes), FormatBytes(segment.live_bytes),
                           FormatBytes(DeadBytes(segment.log_bytes, segment.live_bytes)),
                           FormatShare(segment.live_bytes, segment.log_bytes));
   }

@@ -1,4 +1,5 @@
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "tools/cli/figures.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/suggestion.h"
+#include "tools/cli/wrapped.h"
 
 namespace rumcask::cli {
 namespace {
@@ -51,6 +53,23 @@ TEST(Suggestion, OnlyOfWhatIsClose) {
   EXPECT_EQ(MostSimilar("stat", verbs), "stats");
   EXPECT_EQ(MostSimilar("compact", verbs), std::nullopt);
   EXPECT_EQ(MostSimilar("x", verbs), std::nullopt);
+}
+
+TEST(Wrapped, BreaksBetweenWords) {
+  EXPECT_EQ(Wrapped("short", 4), "short");
+  EXPECT_EQ(Wrapped("", 4), "");
+  const std::string word(30, 'w');
+  EXPECT_EQ(Wrapped(word + " " + word + " " + word, 4), word + " " + word + "\n    " + word);
+  // Exactly as wide as a terminal.
+  const std::string half(40, 'h');
+  EXPECT_EQ(Wrapped(half + " " + std::string(39, 'h'), 2), half + " " + std::string(39, 'h'));
+  EXPECT_EQ(Wrapped(half + " " + half, 2), half + "\n  " + half);
+  // Columns stay where they are, and so does the indentation of the first line.
+  EXPECT_EQ(Wrapped("  name      " + half + " " + half, 12),
+            "  name      " + half + "\n            " + half);
+  // A word that is wider stays whole.
+  const std::string path(100, 'p');
+  EXPECT_EQ(Wrapped("see " + path + " there", 2), "see\n  " + path + "\n  there");
 }
 
 }  // namespace

@@ -1,0 +1,27 @@
+#include "tools/cli/interrupt.h"
+
+#include <signal.h>
+
+namespace rumcask::cli {
+namespace {
+
+volatile sig_atomic_t raised = 0;
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  raised = 0;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { raised = 1; };
+  // Without SA_RESTART a read that waits comes back; the next signal is not caught any more.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  // A command that was told to ignore it, as by nohup or in the background, goes on doing so.
+  ::sigaction(SIGINT, nullptr, &before_);
+  if (before_.sa_handler != SIG_IGN) ::sigaction(SIGINT, &action, nullptr);
+}
+
+Interrupt::~Interrupt() { ::sigaction(SIGINT, &before_, nullptr); }
+
+bool Interrupt::Raised() { return raised != 0; }
+
+}  // namespace rumcask::cli
