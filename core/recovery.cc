@@ -62,13 +62,17 @@ class Recovery {
     return absl::OkStatus();
   }
 
-  // Whether opening a file failed because of the file: it is no regular one, or the device cannot
-  // read it. Want of descriptors, rights or memory is told as it is.
-  static bool IsOfTheFile(const absl::Status& status) {
-    return absl::IsFailedPrecondition(status) || absl::IsInternal(status);
-  }
+  // What has the file's name is no regular file.
   absl::Status DamagedFile(uint64_t id, const absl::Status& status) {
     return Damaged(SegmentName(id), 0, std::string(status.message()));
+  }
+
+  // What cannot be read cannot be called a torn tail: it may be records that were promised, and the
+  // next attempt may read them.
+  absl::Status Unreadable(uint64_t id, uint64_t offset) {
+    return Damaged(
+        SegmentName(id), offset,
+        "a sector behind this cannot be read, so that it is not known where the log ends");
   }
 
   // The highest number that the segments before this one can have.
@@ -146,7 +150,7 @@ absl::Status Recovery::CheckListed() {
 
 absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
-  if (IsOfTheFile(file.status())) return DamagedFile(id, file.status());
+  if (absl::IsFailedPrecondition(file.status())) return DamagedFile(id, file.status());
   if (!file.ok()) return file.status();
   const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
   if (!trailer.ok()) return trailer.status();
@@ -184,10 +188,9 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
 
 absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
-  if (IsOfTheFile(file.status())) {
+  if (absl::IsFailedPrecondition(file.status())) {
     // A directory, a link or the like by that name is none of ours, unless MANIFEST lists one.
-    const bool foreign = absl::IsFailedPrecondition(file.status()) && required_end == 0;
-    return foreign ? absl::OkStatus() : DamagedFile(id, file.status());
+    return required_end == 0 ? absl::OkStatus() : DamagedFile(id, file.status());
   }
   if (!file.ok()) return file.status();
   Candidate candidate;
@@ -197,6 +200,10 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
   const absl::StatusOr<HeaderState> state = (*file)->ReadHeader(&candidate.header);
   if (!state.ok()) return state.status();
   candidate.state = *state;
+  if ((*file)->bytes()->IsUnreadable(0, (*file)->records_limit())) {
+    absl::Status status = Unreadable(id, 0);
+    if (!status.ok()) return status;
+  }
   if (candidate.state == HeaderState::kTooNew) {
     return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", SegmentName(id),
                                                       ": format ", candidate.header.format,
@@ -256,28 +263,41 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   }
   // A footer alone proves nothing about the records before it: they are read.
   ++log_.report.scanned_segments;
-  uint64_t checksum = 0;
   uint64_t last = 0;
   uint64_t records = 0;
-  const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(
-      kSegmentHeaderBytes, (*file)->records_limit(), [&](const FoundRecord& record) {
-        ++records;
-        checksum = record.header.checksum;
-        if (record.header.has_number()) {
-          last = std::max(last, record.header.sequence);
-        } else {
-          log_.durable_sequence = std::max(log_.durable_sequence, record.header.sequence);
-        }
-        // The stream ends at the last whole record or whole batch.
-        if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
-            SeededBug("half-batch-kept")) {
-          segment->end = record.end();
-          segment->last_sequence = last;
-          segment->last_checksum = checksum;
-          segment->records = records;
-        }
-      });
+  const auto take = [&](const FoundRecord& record) {
+    ++records;
+    if (record.header.has_number()) {
+      last = std::max(last, record.header.sequence);
+    } else {
+      log_.durable_sequence = std::max(log_.durable_sequence, record.header.sequence);
+    }
+    // The stream ends at the last whole record or whole batch.
+    if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
+        SeededBug("half-batch-kept")) {
+      segment->end = record.end();
+      segment->last_sequence = last;
+      segment->last_checksum = record.header.checksum;
+      segment->records = records;
+    }
+  };
+  const uint64_t limit = (*file)->records_limit();
+  const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(kSegmentHeaderBytes, limit, take);
   if (!stopped.ok()) return stopped.status();
+  if ((*file)->bytes()->IsUnreadable(*stopped, limit)) {
+    absl::Status status = Unreadable(candidate.id, *stopped);
+    // Read-only: what verifies behind it is offered.
+    if (status.ok()) {
+      status = (*file)->ForEachRecord(
+          *stopped, limit,
+          [&](const FoundRecord& record) {
+            if (!record.header.has_number() || record.header.sequence > last) take(record);
+            return absl::OkStatus();
+          },
+          [](const FoundDamage&) { return absl::OkStatus(); });
+    }
+    if (!status.ok()) return status;
+  }
   segment->has_trailer = whole && segment->trailer.table_offset == segment->end;
   return absl::OkStatus();
 }
@@ -335,6 +355,10 @@ absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
   if (!file.ok()) return file.status();
   const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(begin);
   if (!traces.ok()) return traces.status();
+  if ((*file)->bytes()->IsUnreadable(begin, (*file)->records_limit())) {
+    absl::Status status = Unreadable(candidate.id, begin);
+    if (!status.ok()) return status;
+  }
   if (!SeededBug("marks-beyond-tear-ignored")) {
     log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
   }

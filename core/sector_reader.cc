@@ -29,6 +29,9 @@ absl::StatusOr<size_t> SectorReader::ReadAround(uint64_t offset, char* buffer, s
   const uint64_t split = std::max((offset + size / 2) / kSectorBytes * kSectorBytes,
                                   (offset / kSectorBytes + 1) * kSectorBytes);
   if (split >= end || unreadable_.size() >= kMostRanges) {
+    // An error may pass; what is given up here may be lost for good.
+    const absl::StatusOr<size_t> again = file_->ReadUpTo(offset, buffer, size);
+    if (again.ok() || !absl::IsInternal(again.status())) return again;
     std::memset(buffer, 0, size);
     // A reader that comes by twice remembers one range.
     if (!IsUnreadable(offset, end)) unreadable_.push_back({offset, end});

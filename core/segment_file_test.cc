@@ -26,12 +26,15 @@ class BadSectorsFile : public File {
 
   void FailSector(uint64_t offset) { bad_.push_back(offset / kSector * kSector); }
   void FailWith(int error) { error_ = error; }
+  // The n-th read from now on.
+  void FailOnce(int n) { fails_in_ = n; }
   mutable uint64_t reads = 0;
 
  protected:
   int64_t DoPread(uint64_t offset, void* buffer, size_t size) const override {
     ++reads;
     if (error_ != 0) return -error_;
+    if (fails_in_ > 0 && --fails_in_ == 0) return -EIO;
     if (offset >= bytes_.size()) return 0;
     size = std::min(size, bytes_.size() - offset);
     for (uint64_t bad : bad_) {
@@ -51,6 +54,7 @@ class BadSectorsFile : public File {
   const std::string bytes_;
   std::vector<uint64_t> bad_;
   int error_ = 0;
+  mutable int fails_in_ = 0;
 };
 
 // `*device`, if given, stays valid as long as the result.
@@ -146,6 +150,18 @@ TEST(SegmentFile, ADeviceThatHasFailedIsNotAskedSectorBySector) {
   EXPECT_TRUE(walk.status.ok());
   EXPECT_TRUE(walk.keys.empty());
   EXPECT_LT(device->reads, segment.bytes().size() / kSector / 2);
+}
+
+TEST(SegmentFile, AnErrorThatPassesIsNoDamage) {
+  SegmentBytes segment = TenRecords();
+  for (const int failing : {1, 2}) {
+    BadSectorsFile* device;
+    const auto file = Open(segment, &device);
+    device->FailOnce(failing);
+    SegmentHeader header;
+    EXPECT_EQ(*file->ReadHeader(&header), HeaderState::kValid);
+    EXPECT_EQ(WalkAll(file.get(), segment.bytes().size()).keys.size(), 10u);
+  }
 }
 
 TEST(SegmentFile, WantOfMemoryIsAnErrorAndNoDamage) {
