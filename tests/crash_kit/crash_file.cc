@@ -96,6 +96,8 @@ class CrashFile : public File {
     }
     if (data.empty()) return 0;
     MutexLock lock(state_->mutex);
+    data = data.substr(0, state_->Fit(*node_, offset, data.size()));
+    if (data.empty()) return -ENOSPC;
     const uint64_t now = ++state_->time;
     state_->write_times.push_back(now);
     node_->Write(now, offset, data, nullptr);

@@ -143,6 +143,11 @@ std::map<std::string, std::string> CrashFileSystem::Contents(std::string_view di
   return contents;
 }
 
+void CrashFileSystem::SetCapacity(uint64_t bytes) {
+  MutexLock lock(state_->mutex);
+  state_->capacity = bytes;
+}
+
 void CrashFileSystem::FlipBit(std::string_view path, uint64_t byte, int bit) {
   char value = 0;
   {

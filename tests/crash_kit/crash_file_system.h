@@ -64,6 +64,10 @@ class CrashFileSystem : public FileSystem {
   // The bytes of everything below `directory` by path relative to it; directories end in a slash.
   std::map<std::string, std::string> Contents(std::string_view directory) const;
 
+  // From now on the files that have a name take no more than so many bytes together: a write that
+  // needs more transfers what fits, and the next one is refused with ENOSPC.
+  void SetCapacity(uint64_t bytes);
+
   // ---- damage ----
   // Not operations; durable at once, with all that was pending in the file or directory. A missing
   // file aborts the program.

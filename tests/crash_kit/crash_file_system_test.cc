@@ -181,6 +181,21 @@ TEST_F(CrashFileSystemTest, DamageIsDurableAtOnceAndNoOperation) {
   EXPECT_EQ(fs_.operation_count(), operations);
 }
 
+TEST_F(CrashFileSystemTest, AFullDiskTakesWhatFitsAndThenNothingMore) {
+  std::unique_ptr<File> file = OpenDurable("f", "12345");
+  std::unique_ptr<File> other = OpenDurable("g", "12345");
+  fs_.SetCapacity(14);
+  EXPECT_TRUE(absl::IsResourceExhausted(file->Write(3, "abcdefgh")));
+  EXPECT_EQ(ReadAll(*file), "123abcdef");
+  EXPECT_TRUE(file->Write(0, "x").ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(other->Write(5, "y")));
+  ASSERT_TRUE(file->Truncate(8).ok());
+  EXPECT_TRUE(other->Write(5, "y").ok());
+  ASSERT_TRUE(directory_->Unlink("g").ok());
+  EXPECT_TRUE(file->Write(8, "123456").ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(file->Write(14, "7")));
+}
+
 TEST_F(CrashFileSystemTest, ThreadsMayWriteSyncMapAndCutAtOnce) {
   std::unique_ptr<File> file = OpenDurable("f", Bytes(1 << 16, '.'));
   std::unique_ptr<MappedRegion> region = Map(*file, 1 << 20);

@@ -29,6 +29,14 @@ std::vector<std::string> Components(std::string_view path) {
   return components;
 }
 
+uint64_t BytesBelow(const DirectoryNode& directory) {
+  uint64_t bytes = 0;
+  for (const auto& [name, entry] : directory.entries()) {
+    bytes += entry.directory != nullptr ? BytesBelow(*entry.directory) : entry.file->size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 CrashState::CrashState() : device(NextDevice()) {}
@@ -45,6 +53,13 @@ Entry CrashState::Find(std::string_view path) const {
 
 std::shared_ptr<DirectoryNode> CrashState::FindDirectory(std::string_view path) const {
   return Find(path).directory;
+}
+
+size_t CrashState::Fit(const FileNode& file, uint64_t offset, size_t size) const {
+  if (capacity == UINT64_MAX || offset + size <= file.size()) return size;
+  const uint64_t used = BytesBelow(*root);
+  const uint64_t end = file.size() + (used < capacity ? capacity - used : 0);
+  return offset < end ? static_cast<size_t>(std::min<uint64_t>(size, end - offset)) : 0;
 }
 
 SplitPath::SplitPath(std::string_view path) {

@@ -26,6 +26,10 @@ struct CrashState {
   std::shared_ptr<DirectoryNode> FindDirectory(std::string_view path) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
+  // How much of `size` bytes at `offset` of `file` there is room for.
+  size_t Fit(const FileNode& file, uint64_t offset, size_t size) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
   // Different for every file system in the process.
   const uint64_t device;
 
@@ -33,6 +37,7 @@ struct CrashState {
   uint64_t operations ABSL_GUARDED_BY(mutex) = 0;
   uint64_t time ABSL_GUARDED_BY(mutex) = 0;
   uint64_t next_inode ABSL_GUARDED_BY(mutex) = 1;
+  uint64_t capacity ABSL_GUARDED_BY(mutex) = UINT64_MAX;
   std::vector<uint64_t> write_times ABSL_GUARDED_BY(mutex);
   std::shared_ptr<DirectoryNode> root ABSL_GUARDED_BY(mutex);
   std::shared_ptr<const CrashFileSystem::Observer> observer ABSL_GUARDED_BY(mutex);

@@ -169,7 +169,7 @@ class FaultFileSystem::State {
     }
     if (plan->fault == Fault::kShort) *size /= 2;
     if (plan->on_fault) plan->on_fault(call);
-    return ErrorOf(plan->fault);
+    return plan->error != 0 ? -plan->error : ErrorOf(plan->fault);
   }
 
  private:

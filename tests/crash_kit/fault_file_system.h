@@ -65,6 +65,8 @@ struct FaultPlan {
   // The number of the first call to fail, from 1 on; 0 for none.
   uint64_t call = 0;
   Fault fault = Fault::kEio;
+  // If not 0, the errno that the call fails with instead.
+  int error = 0;
   // Whether all later calls fail too. Of kEintr, every second one: a call that is interrupted for
   // ever is no state a system gets into.
   bool for_ever = false;

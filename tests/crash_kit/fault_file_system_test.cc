@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -48,6 +49,15 @@ TEST_F(FaultFileSystemTest, WithoutAPlanEverythingWorks) {
   region->Wrote(0, 1);
   EXPECT_EQ(Contents(), "Jello");
   EXPECT_EQ(fs_.fault_count(), 0u);
+}
+
+TEST_F(FaultFileSystemTest, AnyErrnoCanBeAskedFor) {
+  FaultPlan plan;
+  plan.call = 1;
+  plan.error = EROFS;
+  fs_.SetPlan(std::move(plan));
+  EXPECT_EQ(file_->Write(0, "a").code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(fs_.fault_count(), 1u);
 }
 
 TEST_F(FaultFileSystemTest, TheNthCallFailsOnce) {
