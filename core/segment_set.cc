@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/seeded_bug.h"
 #include "core/segment_sealer.h"
 
 namespace rumcask {
@@ -92,18 +93,11 @@ absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
     absl::Status status = BecomeWritable();
     if (!status.ok()) return status;
   }
-  if (active_ == nullptr || !active_->Fits(bytes + kReservedBytes)) {
-    absl::Status status = Roll(bytes);
-    if (!status.ok()) return status;
-  }
-  bool broken = false;
   // The mark goes in one step with the records, never alone: a mark that is lost proves nothing,
   // and one write stays one write.
   for (size_t i = 0; i < records.size(); ++i) records[i].header.sequence = next_sequence_ + i;
   const uint64_t mark = mark_.load(std::memory_order_relaxed);
-  absl::Status status = mark == 0 ? active_->Append(records, bytes, &broken)
-                                  : AppendMarked(mark, records, bytes, &broken);
-  if (broken) Fail(status);
+  absl::Status status = mark == 0 ? Place(records, bytes) : AppendMarked(mark, records, bytes);
   if (!status.ok()) return status;
   next_sequence_ += records.size();
   last_sequence_ = next_sequence_ - 1;
@@ -114,14 +108,22 @@ absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> records, uint64_t bytes,
-                                      bool* broken) {
+inline absl::Status SegmentSet::Place(absl::Span<NewRecord> records, uint64_t bytes) {
+  if (active_ == nullptr || !active_->Fits(bytes + kReservedBytes)) return Roll(records, bytes);
+  bool broken = false;
+  absl::Status status = active_->Append(records, bytes, &broken);
+  if (broken) Fail(status);
+  return status;
+}
+
+absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> records,
+                                      uint64_t bytes) {
   std::vector<NewRecord> marked(1);
   marked[0].header.kind = RecordKind::kSyncMark;
   marked[0].header.sequence = mark;
   marked[0].inner = InnerChecksum({}, {});
   marked.insert(marked.end(), records.begin(), records.end());
-  absl::Status status = active_->Append(absl::MakeSpan(marked), bytes + kRecordHeaderBytes, broken);
+  absl::Status status = Place(absl::MakeSpan(marked), bytes + kRecordHeaderBytes);
   if (!status.ok()) return status;
   for (size_t i = 0; i < records.size(); ++i) records[i].location = marked[i + 1].location;
   // A later group may have asked for a higher one meanwhile.
@@ -167,68 +169,86 @@ absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
 }
 
 absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, uint64_t capacity) {
-  absl::StatusOr<std::unique_ptr<File>> opened =
-      directory_->Open(SegmentName(id), OpenMode::kCreateNew);
-  if (!opened.ok()) return opened.status();
   const uint32_t slot = table_.next_slot();
   if (slot >= Location::kMaxSlots) {
     return absl::ResourceExhaustedError(
         absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
   }
+  absl::StatusOr<std::unique_ptr<File>> opened =
+      directory_->Open(SegmentName(id), OpenMode::kCreateNew);
+  if (!opened.ok()) return opened.status();
   auto segment = std::make_shared<Segment>(id, slot, Stream::kUser, SegmentSeed(uuid_, id));
   AttachFile(segment.get(), std::move(*opened), capacity, /*grows=*/true);
   const bool mapped = config_.append_mode == AppendMode::kMapped && segment->region() != nullptr;
-  auto writer = std::make_shared<SegmentWriter>(std::move(segment), mapped, kSegmentHeaderBytes, 0,
-                                                capacity, 0);
-  absl::Status status = writer->ExtendAhead();
-  if (status.ok()) return writer;
-  (void)directory_->Unlink(SegmentName(id));
-  return status;
+  return std::make_shared<SegmentWriter>(std::move(segment), mapped, kSegmentHeaderBytes, 0,
+                                         capacity, 0);
+}
+
+void SegmentSet::Discard(const SegmentWriter& writer) {
+  if (directory_->Unlink(writer.segment()->name()).ok()) return;
+  // It has nothing but zeros, and goes at the next opening. Until then it shall take no room.
+  (void)writer.segment()->file()->Truncate(0);
 }
 
 void SegmentSet::DiscardPrepared() {
   if (prepared_ == nullptr) return;
-  // If this fails the file is unborn and goes at the next opening.
-  (void)directory_->Unlink(prepared_->segment()->name());
+  Discard(*prepared_);
   prepared_.reset();
 }
 
-absl::Status SegmentSet::Roll(uint64_t bytes) {
+absl::Status SegmentSet::Roll(absl::Span<NewRecord> records, uint64_t bytes) {
   const uint64_t needed = kSegmentHeaderBytes + bytes + kReservedBytes;
-  if (prepared_ != nullptr && prepared_->capacity() < needed) DiscardPrepared();
-  if (prepared_ == nullptr) {
+  std::shared_ptr<SegmentWriter> next = prepared_;
+  if (next == nullptr || next->capacity() < needed) {
     absl::StatusOr<std::shared_ptr<SegmentWriter>> made =
         Prepare(next_id_++, std::max(config_.segment_bytes, needed));
     if (!made.ok()) return made.status();
-    prepared_ = std::move(*made);
-  }
-  if (active_ != nullptr) {
-    tail_id_ = active_->segment()->id();
-    tail_end_ = active_->end();
-    tail_checksum_ = active_->last_checksum();
+    next = *std::move(made);
   }
   SegmentHeader header;
   header.uuid = uuid_;
-  header.id = prepared_->segment()->id();
+  header.id = next->segment()->id();
   header.base_sequence = next_sequence_;
-  header.predecessor_id = tail_id_;
-  header.predecessor_end = tail_end_;
-  header.predecessor_checksum = tail_checksum_;
+  header.predecessor_id = active_ == nullptr ? tail_id_ : active_->segment()->id();
+  header.predecessor_end = active_ == nullptr ? tail_end_ : active_->end();
+  header.predecessor_checksum = active_ == nullptr ? tail_checksum_ : active_->last_checksum();
   header.durable_sequence = durable_.load(std::memory_order_acquire);
-  absl::Status status = prepared_->WriteHeader(header);
-  // A torn header is no header; the next attempt writes it whole.
-  if (!status.ok()) return status;
-  table_.Add(prepared_->shared_segment());
+  const bool too_early = SeededBug("born-before-its-records");
+  bool broken = false;
+  absl::Status status = too_early ? next->Begin(header, {}, 0, &broken)
+                                  : next->Begin(header, records, bytes, &broken);
+  if (status.ok()) {
+    Activate(std::move(next));
+    if (too_early) status = active_->Append(records, bytes, &broken);
+    if (too_early && broken) Fail(status);
+    return status;
+  }
+  if (broken) {
+    // A part of a segment must not stand where the next one of the log will.
+    if (next == prepared_) prepared_.reset();
+    if (!directory_->Unlink(next->segment()->name()).ok()) Fail(status);
+  } else if (next->capacity() > config_.segment_bytes) {
+    Discard(*next);  // made for these records
+  } else {
+    prepared_ = std::move(next);
+  }
+  return status;
+}
+
+void SegmentSet::Activate(std::shared_ptr<SegmentWriter> next) {
+  // One that these records did not fit into was overtaken: ids in the chain only grow.
+  if (next != prepared_) DiscardPrepared();
+  prepared_.reset();
+  table_.Add(next->shared_segment());
   if (active_ != nullptr) {
-    seals_.push_back({active_, prepared_->shared_segment(), active_->end(), last_sequence_});
-    seals_pending_.store(true, std::memory_order_release);
+    seals_.push_back({active_, next->shared_segment(), active_->end(), last_sequence_});
+    unsealed_.store(seals_.size(), std::memory_order_release);
     if (config_.background_threads > 0) sealer_.Wake();
     WakePreparer();
   }
-  active_ = std::move(prepared_);
+  active_ = std::move(next);
   entry_durable_ = false;
   help_at_ = 0;
-  return absl::OkStatus();
 }
 
 absl::Status SegmentSet::ChangeManifest(const std::function<absl::Status(Manifest*)>& change) {
@@ -253,7 +273,7 @@ void SegmentSet::NoteBackgroundError(absl::Status status) {
 }
 
 void SegmentSet::AfterWrite() {
-  if (config_.background_threads > 0 || !seals_pending_.load(std::memory_order_acquire)) return;
+  if (config_.background_threads > 0 || unsealed_.load(std::memory_order_acquire) == 0) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.
   (void)SealPending();
 }

@@ -4,7 +4,8 @@
 // under the same lock - publication in the keystore. Only the acknowledgement of a synced write
 // waits for the device, outside the lock.
 //
-//   roll   under the write lock: header into the prepared segment, switch
+//   roll   under the write lock: header and first records into the prepared segment, switch. All
+//          that can fail comes before the switch: until then the segment is not part of the log
 //   seal   in id order, in the background: footer, cut, fdatasync the old segment; fsync the
 //          directory
 //   sync   one leader at a time: let those whom the last sync has woken write again; note the end
@@ -131,11 +132,18 @@ class SegmentSet {
   absl::Status BecomeWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status ContinueLast(const RecoveredSegment& last)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status AppendMarked(uint64_t mark, absl::Span<NewRecord> records, uint64_t bytes,
-                            bool* broken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status Roll(uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status AppendMarked(uint64_t mark, absl::Span<NewRecord> records, uint64_t bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Into the active segment, or the one after it.
+  absl::Status Place(absl::Span<NewRecord> records, uint64_t bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Roll(absl::Span<NewRecord> records, uint64_t bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void Activate(std::shared_ptr<SegmentWriter> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // A new file, with nothing in it yet.
   absl::StatusOr<std::shared_ptr<SegmentWriter>> Prepare(uint64_t id, uint64_t capacity);
+  // Removes the file of a segment that was not born.
+  void Discard(const SegmentWriter& writer);
   void DiscardPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   absl::Status SealPending() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);
@@ -187,7 +195,8 @@ class SegmentSet {
   bool entry_durable_ ABSL_GUARDED_BY(write_mutex_) = false;
   // Where the active segment wants the background thread's help.
   uint64_t help_at_ ABSL_GUARDED_BY(write_mutex_) = UINT64_MAX;
-  std::atomic<bool> seals_pending_{false};
+  // How many there are. Changed under the write lock.
+  std::atomic<uint64_t> unsealed_{0};
 
   std::atomic<uint64_t> durable_{0};
   // What the next append shall vouch for with a sync mark; 0 for nothing.

@@ -34,10 +34,7 @@ absl::Status SegmentSet::SealNext(bool* more) {
   {
     MutexLock lock(write_mutex_);
     *more = !seals_.empty();
-    if (!*more) {
-      seals_pending_.store(false, std::memory_order_release);
-      return absl::OkStatus();
-    }
+    if (!*more) return absl::OkStatus();
     job = seals_.front();
   }
   if (failed_.load(std::memory_order_acquire)) return status();
@@ -48,6 +45,7 @@ absl::Status SegmentSet::SealNext(bool* more) {
   }
   MutexLock lock(write_mutex_);
   seals_.pop_front();
+  unsealed_.store(seals_.size(), std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -177,11 +175,13 @@ absl::Status SegmentSet::SyncOnce() {
     status = segment->file()->Sync();
     if (SeededBug("entry-not-synced")) entry_durable = true;
     if (status.ok() && !entry_durable) status = directory_->Sync();
-    if (!status.ok()) {
-      if (SeededBug("failed-sync-retried")) return status;
-      Fail(status);
-      return this->status();
-    }
+  }
+  if (!status.ok()) {
+    if (SeededBug("failed-sync-retried")) return status;
+    Fail(status);
+    return this->status();
+  }
+  if (segment != nullptr) {
     sync_count_.fetch_add(1, std::memory_order_relaxed);
     MutexLock lock(write_mutex_);
     if (active_ != nullptr && active_->segment() == segment.get()) entry_durable_ = true;
@@ -213,15 +213,13 @@ absl::Status SegmentSet::CloseFiles() {
   MutexLock lock(write_mutex_);
   DiscardPrepared();
   absl::Status status;
-  const bool keeps_active = active_ != nullptr && active_->end() > kSegmentHeaderBytes;
-  if (keeps_active) {
+  if (active_ != nullptr) {
     File* const file = active_->segment()->file();
     status = file->Truncate(active_->end());
     if (status.ok()) status = file->Sync();
     active_->segment()->allocated_bytes.store(active_->end(), std::memory_order_relaxed);
-  } else if (active_ != nullptr) {
-    status = directory_->Unlink(active_->segment()->name());
   }
+  // The segments' entries, before MANIFEST lists them.
   if (status.ok()) status = directory_->Sync();
   if (!status.ok()) {
     Fail(status);
@@ -233,8 +231,6 @@ absl::Status SegmentSet::CloseFiles() {
   // links of those after the last that is sealed.
   bool sealed = true;
   for (const std::shared_ptr<Segment>& segment : table_.All()) {
-    const bool is_active = active_ != nullptr && segment.get() == active_->segment();
-    if (is_active && !keeps_active) continue;
     sealed = sealed && segment->sealed.load(std::memory_order_relaxed);
     manifest.Append(segment->id(), segment->stream(), sealed, segment->end());
   }
@@ -297,7 +293,11 @@ void SegmentSet::PrepareAhead() {
   std::shared_ptr<SegmentWriter> prepared;
   if (id != 0) {
     absl::StatusOr<std::shared_ptr<SegmentWriter>> made = Prepare(id, config_.segment_bytes);
-    if (made.ok()) prepared = std::move(*made);
+    if (made.ok() && (*made)->ExtendAhead().ok()) {
+      prepared = *std::move(made);
+    } else if (made.ok()) {
+      Discard(**made);
+    }
   }
   MutexLock lock(write_mutex_);
   if (id != 0) preparing_ = false;
@@ -307,7 +307,7 @@ void SegmentSet::PrepareAhead() {
         active_->segment()->id() < prepared->segment()->id()) {
       prepared_ = std::move(prepared);
     } else {
-      (void)directory_->Unlink(prepared->segment()->name());
+      Discard(*prepared);
     }
   }
   if (active_ == active) {

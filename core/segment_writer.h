@@ -32,9 +32,11 @@ struct NewRecord {
 // Mapped: bytes are stored into a shared mapping over blocks that were written with zeros before,
 // so that a store neither faults on a missing block nor runs out of disk. The blocks grow
 // geometrically from 64 KiB, then by 1 MiB, never more than 2 MiB ahead: dirty zeros cost the next
-// fdatasync. Otherwise: one pwritev at an explicit offset; a failed one is undone.
+// fdatasync. Where there is no room for that much, by less, down to the 4 KiB that are needed; what
+// was reserved for a write that finds no room in the end is given back. Otherwise: one pwritev at
+// an explicit offset; a failed one is undone.
 //
-// WriteHeader and Append need the write lock of the database; ExtendAhead and StopExtending do not.
+// Begin and Append need the write lock of the database; ExtendAhead and StopExtending do not.
 class SegmentWriter {
  public:
   // Continues `segment` at `end`. It must have a writable region to be `mapped`. `allocated` bytes
@@ -53,8 +55,11 @@ class SegmentWriter {
   // Whether `bytes` more fit.
   bool Fits(uint64_t bytes) const { return end_ + bytes <= capacity_; }
 
-  // Makes the segment born.
-  absl::Status WriteHeader(const SegmentHeader& header);
+  // Makes the segment born, with its first records, in one step. On error the file has no bytes but
+  // zeros, and it may be tried again - except if `*broken` is set: then the failed write could not
+  // be undone, and the file must go.
+  absl::Status Begin(const SegmentHeader& header, absl::Span<NewRecord> records, uint64_t bytes,
+                     bool* broken);
 
   // Appends the records, whose numbers are set and whose sizes add up to `bytes`, in one step, and
   // sets their locations. On error the segment is as before - except if `*broken` is set: then the
@@ -70,8 +75,15 @@ class SegmentWriter {
 
  private:
   absl::Status Extend(uint64_t needed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(extend_mutex_);
+  absl::Status WriteZeros(uint64_t from, uint64_t to);
+  void SetAllocated(uint64_t allocated) ABSL_EXCLUSIVE_LOCKS_REQUIRED(extend_mutex_);
   absl::Status Reserve(uint64_t end);
-  absl::Status WriteOut(absl::Span<NewRecord> records, uint64_t bytes, bool* broken);
+  // The records behind `front`, which comes at the beginning of the file if it is not empty.
+  absl::Status AppendOut(std::string_view front, absl::Span<NewRecord> records, uint64_t bytes,
+                         bool* broken);
+  absl::Status WriteOut(std::string_view front, absl::Span<NewRecord> records, uint64_t bytes,
+                        bool* broken);
+  void Advance(absl::Span<NewRecord> records, uint64_t bytes);
   void Encode(const NewRecord& record, uint64_t offset, char* to) const;
   // Sets the record's location; returns the offset of what follows it.
   uint64_t Locate(uint64_t offset, NewRecord* record) const;
