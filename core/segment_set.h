@@ -155,6 +155,9 @@ class SegmentSet {
   void Gather() ABSL_EXCLUSIVE_LOCKS_REQUIRED(sync_mutex_);
   absl::Status SyncOnce() ABSL_LOCKS_EXCLUDED(write_mutex_);
   void RaiseDurable(uint64_t sequence);
+  // Lets the next append vouch for `sequence`. To be called before anyone is told that it is
+  // durable.
+  void RaiseMark(uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status CloseFiles() ABSL_LOCKS_EXCLUDED(write_mutex_);
 
   // Ends writing for good. May be called under locks; the listener hears of it from TellListener.

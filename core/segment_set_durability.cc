@@ -69,6 +69,7 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
   {
     MutexLock lock(write_mutex_);
     if (active_ != nullptr && active_->segment() == job.successor.get()) entry_durable_ = true;
+    RaiseMark(job.last_sequence);
   }
   RaiseDurable(job.last_sequence);
   if (segment->reads_mapped()) region->Populate(0, job.end);
@@ -89,6 +90,14 @@ void SegmentSet::RaiseDurable(uint64_t sequence) {
   uint64_t now = durable_.load(std::memory_order_relaxed);
   while (now < sequence &&
          !durable_.compare_exchange_weak(now, sequence, std::memory_order_acq_rel)) {
+  }
+}
+
+void SegmentSet::RaiseMark(uint64_t sequence) {
+  // What was durable before has its mark, or waits for it.
+  if (sequence <= durable_.load(std::memory_order_relaxed)) return;
+  if (sequence > mark_.load(std::memory_order_relaxed)) {
+    mark_.store(sequence, std::memory_order_relaxed);
   }
 }
 
@@ -186,7 +195,7 @@ absl::Status SegmentSet::SyncOnce() {
     MutexLock lock(write_mutex_);
     if (active_ != nullptr && active_->segment() == segment.get()) entry_durable_ = true;
     if (SeededBug("group-too-large")) sequence = last_sequence_;
-    mark_.store(sequence, std::memory_order_relaxed);
+    RaiseMark(sequence);
   }
   RaiseDurable(sequence);
   return absl::OkStatus();

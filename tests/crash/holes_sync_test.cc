@@ -2,6 +2,7 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -71,6 +72,27 @@ TEST_P(HolesTest, H13_SyncingWithoutWritingWritesNoMark) {
   EXPECT_EQ(db_->GetStats().segments[0].records, records + 2);
   Put("k", "x");
   EXPECT_EQ(db_->GetStats().segments[0].records, records + 3);
+}
+
+// What sealing makes durable, of which GetStats and synced writers are told, has evidence in the
+// log from the next append on, once.
+TEST_P(HolesTest, H13_WhatSealingMakesDurableIsVouchedFor) {
+  Open();
+  int written = 0;
+  while (db_->GetStats().segments.size() < 2) Put(Key(written++), std::string(200, 'v'));
+  const uint64_t durable = db_->GetStats().durable_version;
+  ASSERT_EQ(durable, static_cast<uint64_t>(written) - 1);
+  EXPECT_EQ(db_->GetStats().segments[1].records, 1u);
+  Put("after", "carries the mark");
+  EXPECT_EQ(db_->GetStats().segments[1].records, 3u);
+  Put("later", "carries none");
+  EXPECT_EQ(db_->GetStats().segments[1].records, 4u);
+  Kill();
+  disk_->Overwrite(SegmentPath(1), 2048, std::string(512, '\0'));
+  disk_->TruncateFile(SegmentPath(1), Files()["0000000000000001.seg"].size() - 8);
+  const absl::Status status = TryOpen();
+  ASSERT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "0000000000000001.seg")) << status;
 }
 
 // What is written while a group's fdatasync runs is not part of the group: it waits for its own.
