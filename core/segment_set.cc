@@ -273,9 +273,14 @@ void SegmentSet::NoteBackgroundError(absl::Status status) {
 }
 
 void SegmentSet::AfterWrite() {
-  if (config_.background_threads > 0 || unsealed_.load(std::memory_order_acquire) == 0) return;
+  const uint64_t unsealed = unsealed_.load(std::memory_order_acquire);
+  if (unsealed == 0) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.
-  (void)SealPending();
+  if (config_.background_threads == 0) {
+    (void)SealPending();
+  } else if (unsealed > kMostUnsealed) {
+    HelpSealing();
+  }
 }
 
 void SegmentSet::Fail(absl::Status status) {

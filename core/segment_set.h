@@ -7,7 +7,7 @@
 //   roll   under the write lock: header and first records into the prepared segment, switch. All
 //          that can fail comes before the switch: until then the segment is not part of the log
 //   seal   in id order, in the background: footer, cut, fdatasync the old segment; fsync the
-//          directory
+//          directory. Writers that are too far ahead help
 //   sync   one leader at a time: let those whom the last sync has woken write again; note the end
 //          under the write lock, wait until all earlier segments are sealed, fdatasync, wake
 //          everyone it covers; the next append carries a sync mark
@@ -75,7 +75,7 @@ class SegmentSet {
   }
 
   // To be called after writing, without the lock: does what a background thread would, if there is
-  // none.
+  // none or if it is too far behind.
   void AfterWrite();
 
   // Tells the listener what has happened since it was last told. To be called without any lock: at
@@ -147,6 +147,7 @@ class SegmentSet {
   void DiscardPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   absl::Status SealPending() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);
+  void HelpSealing() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);
   // Seals the first segment that waits for it; tells whether there was one.
   absl::Status SealNext(bool* more) ABSL_LOCKS_EXCLUDED(write_mutex_)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(seal_mutex_);
@@ -198,7 +199,11 @@ class SegmentSet {
   bool entry_durable_ ABSL_GUARDED_BY(write_mutex_) = false;
   // Where the active segment wants the background thread's help.
   uint64_t help_at_ ABSL_GUARDED_BY(write_mutex_) = UINT64_MAX;
-  // How many there are. Changed under the write lock.
+  // So many may wait before writers help: a gigabyte of the default size, which a disk takes in a
+  // few seconds. Without a bound a writer faster than the disk piles them up, and Close, or the
+  // next synced write, waits for all.
+  static constexpr uint64_t kMostUnsealed = 16;
+  // How many do. Changed under the write lock.
   std::atomic<uint64_t> unsealed_{0};
 
   std::atomic<uint64_t> durable_{0};

@@ -29,6 +29,18 @@ absl::Status SegmentSet::SealPending() {
   return status;
 }
 
+// Writers wait for whoever is sealing, and then seal the next one themselves: so there is nobody
+// who would have to wake them, whatever fails.
+void SegmentSet::HelpSealing() {
+  bool more = true;
+  while (more) {
+    MutexLock seal_lock(seal_mutex_);
+    if (unsealed_.load(std::memory_order_acquire) <= kMostUnsealed) return;
+    // The sealer, which was woken for this segment, tells the listener.
+    if (!SealNext(&more).ok()) return;
+  }
+}
+
 absl::Status SegmentSet::SealNext(bool* more) {
   SealJob job;
   {
@@ -214,6 +226,11 @@ absl::Status SegmentSet::Close() {
   absl::Status status = this->status();
   if (status.ok()) status = SealPending();
   if (status.ok()) status = CloseFiles();
+  {
+    // A writer may be sealing still if another call has failed. The files are this process's no
+    // longer when this has returned.
+    MutexLock sealing(seal_mutex_);
+  }
   TellListener();
   return status;
 }

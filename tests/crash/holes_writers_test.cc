@@ -1,6 +1,8 @@
-// Holes about writers beside each other: H6, H7.
+// Holes about writers beside each other, H6 and H7, and beside the sealer.
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/crash/holes_fixture.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
@@ -111,6 +114,74 @@ TEST_P(HolesTest, H7_ARefusalWithSyncWaitsForWhatItObserved) {
     Open();
     EXPECT_EQ(Get("k"), "unsynced");
   }
+}
+
+// Lets nobody through until `writes` has stood still for a while or `done`.
+void AwaitStandstill(const std::atomic<int>& writes, const std::atomic<bool>& done) {
+  int before = -1;
+  for (int still = 0; still < 20 && !done.load(); ++still) {
+    if (writes.load() != before) still = 0;
+    before = writes.load();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+// While a segment is being sealed, a writer gets ahead by so many segments and no more.
+TEST_P(HolesTest, AWriterDoesNotOutrunTheSealerWithoutEnd) {
+  options_.background_threads = 1;
+  Open();
+  std::atomic<bool> held{false}, done{false};
+  std::atomic<int> writes{0};
+  disk_->SetObserver([&](uint64_t, const char* what, const std::string& name, bool after) {
+    if (after || !IsSegmentSync(what, name) || held.exchange(true)) return;
+    AwaitStandstill(writes, done);
+  });
+  ptrdiff_t most = 0;
+  for (int i = 0; i < 400; ++i) {
+    Put(Key(i), std::string(1000, 'v'));
+    writes.store(i + 1);
+    const std::vector<SegmentStats> segments = db_->GetStats().segments;
+    most = std::max(most, std::count_if(segments.begin(), segments.end(),
+                                        [](const SegmentStats& s) { return !s.sealed; }));
+  }
+  done.store(true);
+  EXPECT_GT(db_->GetStats().segments.size(), 80u);
+  EXPECT_LE(most, 20);
+  ASSERT_TRUE(db_->Close().ok());
+  disk_->SetObserver(nullptr);
+  Open();
+  EXPECT_EQ(PrefixLength(), 400);
+}
+
+// Who waits for the sealer does not wait for ever when that fails.
+TEST_P(HolesTest, AWriterThatWaitsForTheSealerHearsThatItFailed) {
+  options_.background_threads = 1;
+  FaultFileSystem faults(disk_.get());
+  options_.file_system = &faults;
+  Open();
+  Put("first", "value");
+  std::atomic<bool> done{false};
+  std::atomic<int> writes{0};
+  FaultPlan plan;
+  plan.call = 1;
+  plan.matches = [](const Call& call) {
+    return call.kind == CallKind::kSync && absl::EndsWith(call.name, ".seg");
+  };
+  plan.on_fault = [&](const Call& call) {
+    AwaitStandstill(writes, done);
+    disk_->LoseDirty(call.name);
+  };
+  faults.SetPlan(plan);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      while (db_->Put(Key(t), std::string(1000, 'v')).ok()) ++writes;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  done.store(true);
+  EXPECT_FALSE(db_->BackgroundStatus().ok());
+  EXPECT_LT(writes.load(), 200);
 }
 
 }  // namespace
