@@ -32,8 +32,11 @@
 // returns FailedPrecondition and touches nothing, the destructor included.
 //
 // Errors. NotFound with an empty message: the key is missing. InvalidArgument: a bad key, value or
-// option, refused before any I/O. FailedPrecondition: closed, read-only, or a forked child.
-// ResourceExhausted: the disk is full; reads and a later retry work. DataLoss: damage.
+// option, refused before any I/O. FailedPrecondition: closed, read-only, a forked child, or the
+// directory was removed while the database was open. ResourceExhausted: the disk, a quota or
+// another bound of the system is full; reads and a later retry work. DataLoss: damage.
+// PermissionDenied: the system refuses access. Internal: another error of the system; as all its
+// errors, with the call, the file and the reason in the message.
 
 #ifndef RUMCASK_CORE_DB_H_
 #define RUMCASK_CORE_DB_H_

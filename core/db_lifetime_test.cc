@@ -172,5 +172,60 @@ TEST_F(DbLifetimeTest, ListenersAreCalledWithoutAnyLock) {
   listener->released.store(true);
 }
 
+// Somebody removes the directory. What is written then nobody will find, and the first sync, the
+// next segment or Close tells; never by a code that speaks of a key.
+class RemovedDirectoryTest : public DbLifetimeTest, public testing::WithParamInterface<int> {
+ protected:
+  RemovedDirectoryTest() { options_.background_threads = GetParam(); }
+
+  static void ExpectRemoved(const absl::Status& status, const std::string& what) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_NE(status.message().find(what + ": removed while the database was open"),
+              std::string::npos)
+        << status;
+  }
+};
+
+TEST_P(RemovedDirectoryTest, ASyncedWriteTells) {
+  auto db = Open();
+  ASSERT_TRUE(db->Put("key", "value", {/*sync=*/true}).ok());
+  std::filesystem::remove_all(path_);
+  ExpectRemoved(db->Put("key", "synced", {/*sync=*/true}), path_);
+  ExpectRemoved(db->Sync(), path_);
+  ExpectRemoved(db->BackgroundStatus(), path_);
+  ExpectRemoved(db->Delete("key"), path_);
+  ExpectRemoved(db->Close(), path_);
+}
+
+TEST_P(RemovedDirectoryTest, TheNextSegmentTells) {
+  auto db = Open();
+  ASSERT_TRUE(db->Put("key", "value").ok());
+  std::filesystem::remove_all(path_);
+  absl::Status status;
+  for (int i = 0; i < 100 && status.ok(); ++i) status = db->Put("key", std::string(200, 'v'));
+  ExpectRemoved(status, path_);
+  ExpectRemoved(db->BackgroundStatus(), path_);
+  ExpectRemoved(db->Sync(), path_);
+  ExpectRemoved(db->Close(), path_);
+}
+
+TEST_P(RemovedDirectoryTest, CloseTells) {
+  auto db = Open();
+  ASSERT_TRUE(db->Put("key", "value").ok());
+  std::filesystem::remove_all(path_);
+  ExpectRemoved(db->Close(), path_);
+}
+
+TEST_P(RemovedDirectoryTest, SoDoesARemovedSegment) {
+  auto db = Open();
+  ASSERT_TRUE(db->Put("key", "value").ok());
+  const std::string segment = path_ + "/0000000000000001.seg";
+  ASSERT_TRUE(std::filesystem::remove(segment));
+  ExpectRemoved(db->Sync(), segment);
+  ExpectRemoved(db->Close(), segment);
+}
+
+INSTANTIATE_TEST_SUITE_P(BackgroundThreads, RemovedDirectoryTest, testing::Range(0, 3));
+
 }  // namespace
 }  // namespace rumcask

@@ -17,6 +17,24 @@ constexpr size_t kMostFrozen = 2;
 // How long a full disk is left alone.
 constexpr std::chrono::milliseconds kRetry(100);
 
+// What an index could not do, in a code that db.h speaks of. A missing key has no message; a
+// missing file has one, and is no news of a key.
+absl::Status IndexError(absl::Status status) {
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kDataLoss:
+      return status;
+    case absl::StatusCode::kNotFound:
+      if (status.message().empty()) return status;
+      break;
+    default:
+      break;
+  }
+  return absl::InternalError(status.message());
+}
+
 absl::Status Missing() { return absl::Status(absl::StatusCode::kNotFound, ""); }
 
 }  // namespace
@@ -91,7 +109,7 @@ absl::Status DiskKeystore::FindInIndex(std::string_view key, KeyVersion* version
   }
   if (status.ok()) return Decode(value, version);
   if (absl::IsDataLoss(status)) Failed(status);
-  return status;
+  return IndexError(std::move(status));
 }
 
 absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) const {

@@ -19,6 +19,7 @@ absl::StatusCode CodeOf(int error) {
       return absl::StatusCode::kAlreadyExists;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -37,6 +38,19 @@ absl::StatusCode CodeOf(int error) {
 
 absl::Status StatusOf(std::string_view operation, std::string_view name, int result) {
   return result < 0 ? ErrnoStatus(operation, name, -result) : absl::OkStatus();
+}
+
+// The same for what is open, where no name is looked up.
+absl::Status OpenStatusOf(std::string_view operation, std::string_view name, int result) {
+  absl::Status status = StatusOf(operation, name, result);
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+      return absl::InternalError(status.message());
+    default:
+      return status;
+  }
 }
 
 // Repeats `call` while it is interrupted.
@@ -64,8 +78,8 @@ absl::StatusOr<size_t> File::ReadUpTo(uint64_t offset, void* buffer, size_t size
     const int64_t n = Uninterrupted(
         [&] { return DoPread(offset + done, static_cast<char*>(buffer) + done, size - done); });
     if (n < 0) {
-      return ErrnoStatus(absl::StrCat("read at ", offset + done, " of"), name_,
-                         static_cast<int>(-n));
+      return OpenStatusOf(absl::StrCat("read at ", offset + done, " of"), name_,
+                          static_cast<int>(n));
     }
     if (n == 0) break;
     done += static_cast<size_t>(n);
@@ -96,7 +110,7 @@ absl::Status File::Write(uint64_t offset, std::vector<iovec> pieces) {
       return DoPwritev(offset, pieces.data() + first, static_cast<int>(pieces.size() - first));
     });
     if (n < 0) {
-      return ErrnoStatus(absl::StrCat("write at ", offset, " of"), name_, static_cast<int>(-n));
+      return OpenStatusOf(absl::StrCat("write at ", offset, " of"), name_, static_cast<int>(n));
     }
     if (n == 0) return ErrnoStatus(absl::StrCat("write at ", offset, " of"), name_, ENOSPC);
     offset += static_cast<uint64_t>(n);
@@ -112,7 +126,7 @@ absl::Status File::Write(uint64_t offset, std::vector<iovec> pieces) {
 }
 
 absl::Status File::Truncate(uint64_t size) {
-  return StatusOf("truncate", name_, Uninterrupted([&] { return DoTruncate(size); }));
+  return OpenStatusOf("truncate", name_, Uninterrupted([&] { return DoTruncate(size); }));
 }
 
 absl::Status File::Sync() {
@@ -122,28 +136,28 @@ absl::Status File::Sync() {
   // 2018).
   MutexLock lock(sync_mutex_);
   if (sync_status_.ok() || SeededBug("failed-sync-retried")) {
-    sync_status_ = StatusOf("fdatasync", name_, Uninterrupted([&] { return DoSync(); }));
+    sync_status_ = OpenStatusOf("fdatasync", name_, Uninterrupted([&] { return DoSync(); }));
   }
   return sync_status_;
 }
 
 absl::StatusOr<uint64_t> File::Size() const {
   const int64_t size = Uninterrupted([&] { return DoSize(); });
-  if (size < 0) return ErrnoStatus("stat", name_, static_cast<int>(-size));
+  if (size < 0) return OpenStatusOf("stat", name_, static_cast<int>(size));
   return static_cast<uint64_t>(size);
 }
 
 absl::StatusOr<std::unique_ptr<MappedRegion>> File::Map(size_t size, bool writable) {
   std::unique_ptr<MappedRegion> region;
   const int result = Uninterrupted([&] { return DoMap(size, writable, &region); });
-  if (result < 0) return ErrnoStatus("mmap", name_, -result);
+  if (result < 0) return OpenStatusOf("mmap", name_, result);
   return region;
 }
 
 absl::Status File::TryLock(LockKind kind) {
   const int result = Uninterrupted([&] { return DoLock(kind); });
   if (result == -EWOULDBLOCK) return absl::UnavailableError(absl::StrCat(name_, " is locked"));
-  return StatusOf("lock", name_, result);
+  return OpenStatusOf("lock", name_, result);
 }
 
 absl::StatusOr<std::unique_ptr<File>> Directory::Open(std::string_view name, OpenMode mode) {
@@ -168,7 +182,7 @@ absl::Status Directory::Rename(std::string_view from, std::string_view to) {
 }
 
 absl::Status Directory::Sync() {
-  return StatusOf("fsync", path_, Uninterrupted([&] { return DoSync(); }));
+  return OpenStatusOf("fsync", path_, Uninterrupted([&] { return DoSync(); }));
 }
 
 absl::StatusOr<std::vector<std::string>> Directory::List() {
@@ -177,7 +191,7 @@ absl::StatusOr<std::vector<std::string>> Directory::List() {
     names.clear();
     return DoList(&names);
   });
-  if (result < 0) return ErrnoStatus("list", path_, -result);
+  if (result < 0) return OpenStatusOf("list", path_, result);
   return names;
 }
 

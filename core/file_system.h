@@ -10,10 +10,12 @@
 // EINTR is dealt with: close is not repeated, since Linux frees the descriptor in any case, and
 // mprotect is interrupted only in a process that is being killed.
 //
-// Errors map so: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM
-// ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; everything else Internal. Opening
-// what is no regular file, for which DoOpen answers EISDIR, ELOOP, ENXIO or EMEDIUMTYPE, is
-// FailedPrecondition.
+// Errors map so: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE,
+// ENOMEM ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; ENOTDIR, ELOOP
+// FailedPrecondition; everything else Internal. Opening what is no regular file, for which DoOpen
+// answers EISDIR, ELOOP, ENXIO or EMEDIUMTYPE, is FailedPrecondition. Of what is open already
+// nothing can be missing or be there before, so that ENOENT, EEXIST, ENOTDIR and ELOOP are Internal
+// where no name is looked up.
 //
 // Thread-safety: FileSystem and Directory may be used from any thread. A File may be read from any
 // number of threads; writes to disjoint ranges may run beside them.
@@ -113,6 +115,8 @@ class File {
   absl::Status TryLock(LockKind kind);
   // Tells the kernel that reads will be at random places. A hint.
   virtual void AdviseRandom() {}
+  // False if the last name of the file was removed, so that nobody will find what is written to it.
+  virtual bool IsLinked() const { return true; }
 
  protected:
   explicit File(std::string name) : name_(std::move(name)) {}
@@ -166,6 +170,8 @@ class Directory {
   // Names of everything in it, in no order, without "." and "..".
   absl::StatusOr<std::vector<std::string>> List();
   virtual DirectoryIdentity identity() const = 0;
+  // False if it was removed, so that nobody will find what is written in it.
+  virtual bool IsLinked() const { return true; }
 
  protected:
   explicit Directory(std::string path) : path_(std::move(path)) {}

@@ -173,7 +173,8 @@ absl::Status DiskKeystore::ApplyNext(bool* more) {
   absl::Status status = ApplyBuffer(buffer.get(), index);
   if (!status.ok()) {
     Failed(status);
-    return status;
+    // What it means to those who write and close.
+    return this->status();
   }
   {
     MutexLock write_lock(segments_->write_mutex());

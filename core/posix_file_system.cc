@@ -46,6 +46,13 @@ class Descriptor {
   int fd_;
 };
 
+// Whether the last name of what is open as `fd` was removed since, if it had `before` names then.
+// File systems that count no names say 0 from the beginning.
+bool StillLinked(int fd, nlink_t before) {
+  struct stat info;
+  return before == 0 || ::fstat(fd, &info) < 0 || info.st_nlink > 0;
+}
+
 int ResultOf(int returned) { return returned < 0 ? -errno : 0; }
 
 class PosixMappedRegion : public MappedRegion {
@@ -80,7 +87,8 @@ class PosixMappedRegion : public MappedRegion {
 
 class PosixFile : public File {
  public:
-  PosixFile(std::string name, Descriptor fd) : File(std::move(name)), fd_(std::move(fd)) {}
+  PosixFile(std::string name, Descriptor fd, nlink_t links)
+      : File(std::move(name)), fd_(std::move(fd)), links_(links) {}
   ~PosixFile() override {
     // Closing is not enough: a forked child may have a copy of the descriptor. But the child must
     // not let go of its parent's lock.
@@ -88,6 +96,7 @@ class PosixFile : public File {
   }
 
   void AdviseRandom() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM); }
+  bool IsLinked() const override { return StillLinked(fd_.get(), links_); }
 
  protected:
   int64_t DoPread(uint64_t offset, void* buffer, size_t size) const override {
@@ -124,6 +133,7 @@ class PosixFile : public File {
 
  private:
   const Descriptor fd_;
+  const nlink_t links_;
   pid_t locked_by_ = 0;
 };
 
@@ -145,10 +155,14 @@ int OpenFlags(OpenMode mode) {
 
 class PosixDirectory : public Directory {
  public:
-  PosixDirectory(std::string path, Descriptor fd, DirectoryIdentity identity)
-      : Directory(std::move(path)), fd_(std::move(fd)), identity_(identity) {}
+  PosixDirectory(std::string path, Descriptor fd, const struct stat& info)
+      : Directory(std::move(path)),
+        fd_(std::move(fd)),
+        identity_{info.st_dev, info.st_ino},
+        links_(info.st_nlink) {}
 
   DirectoryIdentity identity() const override { return identity_; }
+  bool IsLinked() const override { return StillLinked(fd_.get(), links_); }
 
  protected:
   int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) override {
@@ -159,7 +173,7 @@ class PosixDirectory : public Directory {
     struct stat info;
     if (::fstat(fd.get(), &info) < 0) return -errno;
     if (!S_ISREG(info.st_mode)) return -EMEDIUMTYPE;
-    *file = std::make_unique<PosixFile>(path() + "/" + name, std::move(fd));
+    *file = std::make_unique<PosixFile>(path() + "/" + name, std::move(fd), info.st_nlink);
     return 0;
   }
   int DoUnlink(const std::string& name) override {
@@ -193,6 +207,7 @@ class PosixDirectory : public Directory {
  private:
   const Descriptor fd_;
   const DirectoryIdentity identity_;
+  const nlink_t links_;
 };
 
 class PosixFileSystemImpl : public FileSystem {
@@ -202,8 +217,7 @@ class PosixFileSystemImpl : public FileSystem {
     if (!fd.ok()) return -errno;
     struct stat info;
     if (::fstat(fd.get(), &info) < 0) return -errno;
-    *directory = std::make_unique<PosixDirectory>(path, std::move(fd),
-                                                  DirectoryIdentity{info.st_dev, info.st_ino});
+    *directory = std::make_unique<PosixDirectory>(path, std::move(fd), info);
     return 0;
   }
   int DoCreateDirectory(const std::string& path) override {

@@ -14,6 +14,10 @@ namespace {
 // Room that only sync marks and fences may use, so that they never have to roll.
 constexpr uint64_t kReservedBytes = 4 * kRecordHeaderBytes;
 
+bool IsAboutNames(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+}
+
 }  // namespace
 
 SegmentSet::SegmentSet(Directory* directory, Config config, bool read_only)
@@ -91,14 +95,14 @@ absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   if (failed_.load(std::memory_order_relaxed)) return status();
   if (!writable_) {
     absl::Status status = BecomeWritable();
-    if (!status.ok()) return status;
+    if (!status.ok()) return Explained(std::move(status));
   }
   // The mark goes in one step with the records, never alone: a mark that is lost proves nothing,
   // and one write stays one write.
   for (size_t i = 0; i < records.size(); ++i) records[i].header.sequence = next_sequence_ + i;
   const uint64_t mark = mark_.load(std::memory_order_relaxed);
   absl::Status status = mark == 0 ? Place(records, bytes) : AppendMarked(mark, records, bytes);
-  if (!status.ok()) return status;
+  if (!status.ok()) return Explained(std::move(status));
   next_sequence_ += records.size();
   last_sequence_ = next_sequence_ - 1;
   if (active_->end() >= help_at_) {
@@ -283,10 +287,26 @@ void SegmentSet::AfterWrite() {
   }
 }
 
+absl::Status SegmentSet::CheckLinked(const File* file) const {
+  const bool directory_gone = !directory_->IsLinked();
+  if (!directory_gone && (file == nullptr || file->IsLinked())) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      directory_gone ? directory_->path() : file->name(), ": removed while the database was open"));
+}
+
+absl::Status SegmentSet::Explained(absl::Status status) {
+  if (!IsAboutNames(status)) return status;
+  absl::Status linked = CheckLinked(nullptr);
+  if (linked.ok()) return absl::FailedPreconditionError(status.message());
+  Fail(std::move(linked));
+  return this->status();
+}
+
 void SegmentSet::Fail(absl::Status status) {
   {
     MutexLock lock(status_mutex_);
     if (!status_.ok()) return;
+    if (IsAboutNames(status)) status = absl::FailedPreconditionError(status.message());
     status_ = absl::Status(status.code(),
                            absl::StrCat("database is read-only after: ", status.message()));
     news_.push_back([status](Listener* listener) { listener->OnBackgroundError(status); });

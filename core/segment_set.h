@@ -65,7 +65,7 @@ class SegmentSet {
   Mutex& write_mutex() ABSL_LOCK_RETURNED(write_mutex_) { return write_mutex_; }
 
   // Numbers the records, appends them in one step and sets their locations. `bytes` is the sum of
-  // their sizes. On error nothing was appended.
+  // their sizes. On error nothing was appended; errors are among those that db.h tells writers of.
   absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
@@ -145,6 +145,12 @@ class SegmentSet {
   // Removes the file of a segment that was not born.
   void Discard(const SegmentWriter& writer);
   void DiscardPrepared() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  // FailedPrecondition if the database's directory, or `file` if it is not null, was removed.
+  absl::Status CheckLinked(const File* file) const;
+  // What an error of the system means to those who write: that a file is missing, or there already,
+  // is no news of a key. If the directory was removed, that ends writing.
+  absl::Status Explained(absl::Status status);
 
   absl::Status SealPending() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);
   void HelpSealing() ABSL_LOCKS_EXCLUDED(write_mutex_, seal_mutex_);

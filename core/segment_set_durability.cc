@@ -78,6 +78,8 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
     absl::Status status = directory_->Sync();
     if (!status.ok()) return status;
   }
+  absl::Status linked = CheckLinked(segment->file());
+  if (!linked.ok()) return linked;
   {
     MutexLock lock(write_mutex_);
     if (active_ != nullptr && active_->segment() == job.successor.get()) entry_durable_ = true;
@@ -183,7 +185,7 @@ absl::Status SegmentSet::SyncOnce() {
     if (!writable_) {
       // What was found at opening may be in the page cache only.
       absl::Status status = BecomeWritable();
-      if (!status.ok()) return status;
+      if (!status.ok()) return Explained(std::move(status));
     }
     sequence = last_sequence_;
     if (active_ != nullptr) segment = active_->shared_segment();
@@ -197,6 +199,7 @@ absl::Status SegmentSet::SyncOnce() {
     if (SeededBug("entry-not-synced")) entry_durable = true;
     if (status.ok() && !entry_durable) status = directory_->Sync();
   }
+  if (status.ok()) status = CheckLinked(segment == nullptr ? nullptr : segment->file());
   if (!status.ok()) {
     if (SeededBug("failed-sync-retried")) return status;
     Fail(status);
@@ -247,6 +250,7 @@ absl::Status SegmentSet::CloseFiles() {
   }
   // The segments' entries, before MANIFEST lists them.
   if (status.ok()) status = directory_->Sync();
+  if (status.ok()) status = CheckLinked(active_ == nullptr ? nullptr : active_->segment()->file());
   if (!status.ok()) {
     Fail(status);
     return status;
@@ -265,7 +269,7 @@ absl::Status SegmentSet::CloseFiles() {
   manifest.next_sequence = next_sequence_;
   manifest.clean = true;
   status = WriteManifest(directory_, manifest);
-  if (!status.ok()) return status;
+  if (!status.ok()) return Explained(std::move(status));
   log_.manifest = std::move(manifest);
   RaiseDurable(last_sequence_);
   return status;
@@ -275,8 +279,10 @@ absl::Status SegmentSet::CloseFiles() {
 
 absl::Status SegmentSet::StartBackground() {
   if (config_.background_threads > 1) {
-    absl::Status status =
-        preparer_.Start(std::chrono::milliseconds(0), [this](bool) { PrepareAhead(); });
+    absl::Status status = preparer_.Start(std::chrono::milliseconds(0), [this](bool) {
+      PrepareAhead();
+      TellListener();
+    });
     if (!status.ok()) return status;
   }
   return sealer_.Start(config_.sync_interval, [this](bool timed_out) {
@@ -323,6 +329,9 @@ void SegmentSet::PrepareAhead() {
       prepared = *std::move(made);
     } else if (made.ok()) {
       Discard(**made);
+    } else {
+      // Writers would meet it later; if the directory is gone they had better hear of it now.
+      (void)Explained(made.status());
     }
   }
   MutexLock lock(write_mutex_);

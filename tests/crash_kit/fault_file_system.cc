@@ -221,6 +221,7 @@ class FaultFileSystem::FaultFile : public File {
       : File(base->name()), state_(std::move(state)), base_(std::move(base)) {}
 
   void AdviseRandom() override { base_->AdviseRandom(); }
+  bool IsLinked() const override { return base_->IsLinked(); }
 
  protected:
   int64_t DoPread(uint64_t offset, void* buffer, size_t size) const override {
@@ -290,6 +291,7 @@ class FaultFileSystem::FaultDirectory : public Directory {
       : Directory(base->path()), state_(std::move(state)), base_(std::move(base)) {}
 
   DirectoryIdentity identity() const override { return base_->identity(); }
+  bool IsLinked() const override { return base_->IsLinked(); }
 
  protected:
   int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) override {
