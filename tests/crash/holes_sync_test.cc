@@ -95,6 +95,28 @@ TEST_P(HolesTest, H13_WhatSealingMakesDurableIsVouchedFor) {
   EXPECT_TRUE(absl::StrContains(status.message(), "0000000000000001.seg")) << status;
 }
 
+// Whatever of a clean close reaches the disk, MANIFEST lists nothing that is not there.
+TEST_P(HolesTest, H15_MANIFESTListsNoSegmentWhoseEntryMayVanish) {
+  Open();
+  for (int i = 0; i < 5; ++i) Put(Key(i), std::string(200, 'v'));
+  std::vector<CrashImage> images;
+  disk_->SetObserver([&](uint64_t, const char*, const std::string&, bool) {
+    for (const KeepPolicy& policy : KeepPolicy::AllFixed()) images.push_back(disk_->Cut(policy));
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      images.push_back(disk_->Cut(KeepPolicy::Random(images.size() + seed)));
+    }
+  });
+  ASSERT_TRUE(db_->Close().ok());
+  disk_->SetObserver(nullptr);
+  ASSERT_GT(images.size(), 100u);
+  for (const CrashImage& image : images) {
+    StartFrom(image);
+    const absl::Status status = TryOpen();
+    ASSERT_TRUE(status.ok()) << status;
+    (void)PrefixLength();
+  }
+}
+
 // What is written while a group's fdatasync runs is not part of the group: it waits for its own.
 TEST_P(HolesTest, H13_AGroupIsWhatWasThereWhenItsSyncBegan) {
   Open();
