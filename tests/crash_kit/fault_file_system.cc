@@ -130,6 +130,32 @@ class FaultFileSystem::State {
     hook_ = std::make_shared<const std::function<void(const Call&)>>(std::move(hook));
   }
 
+  void SetUnreadable(std::vector<UnreadableRange> ranges) {
+    MutexLock lock(mutex_);
+    ranges_ = std::move(ranges);
+    unreadable_ = 0;
+  }
+
+  uint64_t unreadable() const {
+    MutexLock lock(mutex_);
+    return unreadable_;
+  }
+
+  // How many of `size` bytes at `offset` come before what can't be read; `*failed` if that is not
+  // all of them.
+  size_t Readable(const std::string& name, uint64_t offset, size_t size, bool writes,
+                  bool* failed) {
+    uint64_t end = offset + size;
+    MutexLock lock(mutex_);
+    for (const UnreadableRange& range : ranges_) {
+      if (range.name != name || (writes && !range.refuses_writes)) continue;
+      if (range.begin < end && range.end > offset) end = std::max(offset, range.begin);
+    }
+    *failed = end < offset + size;
+    if (*failed) ++unreadable_;
+    return static_cast<size_t>(end - offset);
+  }
+
   uint64_t calls() const {
     MutexLock lock(mutex_);
     return calls_;
@@ -189,6 +215,8 @@ class FaultFileSystem::State {
       std::make_shared<std::function<void(const Call&)>>();
   uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t faults_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<UnreadableRange> ranges_ ABSL_GUARDED_BY(mutex_);
+  uint64_t unreadable_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 class FaultFileSystem::FaultRegion : public MappedRegion {
@@ -227,6 +255,14 @@ class FaultFileSystem::FaultFile : public File {
   int64_t DoPread(uint64_t offset, void* buffer, size_t size) const override {
     const int error = state_->Count(CallKind::kRead, name(), &size);
     if (error < 0) return error;
+    uint64_t file_bytes = 0;
+    const int stat = Take(base_->Size(), &file_bytes);
+    if (stat < 0) return stat;
+    // Of what lies behind the end nothing is read.
+    size = static_cast<size_t>(std::min<uint64_t>(size, file_bytes - std::min(offset, file_bytes)));
+    bool failed = false;
+    size = state_->Readable(name(), offset, size, /*writes=*/false, &failed);
+    if (failed && size == 0) return -EIO;
     size_t transferred = 0;
     const int result = Take(base_->ReadUpTo(offset, buffer, size), &transferred);
     return result < 0 ? result : static_cast<int64_t>(transferred);
@@ -238,6 +274,9 @@ class FaultFileSystem::FaultFile : public File {
     for (const iovec& piece : transferred) size += piece.iov_len;
     const int error = state_->Count(CallKind::kWrite, name(), &size);
     if (error < 0) return error;
+    bool failed = false;
+    size = state_->Readable(name(), offset, size, /*writes=*/true, &failed);
+    if (failed && size == 0) return -EIO;
     size_t left = size;
     for (iovec& piece : transferred) {
       piece.iov_len = std::min(piece.iov_len, left);
@@ -268,6 +307,13 @@ class FaultFileSystem::FaultFile : public File {
   int DoMap(size_t size, bool writable, std::unique_ptr<MappedRegion>* region) override {
     int error = state_->Count(CallKind::kMap, name());
     if (error < 0) return error;
+    uint64_t file_bytes = 0;
+    error = Take(base_->Size(), &file_bytes);
+    if (error < 0) return error;
+    bool failed = false;
+    state_->Readable(name(), 0, static_cast<size_t>(std::min<uint64_t>(size, file_bytes)),
+                     /*writes=*/false, &failed);
+    if (failed) return -EIO;
     std::unique_ptr<MappedRegion> base;
     error = Take(base_->Map(size, writable), &base);
     if (error < 0) return error;
@@ -340,6 +386,10 @@ void FaultFileSystem::SetPlan(FaultPlan plan) { state_->SetPlan(std::move(plan))
 uint64_t FaultFileSystem::call_count() const { return state_->calls(); }
 uint64_t FaultFileSystem::fault_count() const { return state_->faults(); }
 
+void FaultFileSystem::SetUnreadable(std::vector<UnreadableRange> ranges) {
+  state_->SetUnreadable(std::move(ranges));
+}
+uint64_t FaultFileSystem::unreadable_count() const { return state_->unreadable(); }
 void FaultFileSystem::SetHook(std::function<void(const Call&)> hook) {
   state_->SetHook(std::move(hook));
 }

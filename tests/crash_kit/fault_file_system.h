@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/file_system.h"
 
@@ -76,6 +77,18 @@ struct FaultPlan {
   std::function<void(const Call&)> on_fault;
 };
 
+// Bytes [begin, end) of the file by this path that its device can't read, whoever opens it. A read
+// transfers what lies before them; one that begins among them is EIO. A mapping that would hold any
+// of them is refused with EIO, since to touch them would be SIGBUS, and what is refused a mapping
+// reads with pread; mappings made before stay as they are. The file's end is told as always.
+struct UnreadableRange {
+  std::string name;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  // Whether writes fail in the same way. If not they succeed, and yet can't be read.
+  bool refuses_writes = false;
+};
+
 class FaultFileSystem : public FileSystem {
  public:
   // `base` must outlive this and everything opened through it.
@@ -87,6 +100,12 @@ class FaultFileSystem : public FileSystem {
   // Matching calls since the plan was set, and how many of them failed or were cut short.
   uint64_t call_count() const;
   uint64_t fault_count() const;
+
+  // What can't be read from now on, in place of what was set before. It stays beside any plan, and
+  // what fails so is not counted as the plan's.
+  void SetUnreadable(std::vector<UnreadableRange> ranges);
+  // Calls that failed or were cut short by a range since.
+  uint64_t unreadable_count() const;
 
   // Called before every call, with no lock held, whatever the plan matches. It may block, to stop
   // one thread inside, say, the sync of one file. What is written meanwhile is covered by that

@@ -214,6 +214,57 @@ TEST_F(FaultFileSystemTest, AFailedSyncCanLosePages) {
   EXPECT_EQ(after.Contents("/crash").at("f"), std::string(1, '\0'));
 }
 
+TEST_F(FaultFileSystemTest, ARangeCantBeReadByAnyCall) {
+  ASSERT_TRUE(file_->Write(0, std::string(512, 'a') + std::string(512, 'b') + "cc").ok());
+  fs_.SetUnreadable({{"/crash/f", 512, 1024}, {"/crash/g", 0, 1}});
+  std::string bytes(2048, '?');
+  for (int i = 0; i < 2; ++i) {
+    const std::unique_ptr<File> file = *directory_->Open("f", OpenMode::kReadOnly);
+    EXPECT_TRUE(file->Read(0, bytes.data(), 512).ok());
+    EXPECT_EQ(file->Read(0, bytes.data(), 513).code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(file->Read(511, bytes.data(), 2).code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(file->Read(700, bytes.data(), 1).code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(file->ReadUpTo(0, bytes.data(), bytes.size()).status().code(),
+              absl::StatusCode::kInternal);
+    EXPECT_TRUE(file->Read(1024, bytes.data(), 2).ok());
+    EXPECT_EQ(*file->ReadUpTo(1025, bytes.data(), 10), 1u);
+    EXPECT_EQ(*file->ReadUpTo(2000, bytes.data(), 10), 0u);
+  }
+  EXPECT_GT(fs_.unreadable_count(), 0u);
+  // A plan is another matter.
+  EXPECT_EQ(fs_.fault_count(), 0u);
+  // Writes succeed, and change nothing about it.
+  EXPECT_TRUE(file_->Write(600, "x").ok());
+  EXPECT_EQ(Contents()[600], 'x');
+  EXPECT_FALSE(file_->Read(600, bytes.data(), 1).ok());
+  fs_.SetUnreadable({});
+  EXPECT_TRUE(file_->Read(0, bytes.data(), 1026).ok());
+  EXPECT_EQ(bytes.substr(511, 2), "ab");
+}
+
+TEST_F(FaultFileSystemTest, ARangeMayRefuseWrites) {
+  ASSERT_TRUE(file_->Write(0, std::string(1024, 'a')).ok());
+  fs_.SetUnreadable({{"/crash/f", 512, 1024, /*refuses_writes=*/true}});
+  EXPECT_TRUE(file_->Write(0, std::string(512, 'b')).ok());
+  EXPECT_EQ(file_->Write(0, std::string(600, 'c')).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(file_->Write(1023, "cc").code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(file_->Write(1024, "d").ok());
+  // What lies before the range was written.
+  EXPECT_EQ(Contents(), std::string(512, 'c') + std::string(512, 'a') + "d");
+}
+
+TEST_F(FaultFileSystemTest, WhatCantBeReadIsNotMapped) {
+  ASSERT_TRUE(file_->Write(0, std::string(1024, 'a')).ok());
+  const std::unique_ptr<MappedRegion> before = *file_->Map(4096, /*writable=*/false);
+  fs_.SetUnreadable({{"/crash/f", 512, 1024}});
+  EXPECT_EQ(file_->Map(4096, /*writable=*/false).status().code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(file_->Map(512, /*writable=*/false).ok());
+  EXPECT_EQ(before->data()[600], 'a');
+  // Behind the file's end there is nothing that could not be read.
+  fs_.SetUnreadable({{"/crash/f", 1024, 2048}});
+  EXPECT_TRUE(file_->Map(4096, /*writable=*/false).ok());
+}
+
 TEST_F(FaultFileSystemTest, AHookStopsOneThreadInsideASync) {
   std::mutex mutex;
   std::condition_variable changed;
