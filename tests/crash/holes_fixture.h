@@ -69,9 +69,10 @@ class HolesTest : public testing::TestWithParam<AppendMode> {
 
   // The power fails and the machine comes back with what the disk kept.
   void CutPower(const KeepPolicy& policy) { StartFrom(disk_->Cut(policy)); }
-  void Kill() { CutPower(KeepPolicy::KeepEverything()); }
-  void StartFrom(const CrashImage& image) {
-    auto disk = std::make_unique<CrashFileSystem>(image);
+  // The process dies. What it did not sync, a power cut may take still.
+  void Kill() { GoOnWith(disk_->AfterKill()); }
+  void StartFrom(const CrashImage& image) { GoOnWith(std::make_unique<CrashFileSystem>(image)); }
+  void GoOnWith(std::unique_ptr<CrashFileSystem> disk) {
     disk_->SetObserver(nullptr);
     db_.reset();
     disk_ = std::move(disk);

@@ -105,7 +105,21 @@ CrashFileSystem::CrashFileSystem(const CrashImage& image) : state_(std::make_sha
   state_->root = Thaw(*image.tree).Directory(image.tree->root);
 }
 
+CrashFileSystem::CrashFileSystem(std::shared_ptr<CrashState> state) : state_(std::move(state)) {}
+
 CrashFileSystem::~CrashFileSystem() = default;
+
+std::unique_ptr<CrashFileSystem> CrashFileSystem::AfterKill() const {
+  auto copy = std::make_shared<CrashState>();
+  NodeCopies copies;
+  MutexLock lock(state_->mutex);
+  MutexLock copy_lock(copy->mutex);
+  copy->time = state_->time;
+  copy->next_inode = state_->next_inode;
+  copy->write_times = state_->write_times;
+  copy->root = state_->root->Copy(&copies);
+  return std::unique_ptr<CrashFileSystem>(new CrashFileSystem(std::move(copy)));
+}
 
 void CrashFileSystem::SetObserver(Observer observer) {
   MutexLock lock(state_->mutex);

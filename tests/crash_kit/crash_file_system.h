@@ -57,6 +57,10 @@ class CrashFileSystem : public FileSystem {
   // What is on the disk if the power fails now and the disk kept what `policy` says.
   CrashImage Cut(const KeepPolicy& policy) const;
 
+  // What the next process finds after the death of this one: everything that was done, of which no
+  // more is durable than here, so that a power cut may still take it. Nothing is open or locked.
+  std::unique_ptr<CrashFileSystem> AfterKill() const;
+
   // A failed sync as systems have it: dirty pages of the file count as clean, so a later sync
   // succeeds without writing them. They may survive a cut or not until they are written anew.
   void LoseDirty(std::string_view path);
@@ -87,6 +91,8 @@ class CrashFileSystem : public FileSystem {
   int DoSyncParent(const std::string& path) override;
 
  private:
+  explicit CrashFileSystem(std::shared_ptr<CrashState> state);
+
   const std::shared_ptr<CrashState> state_;
 };
 

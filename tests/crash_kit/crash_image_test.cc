@@ -214,6 +214,40 @@ TEST_F(CrashImageTest, SpellingsOfOneDirectoryHaveOneIdentityAndFileSystemsDiffe
   EXPECT_EQ(fs_.OpenDirectory("/other").status().code(), absl::StatusCode::kNotFound);
 }
 
+// ---- the death of the process ----
+
+TEST_F(CrashImageTest, WhatADeadProcessWroteMayStillBeLost) {
+  std::unique_ptr<File> file = OpenDurable("f", Bytes(3 * kSectorSize, 'a'));
+  ASSERT_TRUE(file->TryLock(LockKind::kExclusive).ok());
+  ASSERT_TRUE(file->Write(kSectorSize, Bytes(kSectorSize, 'b')).ok());
+  ASSERT_TRUE(file->Write(3 * kSectorSize, Bytes(5, 'c')).ok());
+  Open("g");
+  ASSERT_TRUE(directory_->Rename("g", "h").ok());
+  const std::set<Tree> outcomes = RandomOutcomes();
+  const Tree now = After(KeepPolicy::KeepEverything());
+  const Tree durable = After(KeepPolicy::DropUnsynced());
+
+  const std::unique_ptr<CrashFileSystem> next = fs_.AfterKill();
+  EXPECT_EQ(next->Contents(kRoot), now);
+  EXPECT_EQ(ContentsOf(next->Cut(KeepPolicy::DropUnsynced())), durable);
+  std::set<Tree> next_outcomes;
+  for (uint64_t seed = 0; seed < 400; ++seed) {
+    next_outcomes.insert(ContentsOf(next->Cut(KeepPolicy::Random(seed))));
+  }
+  EXPECT_EQ(next_outcomes, outcomes);
+  // What the next process syncs is durable, whoever wrote it; nobody holds the lock.
+  const std::unique_ptr<Directory> directory = *next->OpenDirectory(kRoot);
+  const std::unique_ptr<File> again = *directory->Open("f", OpenMode::kReadWrite);
+  EXPECT_TRUE(again->TryLock(LockKind::kExclusive).ok());
+  ASSERT_TRUE(again->Sync().ok());
+  ASSERT_TRUE(directory->Sync().ok());
+  EXPECT_EQ(ContentsOf(next->Cut(KeepPolicy::DropUnsynced())), now);
+  // The two have parted.
+  EXPECT_EQ(After(KeepPolicy::DropUnsynced()), durable);
+  ASSERT_TRUE(file->Write(0, Bytes(kSectorSize, 'd')).ok());
+  EXPECT_EQ(next->Contents(kRoot), now);
+}
+
 // ---- the model as a whole ----
 
 TEST_F(CrashImageTest, RandomOperationsAgreeWithAPlainString) {

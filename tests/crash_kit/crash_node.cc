@@ -95,6 +95,16 @@ FileNode::FileNode(uint64_t inode, const CrashImage::File& durable)
       durable_size_(durable.size),
       durable_(durable.sectors) {}
 
+FileNode::FileNode(const FileNode& other)
+    : inode_(other.inode_),
+      size_(other.size_),
+      current_(other.current_),
+      durable_size_(other.durable_size_),
+      durable_(other.durable_),
+      histories_(other.histories_),
+      sizes_(other.sizes_),
+      shrunk_(other.shrunk_) {}
+
 size_t FileNode::Read(uint64_t offset, char* buffer, size_t size) const {
   if (offset >= size_) return 0;
   size = std::min<uint64_t>(size, size_ - offset);
@@ -275,6 +285,14 @@ bool FileNode::Lock(const File* holder, LockKind kind) {
 
 uint64_t Entry::inode() const { return file != nullptr ? file->inode() : directory->inode(); }
 
+Entry NodeCopies::CopyOf(const Entry& entry) {
+  if (entry.directory != nullptr) return {nullptr, entry.directory->Copy(this)};
+  if (entry.file == nullptr) return {};
+  std::shared_ptr<FileNode>& copy = files[entry.file.get()];
+  if (copy == nullptr) copy = std::make_shared<FileNode>(*entry.file);
+  return {copy, nullptr};
+}
+
 void DirectoryNode::Operation::Apply(Entries* entries) const {
   if (!removed.empty()) entries->erase(removed);
   if (!added.empty()) (*entries)[added] = entry;
@@ -304,6 +322,20 @@ void DirectoryNode::Sync(uint64_t up_to) {
   auto it = pending_.begin();
   for (; it != pending_.end() && it->time <= up_to; ++it) it->Apply(&durable_);
   pending_.erase(pending_.begin(), it);
+}
+
+std::shared_ptr<DirectoryNode> DirectoryNode::Copy(NodeCopies* copies) const {
+  const auto made = copies->directories.find(this);
+  if (made != copies->directories.end()) return made->second;
+  auto copy = std::make_shared<DirectoryNode>(inode_);
+  copies->directories[this] = copy;
+  for (const auto& [name, entry] : current_) copy->current_[name] = copies->CopyOf(entry);
+  for (const auto& [name, entry] : durable_) copy->durable_[name] = copies->CopyOf(entry);
+  for (const Operation& operation : pending_) {
+    copy->pending_.push_back(
+        {operation.time, operation.removed, operation.added, copies->CopyOf(operation.entry)});
+  }
+  return copy;
 }
 
 void DirectoryNode::Cut(Keeper* keeper, CrashImage::Tree* tree) const {

@@ -41,6 +41,8 @@ class SharedSectors {
   SharedSectors() : sectors_(std::make_shared<Sectors>()) {}
   explicit SharedSectors(const std::shared_ptr<const Sectors>& sectors)
       : sectors_(std::const_pointer_cast<Sectors>(sectors)), shared_(true) {}
+  SharedSectors(const SharedSectors& other) : SharedSectors(other.Share()) {}
+  SharedSectors& operator=(const SharedSectors&) = delete;
 
   const Sectors& get() const { return *sectors_; }
   Sectors* Mutable();
@@ -59,6 +61,9 @@ class FileNode {
  public:
   explicit FileNode(uint64_t inode) : inode_(inode) {}
   FileNode(uint64_t inode, const CrashImage::File& durable);
+  // The same file with the same history, which nobody has open.
+  FileNode(const FileNode& other);
+  FileNode& operator=(const FileNode&) = delete;
 
   uint64_t inode() const { return inode_; }
   uint64_t size() const { return size_; }
@@ -121,6 +126,14 @@ struct Entry {
   uint64_t inode() const;
 };
 
+// The nodes of a tree that is copied, by those they are copies of.
+struct NodeCopies {
+  std::map<const FileNode*, std::shared_ptr<FileNode>> files;
+  std::map<const DirectoryNode*, std::shared_ptr<DirectoryNode>> directories;
+
+  Entry CopyOf(const Entry& entry);
+};
+
 class DirectoryNode {
  public:
   using Entries = std::map<std::string, Entry>;
@@ -138,6 +151,9 @@ class DirectoryNode {
   void Unlink(uint64_t time, const std::string& name);
   void Rename(uint64_t time, const std::string& from, const std::string& to);
   void Sync(uint64_t up_to);
+
+  // With everything below it and all their histories.
+  std::shared_ptr<DirectoryNode> Copy(NodeCopies* copies) const;
 
   // Adds this directory and everything below it to `tree`.
   void Cut(Keeper* keeper, CrashImage::Tree* tree) const;
