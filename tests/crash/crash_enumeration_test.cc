@@ -34,15 +34,17 @@ void Enumerate(const CrashWorkload& workload, absl::Span<const CrashModes> all_m
   uint64_t images = 0;
   for (const CrashModes& modes : all_modes) {
     SCOPED_TRACE(modes.ToString());
-    const CrashReport report = EnumerateCrashes(modes, full ? 25 : 2, workload.run);
-    std::printf("%s, %s: %llu operations, %llu images, %llu inside recovery, %llu violations\n",
-                workload.name, modes.ToString().c_str(),
-                static_cast<unsigned long long>(report.operations),
-                static_cast<unsigned long long>(report.images),
-                static_cast<unsigned long long>(report.second_images),
-                static_cast<unsigned long long>(report.violations));
+    const CrashReport report = EnumerateCrashes(modes, full ? 25 : kBoundedImages, workload.run);
+    std::printf(
+        "%s, %s: %llu operations, %llu images, %llu inside recovery, %llu after a kill, "
+        "%llu violations\n",
+        workload.name, modes.ToString().c_str(), static_cast<unsigned long long>(report.operations),
+        static_cast<unsigned long long>(report.images),
+        static_cast<unsigned long long>(report.second_images),
+        static_cast<unsigned long long>(report.images_after_kill),
+        static_cast<unsigned long long>(report.violations));
     EXPECT_EQ(report.violations, 0u) << report.first_violation;
-    images += report.images + report.second_images;
+    images += report.images + report.second_images + report.images_after_kill;
   }
   EXPECT_GE(images, 1000u);
 }

@@ -37,6 +37,14 @@ std::string Difference(const State& found, const State& expected) {
 
 }  // namespace
 
+CrashOracle::CrashOracle(const CrashOracle& other, const Promise& promise) {
+  MutexLock other_lock(other.mutex_);
+  MutexLock lock(mutex_);
+  writes_ = other.writes_;
+  synced_ = promise.synced;
+  returned_ = promise.returned;
+}
+
 absl::Status CrashOracle::Record(std::vector<Operation> operations, bool sync,
                                  const WriteResult& result, absl::Status status) {
   if (!status.ok()) return status;

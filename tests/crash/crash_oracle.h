@@ -36,6 +36,11 @@ class CrashOracle {
   // One operation of a batch: no value for a delete.
   using Operation = std::pair<std::string, std::optional<std::string>>;
 
+  CrashOracle() = default;
+  // Knows the writes that `other` does, of which no more is promised than `promise`. Has no
+  // database yet.
+  CrashOracle(const CrashOracle& other, const Promise& promise);
+
   // Writes from here on go to `db`.
   void SetDb(DB* db) { db_ = db; }
   DB* db() const { return db_; }
