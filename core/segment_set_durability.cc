@@ -219,6 +219,19 @@ absl::Status SegmentSet::SyncOnce() {
 // ---- closing ----
 
 absl::Status SegmentSet::Close() {
+  // What opening found after an unclean end may be in the page cache only, until the first write or
+  // sync commits the recovery.
+  bool found_only = false;
+  uint64_t newest = 0;
+  {
+    MutexLock lock(write_mutex_);
+    found_only = !closed_ && !read_only_ && !writable_ && !SeededBug("found-not-synced");
+    newest = last_sequence_;
+  }
+  if (found_only) {
+    absl::Status status = WaitDurable(newest);
+    if (!status.ok()) return status;
+  }
   {
     MutexLock lock(write_mutex_);
     if (closed_) return absl::OkStatus();

@@ -50,6 +50,20 @@ TEST_P(HolesTest, H13_AMarkBeyondATearIsEvidence) {
   EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
 }
 
+// What a killed process wrote, whoever closes the database next makes durable, though it has
+// written nothing itself.
+TEST_P(HolesTest, H13_ACloseMakesWhatWasFoundDurable) {
+  Open();
+  for (int i = 0; i < 30; ++i) Put(Key(i), std::string(200, 'v'));
+  Kill();
+  Open();
+  EXPECT_EQ(PrefixLength(), 30);
+  ASSERT_TRUE(db_->Close().ok());
+  CutPower(KeepPolicy::DropUnsynced());
+  Open();
+  EXPECT_EQ(PrefixLength(), 30);
+}
+
 // Without one, damage in the last group cannot be told from a torn tail; its bytes are counted.
 TEST_P(HolesTest, H13_DamageInTheLastGroupIsATornTailAndCounted) {
   Open();
