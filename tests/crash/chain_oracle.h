@@ -1,0 +1,97 @@
+// What a database must hold after the n-th crash in a row on one directory, and who says so.
+//
+// One thread writes. What may be found is the state after all writes up to some one: the prefix
+// property. After the death of the process that is no earlier one than the last that returned OK;
+// after a power cut no earlier one than the last that anything vouched for. A write that returned
+// an error may be found or not, for good.
+
+#ifndef RUMCASK_TESTS_CRASH_CHAIN_ORACLE_H_
+#define RUMCASK_TESTS_CRASH_CHAIN_ORACLE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/mutex.h"
+
+namespace rumcask {
+
+// What says that all versions through some one survive a power cut.
+enum class Voucher {
+  kNobody,
+  kSyncedWrite,
+  kSync,
+  kRefusal,  // of a conditional write with sync: what it observed is durable
+  kStats,    // Stats::durable_version
+  kClose,
+};
+const char* VoucherName(Voucher voucher);
+
+// What is promised at one moment.
+struct ChainPromise {
+  uint64_t returned = 0;  // of the last write that returned OK
+  uint64_t vouched = 0;
+  Voucher by = Voucher::kNobody;
+  std::string ToString() const;
+};
+
+class ChainOracle {
+ public:
+  // One operation of a batch: no value for a delete.
+  using Operation = std::pair<std::string, std::optional<std::string>>;
+  struct Entry {
+    std::string value;
+    uint64_t version = 0;  // 0: not known
+  };
+  using State = std::map<std::string, Entry>;
+
+  // A write that returned OK with the version of its last operation. Says what is wrong with that,
+  // or nothing: a version is never given out twice, whatever became of the first.
+  std::string Wrote(uint64_t version, std::vector<Operation> operations);
+  // A write that returned an error.
+  void Failed(std::vector<Operation> operations);
+  void Vouch(Voucher by, uint64_t version);
+  // A crash at the moment of `promise`: what was acknowledged later was so in vain.
+  void Forget(const ChainPromise& promise);
+
+  // From any thread.
+  ChainPromise promise() const;
+  // The last write to the key, 0 if none is known.
+  uint64_t LastVersionOf(const std::string& key) const;
+  // After all writes that returned OK.
+  State Now() const;
+  size_t failed_writes() const;
+
+  // Whether `found` is the state after all writes up to one through `floor` or later. If so, that
+  // is what was written from now on, and the later ones never were; otherwise says what is wrong.
+  std::string Settle(const State& found, uint64_t floor);
+
+ private:
+  struct Written {
+    // Of the last operation. Of a write that failed nobody was told it: that of the one before.
+    uint64_t version;
+    bool ok;         // or else it may be there or not
+    bool versioned;  // it returned OK
+    std::vector<Operation> operations;
+  };
+
+  static void Apply(const Written& write, State* state);
+  // What the first `count` writes leave, failed ones where their bit in `kept` is set.
+  bool Matches(const State& found, uint64_t floor, uint64_t kept, size_t* count) const;
+  std::string Difference(const State& found, uint64_t floor) const;
+
+  State base_;  // before all of writes_
+  std::vector<Written> writes_;
+  std::map<std::string, uint64_t> last_versions_;  // of keys, deletes included
+  uint64_t highest_ = 0;                           // that was ever given out, as is known
+  uint64_t highest_told_ = 0;                      // that the dead processes had told of
+  mutable Mutex mutex_;
+  ChainPromise promise_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_TESTS_CRASH_CHAIN_ORACLE_H_
