@@ -1,5 +1,6 @@
 // Every call to the system fails, for every reason, in every workload and mode: the n-th call, for
-// each n, once or from then on.
+// each n, once or from then on. Once more with a program that goes on after the first error: it
+// writes less and more, syncs, is killed, opens again and writes again.
 //
 // RUMCASK_FULL=1 combines both append modes with both read modes; without it each is there once.
 
@@ -11,8 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -60,28 +63,30 @@ std::vector<ErrorModes> Modes() {
   return modes;
 }
 
+std::vector<ErrorWorkload> GoingOnWorkloads();
+
 struct Totals {
   uint64_t calls = 0;
   uint64_t runs = 0;
   uint64_t complaints = 0;
 };
 
-// Of all workloads, and how many of them there were.
+// Of all workloads and tests, and how many of them there were.
 Mutex all_mutex;
 Totals all_totals ABSL_GUARDED_BY(all_mutex);
-size_t all_workloads ABSL_GUARDED_BY(all_mutex) = 0;
+size_t all_tests ABSL_GUARDED_BY(all_mutex) = 0;
 
 // The floor under the whole, where one process has run all of it.
 class TotalRuns : public testing::Environment {
  public:
   void TearDown() override {
     MutexLock lock(all_mutex);
-    if (all_workloads != ErrorWorkloads().size()) return;
+    if (all_tests != ErrorWorkloads().size() + GoingOnWorkloads().size()) return;
     std::printf("All workloads: %llu calls, %llu runs, %llu complaints\n",
                 static_cast<unsigned long long>(all_totals.calls),
                 static_cast<unsigned long long>(all_totals.runs),
                 static_cast<unsigned long long>(all_totals.complaints));
-    EXPECT_GE(all_totals.runs, IsFull() ? 50000u : 10000u);
+    EXPECT_GE(all_totals.runs, IsFull() ? 150000u : 60000u);
   }
 };
 
@@ -92,66 +97,68 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
   void SetUp() override { ::signal(SIGALRM, OnHang); }
   void TearDown() override { ::alarm(0); }
 
-  // Fails one call after the other until a run has no more.
-  void Enumerate(size_t thread, const ErrorModes& modes, const CrashImage& image,
-                 const AdversarialDisk& index, const ErrorOracle& oracle, Fault fault,
-                 bool for_ever, Totals* totals) {
+  // What fails: the n-th call to the system, or of the index.
+  struct Failure {
+    Fault fault = Fault::kEio;
+    absl::Status index_error;  // OK: not the index
+    bool for_ever = false;
+
+    bool of_index() const { return !index_error.ok(); }
+    std::string ToString() const {
+      return absl::StrCat(of_index() ? "of the index: " : ": ",
+                          of_index() ? index_error.ToString() : FaultName(fault),
+                          for_ever ? " for ever" : " once");
+    }
+  };
+
+  struct Start {
+    CrashImage image;
+    std::shared_ptr<AdversarialDisk> index;
+    ErrorOracle oracle;
+  };
+
+  // Fails one call after the other until a run has no more. With `goes_on` the workload is left at
+  // the first error, for what an application may do then.
+  void Enumerate(size_t thread, const ErrorModes& modes, const Start& start, const Failure& failure,
+                 bool goes_on, Totals* totals) {
     for (uint64_t call = 1;; ++call) {
       const std::string name =
-          absl::StrCat(GetParam().name, ", ", modes.ToString(), ", call ", call, ": ",
-                       FaultName(fault), for_ever ? " for ever" : " once");
+          absl::StrCat(GetParam().name, ", ", modes.ToString(), goes_on ? ", goes on" : "",
+                       ", call ", call, " ", failure.ToString());
       std::snprintf(current_runs[thread], sizeof(current_runs[thread]), "%s", name.c_str());
       ::alarm(kHangSeconds);
-      ErrorRun run(modes, image, index, oracle);
-      FaultPlan plan;
-      plan.call = call;
-      plan.fault = fault;
-      plan.for_ever = for_ever;
-      run.SetPlan(plan);
+      ErrorRun run(modes, start.image, *start.index, start.oracle);
+      if (goes_on) run.EndAtError();
+      if (failure.of_index()) {
+        run.SetIndexFault(call, failure.index_error, failure.for_ever);
+      } else {
+        FaultPlan plan;
+        plan.call = call;
+        plan.fault = failure.fault;
+        plan.for_ever = failure.for_ever;
+        run.SetPlan(plan);
+      }
       GetParam().run(run);
-      const uint64_t calls = run.faults().call_count();
-      const bool met = run.faults().fault_count() != 0;
-      const bool invisible = fault == Fault::kEintr || fault == Fault::kShort;
+      const bool invisible =
+          !failure.of_index() && (failure.fault == Fault::kEintr || failure.fault == Fault::kShort);
       if (invisible && run.errors() != 0) Report(name, "the caller saw it", totals);
-      run.Finish(/*kill=*/call % 2 == 0);
+      if (goes_on) {
+        run.GoOn(call + static_cast<uint64_t>(failure.fault) + (failure.for_ever ? 1 : 0));
+      } else {
+        run.Finish(/*kill=*/call % 2 == 0);
+      }
       if (!run.complaint().empty()) Report(name, run.complaint(), totals);
+      const uint64_t calls = failure.of_index() ? run.index_calls() : run.calls();
       if (calls < call) {
         totals->calls = std::max(totals->calls, calls);
         return;
       }
       // A call that this fault can't befall makes a run like any other, which counts for nothing.
-      if (met) ++totals->runs;
+      if ((failure.of_index() ? run.failed_index_calls() : run.failed_calls()) != 0) ++totals->runs;
     }
   }
 
-  // The same with the calls of an index on disk.
-  void EnumerateIndex(size_t thread, const ErrorModes& modes, const CrashImage& image,
-                      const AdversarialDisk& index, const ErrorOracle& oracle,
-                      const absl::Status& error, bool for_ever, Totals* totals) {
-    for (uint64_t call = 1;; ++call) {
-      const std::string name =
-          absl::StrCat(GetParam().name, ", ", modes.ToString(), ", call ", call,
-                       " of the index: ", error.ToString(), for_ever ? " for ever" : " once");
-      std::snprintf(current_runs[thread], sizeof(current_runs[thread]), "%s", name.c_str());
-      ::alarm(kHangSeconds);
-      ErrorRun run(modes, image, index, oracle);
-      run.SetIndexFault(call, error, for_ever);
-      GetParam().run(run);
-      const uint64_t calls = run.index().calls();
-      const bool met = run.index().failed_calls() != 0;
-      run.Finish(/*kill=*/call % 2 == 0);
-      if (!run.complaint().empty()) Report(name, run.complaint(), totals);
-      if (calls < call) {
-        totals->calls += calls;
-        return;
-      }
-      if (met) ++totals->runs;
-    }
-  }
-
-  void EnumerateAll(size_t thread, ErrorModes modes) {
-    modes.hash = GetParam().hash && !modes.on_disk;
-    modes.background_threads = GetParam().background_threads;
+  Start Prepare(const ErrorModes& modes) {
     ErrorRun preparation(modes, CrashFileSystem().Cut(KeepPolicy::KeepEverything()),
                          *AdversarialDisk::Make(), {});
     if (GetParam().prepare) GetParam().prepare(preparation);
@@ -159,31 +166,61 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
     const CrashImage image = preparation.Kill();
     EXPECT_EQ(preparation.complaint(), "");
     EXPECT_EQ(preparation.errors(), 0);
-    Totals totals;
-    for (const Fault fault : kAllFaults) {
-      for (const bool for_ever : {false, true}) {
-        Enumerate(thread, modes, image, preparation.index(), preparation.oracle(), fault, for_ever,
-                  &totals);
+    return {image, preparation.index().Cut(IndexFate::kLatest, 0), preparation.oracle()};
+  }
+
+  static std::vector<Failure> Failures(bool on_disk, bool goes_on) {
+    std::vector<Failure> failures;
+    for (const bool for_ever : {false, true}) {
+      for (const Fault fault : kAllFaults) {
+        // After what nobody sees there is nothing to go on from.
+        if (goes_on && (fault == Fault::kEintr || fault == Fault::kShort)) continue;
+        // For the log it is what ENOSPC is.
+        if (goes_on && !IsFull() && fault == Fault::kEmfile) continue;
+        failures.push_back({fault, absl::OkStatus(), for_ever});
       }
-    }
-    if (modes.on_disk) {
+      if (!on_disk) continue;
       for (const absl::Status& error :
            {absl::InternalError("input/output error"), absl::ResourceExhaustedError("no room"),
             absl::DataLossError("damaged page")}) {
-        for (const bool for_ever : {false, true}) {
-          EnumerateIndex(thread, modes, image, preparation.index(), preparation.oracle(), error,
-                         for_ever, &totals);
-        }
+        failures.push_back({Fault::kEio, error, for_ever});
       }
     }
-    std::printf("%s, %s: %llu calls, %llu runs\n", GetParam().name, modes.ToString().c_str(),
-                static_cast<unsigned long long>(totals.calls),
+    return failures;
+  }
+
+  void EnumerateAll(size_t thread, ErrorModes modes, bool goes_on) {
+    modes.hash = (GetParam().hash || goes_on) && !modes.on_disk;
+    modes.background_threads = GetParam().background_threads;
+    const Start start = Prepare(modes);
+    Totals totals;
+    for (const Failure& failure : Failures(modes.on_disk, goes_on)) {
+      Enumerate(thread, modes, start, failure, goes_on, &totals);
+    }
+    std::printf("%s, %s%s: %llu calls, %llu runs\n", GetParam().name, modes.ToString().c_str(),
+                goes_on ? ", goes on" : "", static_cast<unsigned long long>(totals.calls),
                 static_cast<unsigned long long>(totals.runs));
     EXPECT_EQ(totals.complaints, 0u);
     MutexLock lock(all_mutex);
     all_totals.calls += totals.calls;
     all_totals.runs += totals.runs;
     all_totals.complaints += totals.complaints;
+  }
+
+  // In all modes, each in a thread of its own.
+  void EnumerateModes(const std::vector<ErrorModes>& modes, bool goes_on) {
+    std::atomic<size_t> next{0};
+    std::vector<std::thread> threads;
+    for (size_t thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (size_t i = next.fetch_add(1); i < modes.size(); i = next.fetch_add(1)) {
+          EnumerateAll(thread, modes[i], goes_on);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    MutexLock lock(all_mutex);
+    ++all_tests;
   }
 
   static void Report(const std::string& name, const std::string& complaint, Totals* totals) {
@@ -194,20 +231,28 @@ class ErrorEnumerationTest : public testing::TestWithParam<ErrorWorkload> {
 INSTANTIATE_TEST_SUITE_P(Workloads, ErrorEnumerationTest, testing::ValuesIn(ErrorWorkloads()),
                          [](const auto& param) { return std::string(param.param.name); });
 
-TEST_P(ErrorEnumerationTest, NothingIsLost) {
-  const std::vector<ErrorModes> modes = Modes();
-  std::atomic<size_t> next{0};
-  std::vector<std::thread> threads;
-  for (size_t thread = 0; thread < kThreads; ++thread) {
-    threads.emplace_back([&, thread] {
-      for (size_t i = next.fetch_add(1); i < modes.size(); i = next.fetch_add(1)) {
-        EnumerateAll(thread, modes[i]);
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  MutexLock lock(all_mutex);
-  ++all_workloads;
+TEST_P(ErrorEnumerationTest, NothingIsLost) { EnumerateModes(Modes(), /*goes_on=*/false); }
+
+std::vector<ErrorWorkload> GoingOnWorkloads() {
+  std::vector<ErrorWorkload> workloads = ErrorWorkloads();
+  if (IsFull()) return workloads;
+  const auto end = std::remove_if(workloads.begin(), workloads.end(),
+                                  [](const ErrorWorkload& workload) { return !workload.goes_on; });
+  workloads.erase(end, workloads.end());
+  return workloads;
+}
+
+class GoingOnTest : public ErrorEnumerationTest {};
+
+INSTANTIATE_TEST_SUITE_P(Workloads, GoingOnTest, testing::ValuesIn(GoingOnWorkloads()),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST_P(GoingOnTest, NothingIsLost) {
+  std::vector<ErrorModes> modes = Modes();
+  // What an index on disk makes of the log's failures is seen in the workloads that sync.
+  if (!IsFull() && std::string_view(GetParam().name) != "SyncedPuts")
+    modes.erase(modes.begin() + 2);
+  EnumerateModes(modes, /*goes_on=*/true);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ bool ErrorOracle::Allows(const std::string& key, const std::optional<std::string
   bool allowed = false;
   for (size_t i = 0; i < writes_.size(); ++i) {
     const bool must = writes_[i].ok && i < floor;
-    if (!must && !writes_[i].ok && !failed_count) continue;
+    if (!must && !writes_[i].ok && !failed_count && i >= settled_) continue;
     for (const auto& [written, now] : writes_[i].operations) {
       if (written != key) continue;
       if (must) {

@@ -28,6 +28,11 @@ class ErrorOracle {
   void NoteSynced();
   // Reads may show what a failed operation wrote.
   void NoteReadOnly() { read_only_ = true; }
+  // It was opened again: what failed until now may be there, for good.
+  void NoteReopened() {
+    settled_ = writes_.size();
+    read_only_ = false;
+  }
 
   // Which states may be found.
   enum class When {
@@ -59,6 +64,7 @@ class ErrorOracle {
 
   std::vector<Write> writes_;
   size_t durable_ = 0;  // of writes_
+  size_t settled_ = 0;  // of writes_, before the last opening
   size_t failed_ = 0;
   bool read_only_ = false;
 };

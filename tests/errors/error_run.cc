@@ -1,5 +1,6 @@
 #include "tests/errors/error_run.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -87,9 +88,13 @@ void ErrorRun::CheckError(const char* operation, const absl::Status& status) {
       (db_ == nullptr || db_->BackgroundStatus().ok())) {
     Complain(operation, absl::StrCat("a full disk is ", status.ToString()));
   }
+  if (!ends_at_error_) return;
+  Heal();
+  idles_ = true;
 }
 
 bool ErrorRun::Open(bool read_only) {
+  if (idles_) return false;
   const auto before = Essence(disk_);
   auto db = read_only ? DB::OpenReadOnly(kErrorPath, MakeOptions(&faults_, index_.get()))
                       : DB::Open(kErrorPath, MakeOptions(&faults_, index_.get()));
@@ -101,7 +106,7 @@ bool ErrorRun::Open(bool read_only) {
   CheckError("open", db.status());
   // A database that was being created is there or not; one that existed is as it was. When an index
   // fails, MANIFEST changes the history's name, so that it is not trusted again.
-  if (index_->failed_calls() > 0) return false;
+  if (failed_index_calls() > 0) return false;
   if (before.count("db/MANIFEST") != 0 && Essence(disk_) != before) {
     Complain("failed open", "segments or MANIFEST have changed");
   }
@@ -109,32 +114,40 @@ bool ErrorRun::Open(bool read_only) {
 }
 
 void ErrorRun::Put(const std::string& key, const std::string& value, bool sync) {
+  if (idles_) return;
+  largest_ = std::max(largest_, value.size());
   const absl::Status status = db_->Put(key, value, {sync});
   oracle_.Note({{key, value}}, sync, status);
   CheckError("put", status);
 }
 
 void ErrorRun::Delete(const std::string& key, bool sync) {
+  if (idles_) return;
   const absl::Status status = db_->Delete(key, {sync});
   oracle_.Note({{key, std::nullopt}}, sync, status);
   CheckError("delete", status);
 }
 
 void ErrorRun::Write(const std::vector<ErrorOracle::Operation>& operations, bool sync) {
+  if (idles_) return;
   WriteBatch batch;
+  size_t bytes = 0;
   for (const auto& [key, value] : operations) {
     if (value.has_value()) {
+      bytes += value->size();
       batch.Put(key, *value);
     } else {
       batch.Delete(key);
     }
   }
+  largest_ = std::max(largest_, bytes);
   const absl::Status status = db_->Write(batch, {sync});
   oracle_.Note(operations, sync, status);
   CheckError("write", status);
 }
 
 void ErrorRun::Sync() {
+  if (idles_) return;
   // It may succeed in a database that has turned read-only, if all that returned OK is durable
   // already, as after an append that failed and could not be undone. Whether that is true is judged
   // after the power cut.
@@ -144,6 +157,7 @@ void ErrorRun::Sync() {
 }
 
 void ErrorRun::ReadAll() {
+  if (idles_) return;
   const std::vector<std::string> keys = oracle_.Keys();
   std::map<std::string, std::string> found;
   std::vector<std::string> unreadable;
@@ -188,6 +202,7 @@ void ErrorRun::ReadAll() {
 }
 
 void ErrorRun::Verify() {
+  if (idles_) return;
   const auto report = db_->Verify();
   if (!report.ok()) {
     CheckError("verify", report.status());
@@ -197,6 +212,7 @@ void ErrorRun::Verify() {
 }
 
 void ErrorRun::Close() {
+  if (idles_) return;
   const absl::Status status = db_->Close();
   CheckError("close", status);
   if (status.ok() && !read_only_) oracle_.NoteSynced();
@@ -204,6 +220,7 @@ void ErrorRun::Close() {
 }
 
 void ErrorRun::Repair() {
+  if (idles_) return;
   const auto before = Essence(disk_);
   const auto report = rumcask::Repair(kErrorPath, kErrorRepaired, &faults_);
   if (Essence(disk_) != before) Complain("repair", "changed its source");
@@ -236,21 +253,9 @@ CrashImage ErrorRun::Kill() {
 }
 
 void ErrorRun::Finish(bool kill) {
-  faults_.SetPlan(FaultPlan());
-  const bool index_failed = index_->failed_calls() > 0;
-  index_->FailCalls(0, absl::OkStatus(), false);
+  Heal();
   if (db_ != nullptr && !read_only_) {
-    const absl::Status state = db_->BackgroundStatus();
-    const bool usable = state.ok();
-    // An index without room is tried again, and writes go on as far as memory goes.
-    const bool for_now = index_failed && absl::IsResourceExhausted(state);
-    const int errors_before = errors_;
-    Put("after", "the errors");
-    const bool wrote = errors_ == errors_before;
-    if (usable && !wrote && db_->BackgroundStatus().ok()) {
-      Complain("put", "fails though the system works again and the database is not read-only");
-    }
-    if (!usable && !for_now && wrote) Complain("put", "succeeded in a read-only database");
+    WriteAllKinds("after the errors", "slbdy");
     ReadAll();
   }
   CheckReopened(nullptr, When::kPowerCut);
@@ -263,16 +268,18 @@ void ErrorRun::Finish(bool kill) {
 }
 
 // Opens what is there now, or after a power cut, and looks at all of it.
-void ErrorRun::CheckReopened(FileSystem* file_system, When when) {
+void ErrorRun::CheckReopened(FileSystem* file_system, When when, const KeepPolicy& policy) {
   std::unique_ptr<CrashFileSystem> after_cut;
   std::shared_ptr<AdversarialDisk> index = index_;
   if (when == When::kPowerCut) {
     // First, so that it is not of a later time than the log.
     index = index_->Cut(IndexFate::kFlushed, 0);
-    after_cut = std::make_unique<CrashFileSystem>(disk_.Cut(KeepPolicy::DropUnsynced()));
+    after_cut = std::make_unique<CrashFileSystem>(disk_.Cut(policy));
     file_system = after_cut.get();
   }
-  const std::string what = when == When::kPowerCut ? "after a power cut" : "after reopening";
+  const std::string what = when == When::kPowerCut
+                               ? absl::StrCat("after a power cut, ", policy.ToString())
+                               : "after reopening";
   auto db = DB::Open(kErrorPath, MakeOptions(file_system, index.get()));
   if (!db.ok()) return Complain(what, db.status().ToString());
   std::map<std::string, std::string> found;

@@ -18,6 +18,8 @@ struct ErrorWorkload {
   std::function<void(ErrorRun&)> run;
   bool hash;
   int background_threads;
+  // Whether a bounded enumeration goes on after its errors: it writes, and no other does the same.
+  bool goes_on;
 };
 
 std::vector<ErrorWorkload> ErrorWorkloads();

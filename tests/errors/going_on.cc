@@ -1,0 +1,101 @@
+// What a program does after an error: it goes on.
+
+#include <iterator>
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+#include "tests/errors/error_run.h"
+
+namespace rumcask {
+namespace {
+
+using When = ErrorOracle::When;
+
+// s: a small put; l: one larger than any before and than the segment that a failed one may have
+// left; L: the same with sync; y: a small one with sync; b: a batch; d: a delete.
+constexpr const char* kOrders[] = {"lsybd", "L", "slbdy", "bdsL", "l"};
+
+}  // namespace
+
+void ErrorRun::Heal() {
+  if (!ended_) {
+    calls_ = faults_.call_count();
+    failed_calls_ = faults_.fault_count();
+    index_calls_ = index_->calls();
+    failed_index_calls_ = index_->failed_calls();
+    ended_ = true;
+  }
+  faults_.SetPlan(FaultPlan());
+  index_->FailCalls(0, absl::OkStatus(), false);
+}
+
+void ErrorRun::WriteKind(const std::string& name, char kind) {
+  const std::string key = absl::StrCat(name, " ", std::string(1, kind));
+  switch (kind) {
+    case 's':
+    case 'y':
+      return Put(key, "small", /*sync=*/kind == 'y');
+    case 'l':
+    case 'L':
+      return Put(key, std::string(largest_ + 5000, kind), /*sync=*/kind == 'L');
+    case 'b':
+      return Write({{key + "1", "one"}, {key + "2", std::nullopt}, {key + "3", "three"}});
+    default: {
+      // One that is there: of another nothing is written.
+      const std::map<std::string, std::string> state = oracle_.Acknowledged();
+      if (state.empty()) return Put(key, "nothing to delete");
+      return Delete(state.begin()->first);
+    }
+  }
+}
+
+void ErrorRun::WriteAllKinds(const std::string& name, const char* kinds) {
+  for (const char* kind = kinds; *kind != '\0'; ++kind) {
+    const absl::Status state = db_->BackgroundStatus();
+    // An index without room is tried again, and writes go on as far as memory goes.
+    const bool for_now = failed_index_calls() > 0 && absl::IsResourceExhausted(state);
+    const int errors_before = errors_;
+    WriteKind(name, *kind);
+    const bool wrote = errors_ == errors_before;
+    const std::string what = absl::StrCat("write ", name, " of kind ", std::string(1, *kind));
+    if (state.ok() && !wrote && db_->BackgroundStatus().ok()) {
+      Complain(what, "fails though the system works again and the database is not read-only");
+    }
+    if (!state.ok() && !for_now && wrote) Complain(what, "succeeded in a read-only database");
+  }
+}
+
+void ErrorRun::CheckPowerCut(uint64_t seed) {
+  CheckReopened(nullptr, When::kPowerCut);
+  CheckReopened(nullptr, When::kPowerCut, KeepPolicy::Random(seed));
+}
+
+void ErrorRun::GoOn(uint64_t number) {
+  Heal();
+  ends_at_error_ = idles_ = false;
+  if (db_ != nullptr && read_only_) Close();
+  // What could not be opened, or was closed with an error, is opened again.
+  if (db_ == nullptr) {
+    oracle_.NoteReopened();
+    if (!Open()) return Complain("open", "fails though the system works again");
+  }
+  WriteAllKinds("after", kOrders[number % std::size(kOrders)]);
+  ReadAll();
+  CheckPowerCut(number);
+  (void)Kill();
+  // Of what the process had written the power may still take what was never synced.
+  CheckPowerCut(number + 1);
+  oracle_.NoteReopened();
+  if (!Open()) return Complain("open after a kill", "fails though the system works again");
+  ReadAll();
+  WriteAllKinds("later", kOrders[(number + 2) % std::size(kOrders)]);
+  ReadAll();
+  Verify();
+  CheckPowerCut(number + 2);
+  Close();
+  CheckReopened(&disk_, When::kReopened);
+}
+
+}  // namespace rumcask
