@@ -7,6 +7,10 @@
 // far as it was known to be for good, without having been built anew: it never runs ahead of the
 // log. Cuts fall into opening, recovery and the making of a database too.
 //
+// In chains of kills and power cuts one directory goes through all of them, with tiny segments;
+// what a killed writer wrote stays in the system's page cache, until a later cut takes it or not.
+// There the keystores also take each other's place, by reindexing.
+//
 // RUMCASK_FULL=1 cuts far more often.
 
 #include <fcntl.h>
@@ -79,14 +83,23 @@ class PowerCutTest : public testing::TestWithParam<const char*> {
   }
 
   void BeginAnew() {
+    mount_.reset();
     disk_ = std::make_unique<CutDisk>();
-    synced_ = written_ = indexed_ = 0;
+    synced_ = written_ = indexed_ = least_ = 0;
+    by_ = WriterReport::kNobody;
     unopened_ = 0;
   }
-  // Lets a writer live until the `cut_at`-th change to the disk; with 0, until it has ended.
-  void Round(uint64_t cut_at);
-  // Takes what the writer tells until it ends or the power is cut.
-  void Listen(int reports, int power);
+  // How a writer's life ends: at the `cut_at`-th change to the disk by a power cut, or at the
+  // `kill_at`-th report by a kill, or, where both are 0, of itself.
+  struct End {
+    uint64_t cut_at = 0;
+    uint64_t kill_at = 0;
+  };
+  // Lets one live.
+  void Round(const std::string& keystore, uint64_t segment_bytes, const End& end);
+  void Chain(const std::vector<std::string>& keystores, int crashes);
+  // Takes what the writer tells until it ends, the power is cut, or it has told `most` times.
+  void Listen(int reports, int power, uint64_t most);
   void Note(const WriterReport& report);
   std::string Log() const;
   // Debian builds RocksDB with assertions, one of which fails where it goes on writing after an
@@ -99,10 +112,14 @@ class PowerCutTest : public testing::TestWithParam<const char*> {
   const std::string mount_point_ = scratch_.Path("mount");
   std::mt19937_64 random_{1};
   std::unique_ptr<CutDisk> disk_ = std::make_unique<CutDisk>();
+  std::unique_ptr<CutMount> mount_;  // while its page cache lives
 
-  // Of the database: operations that survive a power cut, and those that were begun at most;
-  // through which version the index is up to date for good.
+  // Of the database: operations that survive a power cut, and who said so; those that must be there
+  // at the next opening, and those that were begun at most; through which version the index is up
+  // to date for good.
   uint64_t synced_ = 0;
+  uint64_t by_ = WriterReport::kNobody;
+  uint64_t least_ = 0;
   uint64_t written_ = 0;
   uint64_t indexed_ = 0;
   // Writers in a row that were cut off before they had opened it.
@@ -111,6 +128,7 @@ class PowerCutTest : public testing::TestWithParam<const char*> {
   bool opened_ = false;
   uint64_t first_ = 0;
 
+  int kills_ = 0;
   int cuts_ = 0;
   int cuts_opening_ = 0;  // before the database was open
   int lossy_ = 0;         // that took operations which had returned
@@ -128,7 +146,7 @@ std::string PowerCutTest::Log() const {
 void PowerCutTest::Note(const WriterReport& report) {
   switch (report.what) {
     case WriterReport::kOpened:
-      ASSERT_GE(report.number, synced_);
+      ASSERT_GE(report.number, synced_) << "vouched for by " << VoucherName(by_);
       ASSERT_LE(report.number, written_ + 1);
       opened_ = true;
       if (report.number < written_) ++lossy_;
@@ -147,24 +165,31 @@ void PowerCutTest::Note(const WriterReport& report) {
       indexed_ = report.number;
       break;
     case WriterReport::kSynced:
-      synced_ = report.number;
-      [[fallthrough]];
+      if (report.number > synced_) {
+        synced_ = report.number;
+        by_ = report.by;
+      }
+      written_ = std::max(written_, report.number);
+      break;
     case WriterReport::kWritten:
       written_ = report.number;
       break;
   }
 }
 
-void PowerCutTest::Listen(int reports, int power) {
+void PowerCutTest::Listen(int reports, int power, uint64_t most) {
   pollfd sources[] = {{reports, POLLIN, 0}, {power, POLLIN, 0}};
-  while (true) {
+  uint64_t told = 0;
+  while (told < most) {
     if (::poll(sources, std::size(sources), -1) < 0) continue;
     if (sources[0].revents != 0) {
       // Reports are written in one piece each, and the buffer holds a multiple of them.
       WriterReport buffer[256];
       const ssize_t got = ::read(reports, buffer, sizeof buffer);
       if (got <= 0) return;
-      for (size_t i = 0; i < static_cast<size_t>(got) / sizeof *buffer; ++i) {
+      const size_t count = static_cast<size_t>(got) / sizeof *buffer;
+      told += count;
+      for (size_t i = 0; i < count; ++i) {
         Note(buffer[i]);
         if (HasFatalFailure()) return;
       }
@@ -174,49 +199,81 @@ void PowerCutTest::Listen(int reports, int power) {
   }
 }
 
-void PowerCutTest::Round(uint64_t cut_at) {
+void PowerCutTest::Round(const std::string& keystore, uint64_t segment_bytes, const End& end) {
   Pipe reports, power;
   opened_ = false;
   // The writer takes it for an index that can't be opened.
   if (unopened_ >= 2) indexed_ = 0;
-  if (cut_at > 0) {
-    disk_->CutAt(cut_at, random_() % 2 == 0,
+  if (end.cut_at > 0) {
+    disk_->CutAt(end.cut_at, random_() % 2 == 0,
                  [&power] { EXPECT_EQ(::write(power.writer(), "", 1), 1); });
   }
-  auto mount = CutMount::Mount(disk_.get(), mount_point_);
-  ASSERT_TRUE(mount.ok()) << mount.status();
-  const uint64_t count = cut_at > 0 ? 0 : 200;
-  Child writer({"tests/power_cut/writer", mount_point_ + "/db", GetParam(),
-                random_() % 2 == 0 ? "mapped" : "write", absl::StrCat(synced_),
-                absl::StrCat(written_ + 1), absl::StrCat(count)},
+  if (mount_ == nullptr) {
+    auto mount = CutMount::Mount(disk_.get(), mount_point_);
+    ASSERT_TRUE(mount.ok()) << mount.status();
+    mount_ = std::move(*mount);
+  }
+  const bool ends = end.cut_at == 0 && end.kill_at == 0;
+  Child writer({"tests/power_cut/writer", mount_point_ + "/db", keystore,
+                random_() % 2 == 0 ? "mapped" : "write", absl::StrCat(segment_bytes),
+                absl::StrCat(least_), absl::StrCat(written_ + 1), absl::StrCat(ends ? 200 : 0)},
                scratch_.Path("log"), {reports.writer()});
   reports.CloseWriter();
-  Listen(reports.reader(), power.reader());
+  constexpr uint64_t kAll = UINT64_MAX;
+  Listen(reports.reader(), power.reader(), end.kill_at > 0 ? end.kill_at : kAll);
   // What it had told before it was killed counts too.
-  if (disk_->cut()) writer.Kill();
-  if (!HasFatalFailure()) Listen(reports.reader(), -1);
+  if (disk_->cut() || end.kill_at > 0) writer.Kill();
+  if (!HasFatalFailure()) Listen(reports.reader(), -1, kAll);
   if (HasFatalFailure()) writer.Kill();
   const int status = writer.Wait();
-  mount->reset();
-  if (HasFatalFailure()) return;
+  if (HasFatalFailure()) {
+    mount_.reset();
+    return;
+  }
 
   operations_ += opened_ ? written_ - first_ : 0;
+  unopened_ = opened_ ? 0 : unopened_ + 1;
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (end.kill_at > 0) {
+    ++kills_;
+    ASSERT_EQ(signal, SIGKILL) << status << " " << Log();
+    if (opened_) least_ = written_;
+    return;
+  }
+  mount_.reset();
   changes_ += disk_->changes();
-  if (cut_at == 0) {
+  if (ends) {
     ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << Log();
   } else {
-    ASSERT_TRUE(disk_->cut()) << "the writer ended by itself: " << status << " " << Log();
+    ASSERT_TRUE(disk_->cut()) << "the writer ended by itself: " << status << " " << Log()
+                              << "; vouched for by " << VoucherName(by_);
     ++cuts_;
     if (!opened_) ++cuts_opening_;
-    unopened_ = opened_ ? 0 : unopened_ + 1;
     // It may have noticed that the disk is gone: by an error, or where it read from a mapping.
-    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     const bool expected = signal == SIGKILL || signal == SIGBUS ||
                           (signal == SIGABRT && RocksdbAsserted()) ||
                           (signal == 0 && WEXITSTATUS(status) == 1);
-    ASSERT_TRUE(expected) << status << " " << Log();
+    ASSERT_TRUE(expected) << status << " " << Log() << "; vouched for by " << VoucherName(by_);
   }
+  least_ = synced_;
   disk_ = disk_->AfterCut(&random_);
+}
+
+void PowerCutTest::Chain(const std::vector<std::string>& keystores, int crashes) {
+  const int before = cuts_ + kills_;
+  BeginAnew();
+  while (cuts_ + kills_ < before + crashes) {
+    SCOPED_TRACE(absl::StrCat("crash ", cuts_ + kills_ - before));
+    // What one index knew, another need not know.
+    if (keystores.size() > 1) indexed_ = 0;
+    End end;
+    const uint64_t kind = random_() % 8;
+    if (kind < 4) end.cut_at = 1 + random_() % (random_() % 3 == 0 ? 24 : 500);
+    if (kind >= 4 && kind < 7) end.kill_at = 1 + random_() % (random_() % 3 == 0 ? 3 : 150);
+    Round(keystores[random_() % keystores.size()], 4096 * (1 + random_() % 2), end);
+    if (HasFailure()) return;
+  }
+  mount_.reset();
 }
 
 INSTANTIATE_TEST_SUITE_P(Keystores, PowerCutTest, testing::Values("hash", "lmdb", "rocksdb"),
@@ -231,7 +288,9 @@ TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
     SCOPED_TRACE(absl::StrCat("round ", round));
     if (round % kRoundsPerDatabase == 0) BeginAnew();
     const bool last = round % kRoundsPerDatabase == kRoundsPerDatabase - 1;
-    Round(last ? 0 : 1 + random_() % (random_() % 3 == 0 ? kEarly : kLate));
+    End end;
+    if (!last) end.cut_at = 1 + random_() % (random_() % 3 == 0 ? kEarly : kLate);
+    Round(GetParam(), uint64_t{256} << 10, end);
     if (HasFailure()) return;
   }
   std::printf(
@@ -244,6 +303,26 @@ TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
   if (GetParam() != std::string("hash")) {
     EXPECT_GT(behind_, 0);
   }
+}
+
+TEST_P(PowerCutTest, WhatWasVouchedForIsThereAfterChainsOfCrashes) {
+  const bool full = std::getenv("RUMCASK_FULL") != nullptr;
+  for (int chains = full ? 20 : 1; chains > 0 && !HasFailure(); --chains) {
+    Chain({GetParam()}, full ? 300 : 60);
+  }
+  std::printf("%s: %d power cuts and %d kills in chains\n", GetParam(), cuts_, kills_);
+}
+
+class ChangingKeystoreTest : public PowerCutTest {};
+
+INSTANTIATE_TEST_SUITE_P(Keystores, ChangingKeystoreTest, testing::Values("any"));
+
+TEST_P(ChangingKeystoreTest, WhatWasVouchedForIsThereAfterChainsOfCrashes) {
+  const bool full = std::getenv("RUMCASK_FULL") != nullptr;
+  for (int chains = full ? 20 : 1; chains > 0 && !HasFailure(); --chains) {
+    Chain({"hash", "btree", "lmdb", "rocksdb"}, full ? 300 : 60);
+  }
+  std::printf("changing: %d power cuts and %d kills in chains\n", cuts_, kills_);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 // Opens a database after a power cut, judges what it holds, and writes on until the next cut.
 //
-//   writer DB KEYSTORE mapped|write LEAST MOST COUNT
+//   writer DB KEYSTORE mapped|write SEGMENT-BYTES LEAST MOST COUNT
 //
 // It has been written by nobody else. Its operations are numbered from 1; it must hold the first n
 // of them and nothing else, for some n from LEAST to MOST. COUNT operations follow and a clean end,
-// or, with 0, operations without end.
+// or, with 0, operations without end. If the database has another keystore it is reindexed.
 
 #include <signal.h>
 #include <unistd.h>
@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,12 +33,13 @@ namespace {
 
 using State = std::map<std::string, std::string>;
 
-// So small that segments are sealed and the index is brought up to date all the time.
-constexpr uint64_t kSegmentBytes = uint64_t{256} << 10;
+// So small that the index is brought up to date all the time.
 constexpr uint64_t kBufferBytes = uint64_t{8} << 10;
 constexpr uint64_t kReplayBytes = uint64_t{64} << 10;
 
 constexpr uint64_t kSyncEvery = 40;
+// Now and then something else vouches for what was written.
+constexpr uint64_t kVouchEvery = 16;
 
 // The disk may be gone by now; then nobody cares.
 [[noreturn]] void Fail(std::string_view what, const absl::Status& status) {
@@ -51,8 +53,8 @@ constexpr uint64_t kSyncEvery = 40;
   std::_Exit(kWrong);
 }
 
-void Report(WriterReport::What what, uint64_t number) {
-  const WriterReport report = {what, number};
+void Report(WriterReport::What what, uint64_t number, WriterReport::By by = WriterReport::kNobody) {
+  const WriterReport report = {what, number, by};
   if (::write(kReports, &report, sizeof report) != sizeof report) std::_Exit(1);
 }
 
@@ -130,8 +132,37 @@ uint64_t Recognize(const State& found, uint64_t least, uint64_t most) {
         std::to_string(differing) + " differ");
 }
 
+// Vouches, in turn by each way there is, for operations through `n`, the latest, which was
+// `operation`, or for as many as it can.
+void Vouch(DB* db, uint64_t n, const WriterOperation& operation,
+           std::vector<std::pair<uint64_t, uint64_t>>* versions) {
+  const Stats stats = db->GetStats();
+  versions->emplace_back(stats.last_version, n);
+  absl::Status status;
+  switch (n / kVouchEvery % 3) {
+    case 0:
+      status = db->Sync();
+      if (!status.ok()) Fail("Sync", status);
+      Report(WriterReport::kSynced, n, WriterReport::kSync);
+      break;
+    case 1:
+      // It observes what the operation did last.
+      status = db->CompareAndPut(operation.changes.back().first, "refused", uint64_t{1} << 62,
+                                 {/*sync=*/true});
+      if (!absl::IsAborted(status)) Fail("CompareAndPut", status);
+      Report(WriterReport::kSynced, n, WriterReport::kRefusal);
+      break;
+    default:
+      for (auto it = versions->rbegin(); it != versions->rend(); ++it) {
+        if (it->first > stats.durable_version) continue;
+        Report(WriterReport::kSynced, it->second, WriterReport::kDurableVersion);
+        break;
+      }
+  }
+}
+
 int Main(int argc, char** argv) {
-  if (argc != 7) return 64;
+  if (argc != 8) return 64;
   // The parent is told what it reads, and no more.
   ::signal(SIGPIPE, SIG_DFL);
   const std::string path = argv[1];
@@ -139,14 +170,16 @@ int Main(int argc, char** argv) {
   if (!keystore.ok()) Fail("keystore", keystore.status());
   const KeystoreTraits traits = keystore->traits;
   const bool mapped = std::string_view(argv[3]) == "mapped";
-  const uint64_t least = std::strtoull(argv[4], nullptr, 10);
-  const uint64_t most = std::strtoull(argv[5], nullptr, 10);
-  const uint64_t count = std::strtoull(argv[6], nullptr, 10);
+  const uint64_t segment_bytes = std::strtoull(argv[4], nullptr, 10);
+  const uint64_t least = std::strtoull(argv[5], nullptr, 10);
+  const uint64_t most = std::strtoull(argv[6], nullptr, 10);
+  const uint64_t count = std::strtoull(argv[7], nullptr, 10);
 
   CheckFiles(path);
   Options options;
   options.create_if_missing = true;
-  options.segment_bytes = kSegmentBytes;
+  options.segment_bytes = segment_bytes;
+  options.reindex = true;
   options.replay_bytes = kReplayBytes;
   options.append_mode = mapped ? AppendMode::kMapped : AppendMode::kWrite;
   options.read_mode = mapped ? ReadMode::kMapped : ReadMode::kPread;
@@ -173,19 +206,25 @@ int Main(int argc, char** argv) {
   uint64_t n = Recognize(found, least, most);
   Report(WriterReport::kOpened, n);
 
+  std::vector<std::pair<uint64_t, uint64_t>> versions;
   const uint64_t end = n + count;
   while (count == 0 || n < end) {
     const WriterOperation operation = Operation(++n);
     const absl::Status status = Perform(operation, db->get());
     if (!status.ok()) Fail("operation " + std::to_string(n), status);
-    Report(operation.sync ? WriterReport::kSynced : WriterReport::kWritten, n);
+    if (operation.sync) {
+      Report(WriterReport::kSynced, n, WriterReport::kSyncedOperation);
+    } else {
+      Report(WriterReport::kWritten, n);
+    }
+    if (n % kVouchEvery == 0) Vouch(db->get(), n, operation, &versions);
     if (operation.sync && traits.persistent) {
       Report(WriterReport::kIndexed, (*db)->GetStats().index_version);
     }
   }
   const absl::Status status = (*db)->Close();
   if (!status.ok()) Fail("Close", status);
-  Report(WriterReport::kSynced, n);
+  Report(WriterReport::kSynced, n, WriterReport::kClose);
   return 0;
 }
 

@@ -17,12 +17,22 @@ struct WriterReport {
     kRebuilt,  // its index was built anew; why is in the log
     kIndexed,  // the index is up to date through version `number`, for good
     kWritten,  // operation `number` has returned
-    kSynced,   // so it has, and all until then survives a power cut
+    kSynced,   // all operations through `number` survive a power cut; it has returned
   };
+
+  // What says that operations survive a power cut.
+  enum By : uint64_t { kNobody, kSyncedOperation, kSync, kRefusal, kDurableVersion, kClose };
 
   uint64_t what;
   uint64_t number;
+  uint64_t by;  // of kSynced
 };
+
+inline const char* VoucherName(uint64_t by) {
+  constexpr const char* kNames[] = {"nobody",    "a synced operation", "Sync",
+                                    "a refusal", "durable_version",    "Close"};
+  return kNames[by];
+}
 
 // How it ends if what it finds in the database can't be, whatever the disk does meanwhile.
 inline constexpr int kWrong = 3;
