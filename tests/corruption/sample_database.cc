@@ -61,6 +61,14 @@ class SampleMaker {
 
   SampleDatabase Finish() {
     Require(db_->Close());
+    return Describe();
+  }
+  // As if the process had died.
+  SampleDatabase Kill() { return Describe(); }
+
+ private:
+  SampleDatabase Describe() {
+    sample_.durable_version = db_->GetStats().durable_version;
     Remember();
     for (auto& [name, bytes] : sample_.files) sample_.older[name].pop_back();
     // Never there.
@@ -69,7 +77,6 @@ class SampleMaker {
     return std::move(sample_);
   }
 
- private:
   void Open() {
     Options options = SampleOptions();
     options.create_if_missing = true;
@@ -101,6 +108,7 @@ class SampleMaker {
 
   void ListRecords() {
     std::map<std::string, std::pair<uint64_t, size_t>> newest;  // number, index
+    size_t group = 0;
     for (const auto& [name, bytes] : sample_.files) {
       if (!ParseSegmentName(name).has_value()) continue;
       uint64_t end = bytes.size();
@@ -109,11 +117,22 @@ class SampleMaker {
         sample_.sealed.insert(name);
         end = LoadU64(trailer.data() + 8);
       }
-      for (uint64_t at = kSegmentHeaderBytes; at < end;) {
+      const bool sealed = sample_.sealed.count(name) > 0;
+      uint64_t at = kSegmentHeaderBytes;
+      bool inside_batch = false;
+      while (at < end) {
         RecordHeader header;
-        if (!DecodeRecordHeader(bytes.data() + at, end - at, &header)) std::abort();
+        // Of a segment that is not sealed the rest was never used.
+        if (!DecodeRecordHeader(bytes.data() + at, end - at, &header)) {
+          if (sealed) std::abort();
+          break;
+        }
+        if (!inside_batch) ++group;
+        inside_batch = header.part == BatchPart::kFirst || header.part == BatchPart::kMiddle;
         SampleRecord record;
         record.file = name;
+        record.sequence = header.sequence;
+        record.group = group;
         record.offset = at;
         record.padding_at = at + kRecordHeaderBytes + header.key_bytes + header.value_bytes;
         record.end = at + header.record_bytes();
@@ -127,6 +146,7 @@ class SampleMaker {
         sample_.records.push_back(record);
         at = record.end;
       }
+      sample_.records_end[name] = at;
     }
     for (const auto& [key, place] : newest) {
       if (place.first > 0) sample_.records[place.second].is_newest = true;
@@ -177,6 +197,23 @@ SampleDatabase SealedSample() {
   maker.Put("banana", "ripe", /*sync=*/true);
   maker.Put("juniper", "berry");
   return maker.Finish();
+}
+
+SampleDatabase KilledSample() {
+  SampleMaker maker;
+  maker.Put("apple", "red");
+  maker.Put("banana", "green", /*sync=*/true);
+  maker.Put("fig", std::string(900, 'f'));
+  maker.KillAndOpen();
+  // Over two segments, and into a third.
+  for (int i = 0; i < 12; ++i) {
+    maker.Put("key" + std::to_string(i), std::string(700, static_cast<char>('a' + i)), i == 9);
+  }
+  maker.Write({{"cherry", "dark"}, {"apple", std::nullopt}, {"date", std::string(600, 'd')}});
+  maker.Put("banana", "yellow", /*sync=*/true);
+  maker.Delete("key3");
+  maker.Put("elder", std::string(500, 'e'));
+  return maker.Kill();
 }
 
 SampleDatabase ClosedSample() {

@@ -21,6 +21,8 @@ using Files = std::map<std::string, std::string>;
 
 struct SampleRecord {
   std::string file;
+  uint64_t sequence = 0;  // of a mark, what it vouches for
+  size_t group = 0;       // the same for all parts of a batch, another for every other record
   uint64_t offset = 0;
   uint64_t padding_at = 0;  // within the file; where the next record begins if it has none
   uint64_t end = 0;
@@ -41,6 +43,10 @@ struct SampleDatabase {
   // Of all segments, in the order of the log.
   std::vector<SampleRecord> records;
   std::set<std::string> sealed;  // names of sealed segments
+  // Of a segment by name: where its records end, and a footer begins if it is sealed.
+  std::map<std::string, uint64_t> records_end;
+  // Through this version everything survives a power cut.
+  uint64_t durable_version = 0;
 
   // The record that has the byte, if one has.
   const SampleRecord* RecordAt(const std::string& file, uint64_t offset) const;
@@ -54,6 +60,9 @@ Options SampleOptions();
 SampleDatabase SealedSample();
 // One segment, cleanly closed.
 SampleDatabase ClosedSample();
+// As the death of the process left it: segments that MANIFEST lists, sealed ones that it does not,
+// and the last one, which is not sealed, with records that were synced and others that were not.
+SampleDatabase KilledSample();
 
 }  // namespace rumcask
 

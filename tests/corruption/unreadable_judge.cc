@@ -1,0 +1,290 @@
+#include "tests/corruption/unreadable_judge.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/format.h"
+#include "core/manifest.h"
+#include "core/map_keystore.h"
+#include "core/repair.h"
+#include "core/verify.h"
+#include "keystores/hash/hash_keystore.h"
+
+namespace rumcask {
+namespace {
+
+constexpr char kRepairedPath[] = "/crash/repaired";
+constexpr char kNewKey[] = "zebra";
+constexpr char kNewValue[] = "striped";
+
+class DamageListener : public Listener {
+ public:
+  void OnDamage(const absl::Status&) override { told_ = true; }
+  bool told() const { return told_; }
+
+ private:
+  std::atomic<bool> told_{false};
+};
+
+}  // namespace
+
+std::string UnreadableCase::ToString() const {
+  return absl::StrCat(file, " [", begin, ", ", end, "), ",
+                      read == ReadMode::kMapped ? "mapped" : "pread", " read, ",
+                      append == AppendMode::kMapped ? "mapped" : "pwrite", " append",
+                      hash ? ", hash" : "");
+}
+
+UnreadableJudge::UnreadableJudge(const SampleDatabase* sample, const UnreadableCase* unreadable)
+    : sample_(*sample),
+      unreadable_(*unreadable),
+      path_(absl::StrCat(kSamplePath, "/", unreadable->file)),
+      state_(sample->state) {
+  Consider();
+}
+
+void UnreadableJudge::Violate(const std::string& how, const std::string& what) {
+  violations_.push_back(absl::StrCat(how, ": ", what));
+}
+
+void UnreadableJudge::Lay() {
+  faults_.reset();
+  files_ = std::make_unique<CrashFileSystem>();
+  if (!files_->CreateDirectory(kSamplePath).ok()) std::abort();
+  files_->WriteFile(absl::StrCat(kSamplePath, "/", std::string(kLockName)), "");
+  for (const auto& [name, bytes] : sample_.files) {
+    files_->WriteFile(absl::StrCat(kSamplePath, "/", name), bytes);
+  }
+  if (unreadable_.other_bytes) {
+    const size_t size = static_cast<size_t>(unreadable_.end - unreadable_.begin);
+    files_->Overwrite(path_, unreadable_.begin, std::string(size, '\xa7'));
+  }
+  SpoilRange();
+}
+
+void UnreadableJudge::SpoilRange() {
+  faults_ = std::make_unique<FaultFileSystem>(files_.get());
+  if (unreadable_.other_bytes) return;
+  faults_->SetUnreadable({{path_, unreadable_.begin, unreadable_.end}});
+}
+
+void UnreadableJudge::Consider() {
+  if (unreadable_.file == kManifestName) {
+    must_tell_ = true;
+    return;
+  }
+  const std::string& file = unreadable_.file;
+  CrashFileSystem files(kSamplePath);
+  files.WriteFile(absl::StrCat(kSamplePath, "/MANIFEST"),
+                  sample_.files.at(std::string(kManifestName)));
+  const Manifest manifest = ReadManifest((*files.OpenDirectory(kSamplePath)).get())->manifest;
+  const ManifestRange* const range = manifest.Find(*ParseSegmentName(file));
+  const bool listed_sealed = range != nullptr && range->sealed;
+  const uint64_t records_end = sample_.records_end.at(file);
+  const bool sealed = sample_.sealed.count(file) > 0;
+  const bool touches_header = Overlaps(0, kSegmentHeaderBytes);
+  const bool touches_footer = sealed && Overlaps(records_end, sample_.files.at(file).size());
+  const bool keys_known = sealed && !touches_footer;
+  must_tell_ = touches_header || touches_footer;
+
+  std::set<size_t> groups;
+  for (const SampleRecord& record : sample_.records) {
+    if (record.file != file || !Overlaps(record.offset, record.end)) continue;
+    ++touched_records_;
+    if (record.key.empty()) continue;
+    groups.insert(record.group);
+    const bool whole = !Overlaps(record.offset, record.padding_at);
+    if (!whole) must_tell_ = true;
+    if (!record.is_newest) continue;
+    costs_records_ = costs_records_ || !whole;
+    if (keys_known && record.is_put) (whole ? may_lose_ : must_lose_).insert(record.key);
+    if (!keys_known) may_lose_.insert(record.key);
+  }
+  // Nothing tells which key a record had that can't be read, nor that it was not the newest of its
+  // key; of its batch nothing counts.
+  if (!keys_known && touched_records_ > 0) {
+    for (const SampleRecord& record : sample_.records) {
+      if (record.file == file && groups.count(record.group) > 0) loose_.insert(record.key);
+    }
+  }
+  // Unless something vouches for all that the range may have held.
+  may_be_torn_ = range == nullptr && (!sealed || touches_header || touches_footer);
+  // Without its header the segment is part of the chain by what else vouches for it.
+  const bool unlinked = touches_header && range == nullptr;
+  if (unlinked) {
+    for (const SampleRecord& record : sample_.records) {
+      const bool behind = record.file >= file && record.sequence > sample_.durable_version;
+      if (behind && !record.key.empty()) loose_.insert(record.key);
+    }
+  }
+  may_refuse_ =
+      (!keys_known && (touched_records_ > 0 || !sealed)) || (touches_header && !listed_sealed);
+}
+
+Options UnreadableJudge::MakeOptions() {
+  Options options = SampleOptions();
+  if (unreadable_.hash) options.keystore = HashKeystore();
+  options.read_mode = unreadable_.read;
+  options.append_mode = unreadable_.append;
+  options.file_system = faults_.get();
+  return options;
+}
+
+void UnreadableJudge::ReadAll(const std::string& how, DB* db, bool loose) {
+  std::set<std::string> lost;
+  const auto is_loose = [&](const std::string& key) { return loose && loose_.count(key) > 0; };
+  const auto check = [&](const std::string& key, const std::string& value, const char* by) {
+    const auto at = state_.find(key);
+    if (at != state_.end() && at->second == value) return;
+    const auto known = sample_.values.find(key);
+    if (is_loose(key) && known != sample_.values.end() && known->second.count(value) > 0) return;
+    Violate(how, absl::StrCat(by, ": key ", key, " has the wrong value ", value.substr(0, 20)));
+  };
+  std::set<std::string> keys;
+  for (const auto& [key, value] : state_) keys.insert(key);
+  for (const auto& [key, values] : sample_.values) keys.insert(key);
+  for (const std::string& key : keys) {
+    std::string value;
+    const absl::Status status = db->Get(key, &value);
+    if (status.ok()) {
+      if (must_lose_.count(key) > 0) Violate(how, absl::StrCat("key ", key, " can be read"));
+      check(key, value, "get");
+    } else if (absl::IsNotFound(status)) {
+      if (state_.count(key) > 0 && !is_loose(key)) {
+        Violate(how, absl::StrCat("key ", key, " is not found"));
+      }
+    } else if (absl::IsDataLoss(status)) {
+      lost.insert(key);
+      if (must_lose_.count(key) + may_lose_.count(key) == 0 && !is_loose(key)) {
+        Violate(how, absl::StrCat("key ", key, " is lost: ", status.ToString()));
+      }
+      if (!absl::StrContains(status.message(), ".seg")) {
+        Violate(how, absl::StrCat("no file is named: ", status.ToString()));
+      }
+    } else {
+      Violate(how, absl::StrCat("key ", key, ": ", status.ToString()));
+    }
+  }
+  auto it = db->NewIterator();
+  if (!it.ok()) return Violate(how, it.status().ToString());
+  std::set<std::string> seen;
+  for (; (*it)->Valid(); (*it)->Next()) {
+    const std::string key((*it)->key());
+    if (!seen.insert(key).second) Violate(how, absl::StrCat("the walk comes twice to ", key));
+    check(key, std::string((*it)->value()), "walk");
+  }
+  const absl::Status status = (*it)->status();
+  if (!status.ok() && !absl::IsDataLoss(status)) Violate(how, status.ToString());
+  if (status.ok() != lost.empty()) {
+    Violate(how, absl::StrCat("the walk ends with ", status.ToString()));
+  }
+  for (const auto& [key, value] : state_) {
+    if (seen.count(key) + lost.count(key) == 0 && !is_loose(key)) {
+      Violate(how, absl::StrCat("the walk leaves out ", key));
+    }
+  }
+  lost_.insert(lost.begin(), lost.end());
+}
+
+void UnreadableJudge::JudgeReadOnly() {
+  const auto listener = std::make_shared<DamageListener>();
+  Options options = MakeOptions();
+  options.listener = listener;
+  auto db = DB::OpenReadOnly(kSamplePath, options);
+  if (!db.ok()) return Violate("read-only", db.status().ToString());
+  ReadAll("read-only", db->get(), /*loose=*/listener->told());
+}
+
+void UnreadableJudge::JudgeVerify() {
+  const absl::StatusOr<VerifyReport> report = VerifyFiles(kSamplePath, faults_.get());
+  if (!report.ok()) return Violate("verify", report.status().ToString());
+  const bool told = std::any_of(report->damages.begin(), report->damages.end(),
+                                [&](const Damage& d) { return d.file == unreadable_.file; });
+  if (must_tell_ && !told) Violate("verify", "does not list it");
+  if (report->records + touched_records_ < sample_.records.size() && loose_.empty()) {
+    Violate("verify", absl::StrCat("found ", report->records, " of ", sample_.records.size(),
+                                   " records, of which ", touched_records_, " can't be read"));
+  }
+}
+
+void UnreadableJudge::JudgeReadWrite() {
+  // LOCK says who came last.
+  const auto contents = [this] {
+    auto files = files_->Contents(kSamplePath);
+    files.erase(std::string(kLockName));
+    return files;
+  };
+  const auto before = contents();
+  auto db = DB::Open(kSamplePath, MakeOptions());
+  if (!db.ok()) {
+    refused_ = true;
+    if (!absl::IsDataLoss(db.status())) Violate("read-write", db.status().ToString());
+    if (!may_refuse_) Violate("read-write", absl::StrCat("refused: ", db.status().ToString()));
+    if (contents() != before) Violate("read-write", "changed the files");
+    return;
+  }
+  // A database that takes writes has nothing old and misses nothing.
+  ReadAll("read-write", db->get(), /*loose=*/false);
+  absl::Status status = (*db)->Put(kNewKey, kNewValue, {/*sync=*/true});
+  if (!status.ok()) return Violate("put", status.ToString());
+  state_[kNewKey] = kNewValue;
+  ReadAll("after a put", db->get(), /*loose=*/false);
+  for (const bool closes : {false, true}) {
+    if (closes) {
+      status = (*db)->Close();
+      if (!status.ok()) Violate("close", status.ToString());
+    }
+    std::unique_ptr<CrashFileSystem> next = files_->AfterKill();
+    db->reset();
+    files_ = std::move(next);
+    SpoilRange();
+    const std::string how = closes ? "after a close" : "after a kill";
+    db = DB::Open(kSamplePath, MakeOptions());
+    if (!db.ok()) return Violate(how, db.status().ToString());
+    ReadAll(how, db->get(), /*loose=*/false);
+    // What can't be read can be written anew.
+    status = (*db)->Put(kNewKey, kNewValue);
+    if (!status.ok()) Violate(how, status.ToString());
+  }
+  for (const std::string& key : must_lose_) {
+    status = (*db)->Put(key, "new");
+    if (!status.ok() || *(*db)->Get(key) != "new") Violate("overwriting " + key, status.ToString());
+  }
+}
+
+void UnreadableJudge::JudgeRepair() {
+  const absl::StatusOr<RepairReport> report = Repair(kSamplePath, kRepairedPath, faults_.get());
+  if (!report.ok()) return Violate("repair", report.status().ToString());
+  const bool counted = report->values_lost > 0 || report->bytes_unreadable > 0;
+  if (costs_records_ && !counted && report->damages.empty()) {
+    Violate("repair", "does not count what it lost");
+  }
+  if (touched_records_ == 0 && loose_.empty() && counted) {
+    Violate("repair", absl::StrCat(report->values_lost, " values lost and ",
+                                   report->bytes_unreadable, " bytes unreadable for nothing"));
+  }
+  if (must_lose_.size() > report->values_lost) {
+    Violate("repair", absl::StrCat("tells of ", report->values_lost, " lost values"));
+  }
+  auto db = DB::Open(kRepairedPath, MakeOptions());
+  if (!db.ok()) return Violate("repaired", db.status().ToString());
+  ReadAll("repaired", db->get(), /*loose=*/true);
+  const absl::StatusOr<VerifyReport> verified = (*db)->Verify();
+  if (!verified.ok() || !verified->clean()) Violate("repaired", "is damaged");
+}
+
+std::vector<std::string> UnreadableJudge::Judge() {
+  Lay();
+  JudgeReadOnly();
+  JudgeVerify();
+  JudgeRepair();
+  JudgeReadWrite();
+  return std::move(violations_);
+}
+
+}  // namespace rumcask
