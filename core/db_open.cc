@@ -334,12 +334,11 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   const bool make_lock = !read_only && (create || *contents != Contents::kEmpty);
   absl::StatusOr<std::unique_ptr<DatabaseLock>> lock = DatabaseLock::Acquire(
       directory->get(), read_only ? LockKind::kShared : LockKind::kExclusive, make_lock);
-  if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+  if (!lock.ok()) return lock.status();
 
   absl::StatusOr<Manifest> manifest =
       FindManifest(file_system, directory->get(), path, options, read_only);
   if (!manifest.ok()) return manifest.status();
-  if (!lock.ok() && !read_only) return lock.status();
   const KeystoreTraits& traits = options.keystore->traits;
   const bool refused =
       !Exchangeable(manifest->keystore, traits) && !(read_only && !traits.persistent);
@@ -355,7 +354,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   const size_t max_key_bytes = std::min(
       {static_cast<size_t>(manifest->max_key_bytes), options.max_key_bytes, traits.max_key_bytes});
   auto store = std::make_shared<Store>(std::move(*directory), options, read_only, max_key_bytes);
-  if (lock.ok()) store->lock_ = std::move(*lock);
+  store->lock_ = std::move(*lock);
   std::vector<Damage> damages = log->damages;
   const RecoveryReport report = log->report;
   status = IndexOpening(store.get(), reindexes).Run(*std::move(log), &damages);

@@ -171,6 +171,13 @@ absl::StatusOr<std::unique_ptr<File>> Directory::Open(std::string_view name, Ope
   return file;
 }
 
+absl::StatusOr<std::unique_ptr<File>> Directory::OpenForLocking() {
+  std::unique_ptr<File> file;
+  const int result = Uninterrupted([&] { return DoOpenForLocking(&file); });
+  if (result < 0) return ErrnoStatus("open directory", path_, -result);
+  return file;
+}
+
 absl::Status Directory::Unlink(std::string_view name) {
   return StatusOf("unlink", Joined(path_, name),
                   Uninterrupted([&] { return DoUnlink(std::string(name)); }));

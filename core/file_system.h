@@ -113,6 +113,10 @@ class File {
   // flock without waiting; Unavailable if another holder is in the way. Released with the file,
   // even while a forked child has a copy of it.
   absl::Status TryLock(LockKind kind);
+  // To be called in a forked child only, which would else keep the lock when its parent has died:
+  // closes the child's copy and leaves the lock to the parent. Takes no lock and no memory. The
+  // file can't be used after it, only destroyed.
+  virtual void CloseInForkedChild() {}
   // Tells the kernel that reads will be at random places. A hint.
   virtual void AdviseRandom() {}
   // False if the last name of the file was removed, so that nobody will find what is written to it.
@@ -162,6 +166,8 @@ class Directory {
   const std::string& path() const { return path_; }
 
   absl::StatusOr<std::unique_ptr<File>> Open(std::string_view name, OpenMode mode);
+  // The directory itself, to be locked; nothing else can be done with it.
+  absl::StatusOr<std::unique_ptr<File>> OpenForLocking();
   absl::Status Unlink(std::string_view name);
   // Replaces `to` in one step.
   absl::Status Rename(std::string_view from, std::string_view to);
@@ -177,6 +183,7 @@ class Directory {
   explicit Directory(std::string path) : path_(std::move(path)) {}
 
   virtual int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) = 0;
+  virtual int DoOpenForLocking(std::unique_ptr<File>* file) = 0;
   virtual int DoUnlink(const std::string& name) = 0;
   virtual int DoRename(const std::string& from, const std::string& to) = 0;
   virtual int DoSync() = 0;

@@ -35,9 +35,10 @@ class Descriptor {
   }
   Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
+  ~Descriptor() { Close(); }
+  void Close() {
     // Everything that matters was fdatasync'ed and its error seen, so close has nothing to add.
-    if (fd_ >= 0) ::close(fd_);
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   int get() const { return fd_; }
   bool ok() const { return fd_ >= 0; }
@@ -95,6 +96,8 @@ class PosixFile : public File {
     if (locked_by_ == ::getpid()) (void)::flock(fd_.get(), LOCK_UN);
   }
 
+  void CloseInForkedChild() override { fd_.Close(); }
+
   void AdviseRandom() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM); }
   bool IsLinked() const override { return StillLinked(fd_.get(), links_); }
 
@@ -132,7 +135,7 @@ class PosixFile : public File {
   }
 
  private:
-  const Descriptor fd_;
+  Descriptor fd_;
   const nlink_t links_;
   pid_t locked_by_ = 0;
 };
@@ -174,6 +177,14 @@ class PosixDirectory : public Directory {
     if (::fstat(fd.get(), &info) < 0) return -errno;
     if (!S_ISREG(info.st_mode)) return -EMEDIUMTYPE;
     *file = std::make_unique<PosixFile>(path() + "/" + name, std::move(fd), info.st_nlink);
+    return 0;
+  }
+  int DoOpenForLocking(std::unique_ptr<File>* file) override {
+    // Not a copy of fd_: a lock belongs to the open description, and ends with its last descriptor.
+    Descriptor fd(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct stat info;
+    if (!fd.ok() || ::fstat(fd.get(), &info) < 0) return -errno;
+    *file = std::make_unique<PosixFile>(path(), std::move(fd), info.st_nlink);
     return 0;
   }
   int DoUnlink(const std::string& name) override {

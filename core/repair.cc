@@ -369,7 +369,7 @@ absl::StatusOr<RepairReport> Repair(std::string_view path, std::string_view into
   if (!from.ok()) return from.status();
   absl::StatusOr<std::unique_ptr<DatabaseLock>> lock =
       DatabaseLock::Acquire(from->get(), LockKind::kShared, /*create=*/false);
-  if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+  if (!lock.ok()) return lock.status();
   return Repairer(from->get(), file_system, into).Run();
 }
 

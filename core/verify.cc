@@ -199,7 +199,7 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
   if (!directory.ok()) return directory.status();
   absl::StatusOr<std::unique_ptr<DatabaseLock>> lock =
       DatabaseLock::Acquire(directory->get(), LockKind::kShared, /*create=*/false);
-  if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+  if (!lock.ok()) return lock.status();
 
   VerifyReport report;
   absl::Status status = VerifyManifest(directory->get(), &report);

@@ -167,6 +167,12 @@ class CrashDirectory : public Directory {
     return 0;
   }
 
+  int DoOpenForLocking(std::unique_ptr<File>* file) override {
+    MutexLock lock(state_->mutex);
+    *file = std::make_unique<CrashFile>(path(), state_, node_->lock(), /*writable=*/false);
+    return 0;
+  }
+
   int DoUnlink(const std::string& name) override {
     CrashOperation operation(state_.get(), "unlink", path() + "/" + name);
     MutexLock lock(state_->mutex);

@@ -143,6 +143,8 @@ class DirectoryNode {
       : inode_(inode), current_(durable), durable_(std::move(durable)) {}
 
   uint64_t inode() const { return inode_; }
+  // A file without bytes whose locks are the directory's.
+  const std::shared_ptr<FileNode>& lock() const { return lock_; }
   const Entries& entries() const { return current_; }
   // nullptr if there is none.
   const Entry* Find(const std::string& name) const;
@@ -172,6 +174,7 @@ class DirectoryNode {
   void Do(Operation operation);
 
   const uint64_t inode_;
+  const std::shared_ptr<FileNode> lock_ = std::make_shared<FileNode>(inode_);
   Entries current_;
   Entries durable_;
   std::vector<Operation> pending_;

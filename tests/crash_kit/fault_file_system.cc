@@ -250,6 +250,7 @@ class FaultFileSystem::FaultFile : public File {
 
   void AdviseRandom() override { base_->AdviseRandom(); }
   bool IsLinked() const override { return base_->IsLinked(); }
+  void CloseInForkedChild() override { base_->CloseInForkedChild(); }
 
  protected:
   int64_t DoPread(uint64_t offset, void* buffer, size_t size) const override {
@@ -345,6 +346,16 @@ class FaultFileSystem::FaultDirectory : public Directory {
     if (error < 0) return error;
     std::unique_ptr<File> base;
     error = Take(base_->Open(name, mode), &base);
+    if (error < 0) return error;
+    *file = std::make_unique<FaultFile>(state_, std::move(base));
+    return 0;
+  }
+
+  int DoOpenForLocking(std::unique_ptr<File>* file) override {
+    int error = state_->Count(CallKind::kOpen, path());
+    if (error < 0) return error;
+    std::unique_ptr<File> base;
+    error = Take(base_->OpenForLocking(), &base);
     if (error < 0) return error;
     *file = std::make_unique<FaultFile>(state_, std::move(base));
     return 0;
