@@ -19,6 +19,8 @@
 namespace rumcask {
 namespace {
 
+constexpr uint64_t kMinOpenFiles = 8;
+
 absl::Status CheckOptions(const Options& options) {
   if (!options.keystore.has_value() ||
       (options.keystore->traits.persistent ? !options.keystore->open_index
@@ -38,6 +40,11 @@ absl::Status CheckOptions(const Options& options) {
     return absl::InvalidArgumentError(absl::StrCat("Options::segment_bytes is ",
                                                    options.segment_bytes, ", not ",
                                                    kMinSegmentBytes, " to ", kMaxSegmentBytes));
+  }
+  if (options.max_open_files != 0 && options.max_open_files < kMinOpenFiles) {
+    return absl::InvalidArgumentError(absl::StrCat("Options::max_open_files is ",
+                                                   options.max_open_files, ", not 0 or at least ",
+                                                   kMinOpenFiles));
   }
   if (options.background_threads < 0 || options.background_threads > 2) {
     return absl::InvalidArgumentError(absl::StrCat("Options::background_threads is ",

@@ -162,7 +162,10 @@ absl::Status File::TryLock(LockKind kind) {
 
 absl::StatusOr<std::unique_ptr<File>> Directory::Open(std::string_view name, OpenMode mode) {
   std::unique_ptr<File> file;
-  const int result = Uninterrupted([&] { return DoOpen(std::string(name), mode, &file); });
+  int result;
+  do {
+    result = Uninterrupted([&] { return DoOpen(std::string(name), mode, &file); });
+  } while ((result == -EMFILE || result == -ENFILE) && source_ && source_(name));
   if (result == -EISDIR || result == -ELOOP || result == -EMEDIUMTYPE || result == -ENXIO) {
     return absl::FailedPreconditionError(
         absl::StrCat("open ", Joined(path_, name), ": not a regular file"));

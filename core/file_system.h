@@ -27,6 +27,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "core/mapping_budget.h"
 #include "core/mutex.h"
 
 namespace rumcask {
@@ -165,6 +167,7 @@ class Directory {
 
   const std::string& path() const { return path_; }
 
+  // If there are no descriptors left, the source of them is asked for one.
   absl::StatusOr<std::unique_ptr<File>> Open(std::string_view name, OpenMode mode);
   // The directory itself, to be locked; nothing else can be done with it.
   absl::StatusOr<std::unique_ptr<File>> OpenForLocking();
@@ -179,6 +182,12 @@ class Directory {
   // False if it was removed, so that nobody will find what is written in it.
   virtual bool IsLinked() const { return true; }
 
+  // Sets who closes a descriptor when Open has met EMFILE or ENFILE: called with the name that is
+  // to be opened, on the thread that opens, as often as that goes on; false if there is none to
+  // close. To be set before other threads use the directory.
+  using DescriptorSource = std::function<bool(std::string_view name)>;
+  void SetDescriptorSource(DescriptorSource source) { source_ = std::move(source); }
+
  protected:
   explicit Directory(std::string path) : path_(std::move(path)) {}
 
@@ -191,11 +200,23 @@ class Directory {
 
  private:
   const std::string path_;
+  DescriptorSource source_;
+};
+
+// What the system lets this process have.
+struct ProcessLimits {
+  uint64_t descriptors = 1024;
+  uint64_t mappings = 65530;
 };
 
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+
+  // As they are now. The default is Linux's.
+  virtual ProcessLimits Limits() const { return ProcessLimits(); }
+  // Of all databases that are opened through this.
+  std::shared_ptr<MappingBudget> mapping_budget() const { return mapping_budget_; }
 
   // Opens a directory; NotFound if there is none, FailedPrecondition if it is something else.
   absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(std::string_view path);
@@ -208,6 +229,9 @@ class FileSystem {
   virtual int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) = 0;
   virtual int DoCreateDirectory(const std::string& path) = 0;
   virtual int DoSyncParent(const std::string& path) = 0;
+
+ private:
+  const std::shared_ptr<MappingBudget> mapping_budget_ = std::make_shared<MappingBudget>();
 };
 
 // The real one: one object for the process, never destroyed.

@@ -89,8 +89,20 @@ struct Options {
   AppendMode append_mode = AppendMode::kMapped;
 
   // Default kMapped: a hot get makes no system call. Choose kPread when the data is far larger
-  // than memory or the device is not trusted; it takes a file descriptor per segment.
+  // than memory or the device is not trusted. Mapped segments take at most a quarter of the
+  // mappings that the process may have (vm.max_map_count, usually 65,530), all databases together;
+  // those beyond are read as with kPread. If there are more when the database is opened, it is the
+  // newest that are mapped.
   ReadMode read_mode = ReadMode::kMapped;
+
+  // Bound on the file descriptors of segments, at least 8: those that are read with pread, which
+  // stay open for the next read as long as there is room, and, up to a quarter, those that wait to
+  // be sealed - writers wait when there are more. Up to ten more are for the directory, the locks,
+  // MANIFEST and the segments that are being written, and a keystore on disk has its own. Default
+  // 0: a quarter of what the process may have (RLIMIT_NOFILE) when the database is opened, 16 to
+  // 4,096. Beyond that more save nothing worth having: to open a segment anew takes a few
+  // microseconds.
+  uint64_t max_open_files = 0;
 
   // Keystores on disk: log written until their index is brought up to date, and so the bound on
   // what opening reads again after a crash. Default 256 MiB.

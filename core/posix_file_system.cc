@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 #include <utility>
 
@@ -221,7 +223,26 @@ class PosixDirectory : public Directory {
   const nlink_t links_;
 };
 
+// What the system allows each process, if it tells.
+uint64_t MappingLimit() {
+  uint64_t limit = ProcessLimits().mappings;
+  Descriptor fd(::open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC));
+  char text[32] = "";
+  if (!fd.ok() || ::read(fd.get(), text, sizeof(text) - 1) <= 0) return limit;
+  (void)std::sscanf(text, "%" SCNu64, &limit);
+  return limit;
+}
+
 class PosixFileSystemImpl : public FileSystem {
+ public:
+  ProcessLimits Limits() const override {
+    ProcessLimits limits;
+    rlimit descriptors;
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) limits.descriptors = descriptors.rlim_cur;
+    limits.mappings = MappingLimit();
+    return limits;
+  }
+
  protected:
   int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) override {
     Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -6,7 +6,7 @@
 
 namespace rumcask {
 
-absl::Status Segment::Damaged(uint64_t offset, const char* cause) const {
+absl::Status Segment::Damaged(uint64_t offset, const std::string& cause) const {
   return absl::DataLossError(absl::StrCat(name(), " offset ", offset, ": ", cause));
 }
 
@@ -18,13 +18,15 @@ absl::Status Segment::ReadIntoBuffer(Location location, RecordBuffer* buffer,
   uint64_t size = std::min(location.length(), end - offset);
   for (int round = 0;; ++round) {
     if (buffer->size() < size) buffer->resize(size);
-    const absl::Status status = file_->Read(offset, buffer->data(), size);
+    const absl::Status status = cached_file_->Read(offset, buffer->data(), size);
     if (!status.ok()) {
-      // A sector that can't be read is damage to this record, as is a file that ends before it.
-      // Want of memory and the like is not.
-      const bool damaged = absl::IsInternal(status) || absl::IsOutOfRange(status);
-      return absl::Status(damaged ? absl::StatusCode::kDataLoss : status.code(),
-                          absl::StrCat(name(), " offset ", offset, ": ", status.message()));
+      // A sector that can't be read is damage to this record, as is a file that ends before it or
+      // is no longer there. Want of memory or descriptors is not.
+      if (!absl::IsResourceExhausted(status)) {
+        return Damaged(offset, std::string(status.message()));
+      }
+      return absl::ResourceExhaustedError(
+          absl::StrCat(name(), " offset ", offset, ": ", status.message()));
     }
     if (!DecodeRecordHeader(buffer->data(), end - offset, &record->header)) {
       return Damaged(offset, "no record");
@@ -48,7 +50,7 @@ uint64_t Segment::LongRecordBytesAt(Location location) const {
   if (offset + kRecordHeaderBytes > end()) return 0;
   if (mapped_ != nullptr) {
     std::memcpy(bytes, mapped_ + offset, sizeof(bytes));
-  } else if (!file_->Read(offset, bytes, sizeof(bytes)).ok()) {
+  } else if (!cached_file_->Read(offset, bytes, sizeof(bytes)).ok()) {
     return 0;
   }
   return DecodeRecordHeader(bytes, end() - offset, &header) ? header.record_bytes() : 0;

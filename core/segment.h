@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 
+#include "core/descriptor_cache.h"
 #include "core/file_system.h"
 #include "core/format.h"
 #include "core/location.h"
@@ -46,15 +49,34 @@ class Segment : public std::enable_shared_from_this<Segment> {
   uint64_t seed() const { return seed_; }
   std::string name() const { return SegmentName(id_); }
 
-  // `file` may be null if the region serves every read.
-  void Attach(std::shared_ptr<File> file, std::shared_ptr<MappedRegion> region, bool read_mapped) {
-    file_ = std::move(file);
-    region_ = std::move(region);
-    mapped_ = read_mapped && region_ != nullptr ? region_->data() : nullptr;
+  // Before the segment is put into the table, one of these: it is read from a mapping that stays
+  // for as long as the segment, or through a descriptor that may be closed between two reads.
+  // `permit` is let go of after the region.
+  void ReadFrom(std::shared_ptr<MappedRegion> region, std::shared_ptr<const void> permit) {
+    permit_ = std::move(permit);
+    read_region_ = std::move(region);
+    mapped_ = read_region_->data();
   }
-  File* file() const { return file_.get(); }
-  MappedRegion* region() const { return region_.get(); }
+  void ReadThrough(std::unique_ptr<CachedFile> file) { cached_file_ = std::move(file); }
   bool reads_mapped() const { return mapped_ != nullptr; }
+
+  // What a segment is written through until it is sealed, null before and after: its file, and
+  // where its records are stored into, which may be what they are read from or null. Changed under
+  // the write lock; pointers are good until the segment is sealed.
+  struct Writing {
+    std::shared_ptr<File> file;
+    std::shared_ptr<MappedRegion> region;
+  };
+  void BeginWriting(Writing writing) { writing_ = std::move(writing); }
+  // To be destroyed without the lock: it may take milliseconds to unmap a segment.
+  Writing EndWriting() { return std::exchange(writing_, Writing()); }
+  File* file() const { return writing_.file.get(); }
+  std::shared_ptr<File> shared_file() const { return writing_.file; }
+  MappedRegion* region() const { return writing_.region.get(); }
+  // Whatever mapping it has, to write or only to read.
+  MappedRegion* mapping() const {
+    return writing_.region != nullptr ? writing_.region.get() : read_region_.get();
+  }
 
   // Where the readable records end. Raised, after the bytes are there, before anyone can learn of
   // their location.
@@ -94,16 +116,18 @@ class Segment : public std::enable_shared_from_this<Segment> {
   static constexpr uint64_t kTouchedBytes = 512;
 
   uint64_t LongRecordBytesAt(Location location) const;
-  absl::Status Damaged(uint64_t offset, const char* cause) const;
+  absl::Status Damaged(uint64_t offset, const std::string& cause) const;
   absl::Status ReadIntoBuffer(Location location, RecordBuffer* buffer, RecordView* record) const;
 
   const uint64_t id_;
   const uint32_t slot_;
   const Stream stream_;
   const uint64_t seed_;
-  std::shared_ptr<File> file_;
-  std::shared_ptr<MappedRegion> region_;
-  // The region's bytes if reads go there.
+  Writing writing_;
+  std::shared_ptr<const void> permit_;
+  std::shared_ptr<MappedRegion> read_region_;
+  std::unique_ptr<CachedFile> cached_file_;
+  // The bytes of read_region_.
   const char* mapped_ = nullptr;
   std::atomic<uint64_t> end_{kSegmentHeaderBytes};
 };

@@ -11,6 +11,15 @@
 namespace rumcask {
 namespace {
 
+constexpr uint64_t kShareOfDescriptors = 4;
+constexpr uint64_t kFewestOpenFiles = 16;
+constexpr uint64_t kMostOpenFiles = 4096;
+constexpr uint64_t kShareOfUnsealed = 4;
+constexpr uint64_t kFewestUnsealed = 2;
+// A gigabyte of the default size, which a disk takes in a few seconds. Without a bound a writer
+// faster than the disk piles them up, and Close, or the next synced write, waits for all.
+constexpr uint64_t kMostUnsealed = 16;
+
 // Room that only sync marks and fences may use, so that they never have to roll.
 constexpr uint64_t kReservedBytes = 4 * kRecordHeaderBytes;
 
@@ -20,12 +29,29 @@ bool IsAboutNames(const absl::Status& status) {
 
 }  // namespace
 
+uint64_t SegmentSet::DefaultMaxOpenFiles(const ProcessLimits& limits) {
+  return std::clamp(limits.descriptors / kShareOfDescriptors, kFewestOpenFiles, kMostOpenFiles);
+}
+
 SegmentSet::SegmentSet(Directory* directory, Config config, bool read_only)
-    : directory_(directory), config_(std::move(config)), read_only_(read_only) {}
+    : directory_(directory),
+      config_(std::move(config)),
+      read_only_(read_only),
+      max_unsealed_(
+          std::clamp(config_.max_open_files / kShareOfUnsealed, kFewestUnsealed, kMostUnsealed)),
+      descriptors_(
+          std::make_shared<DescriptorCache>(directory, config_.max_open_files - max_unsealed_)) {
+  directory_->SetDescriptorSource(
+      [descriptors = descriptors_](std::string_view name) { return descriptors->GiveUp(name); });
+}
 
 SegmentSet::~SegmentSet() { StopBackground(); }
 
-absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
+std::unique_ptr<CachedFile> SegmentSet::MakeCachedFile(const Segment& segment) {
+  return std::make_unique<CachedFile>(descriptors_, segment.name());
+}
+
+absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered, bool maps) {
   const uint32_t slot = table_.next_slot();
   if (slot >= Location::kMaxSlots) {
     return absl::ResourceExhaustedError(
@@ -33,14 +59,18 @@ absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
   }
   // The cleanly closed segment will grow in the mapping it gets here.
   const bool grows = !read_only_ && log_.continues_last && recovered.id == log_.segments.back().id;
-  absl::StatusOr<std::unique_ptr<File>> opened = directory_->Open(
-      SegmentName(recovered.id), grows ? OpenMode::kReadWrite : OpenMode::kReadOnly);
-  if (!opened.ok()) return opened.status();
-  std::shared_ptr<File> file = std::move(*opened);
   const uint64_t seed = SegmentSeed(uuid_, recovered.id);
   auto segment = std::make_shared<Segment>(recovered.id, slot, recovered.stream, seed);
-  AttachFile(segment.get(), std::move(file),
-             grows ? std::max(config_.segment_bytes, recovered.end) : recovered.file_bytes, grows);
+  if (grows || maps) {
+    absl::StatusOr<std::unique_ptr<File>> opened =
+        directory_->Open(segment->name(), grows ? OpenMode::kReadWrite : OpenMode::kReadOnly);
+    if (!opened.ok()) return opened.status();
+    AttachFile(segment.get(), std::move(*opened),
+               grows ? std::max(config_.segment_bytes, recovered.end) : recovered.file_bytes,
+               grows);
+  } else {
+    segment->ReadThrough(MakeCachedFile(*segment));
+  }
   segment->set_end(recovered.end);
   segment->sealed.store(recovered.listed_sealed, std::memory_order_relaxed);
   segment->records.store(recovered.records, std::memory_order_relaxed);
@@ -51,26 +81,38 @@ absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered) {
 
 void SegmentSet::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes,
                             bool grows) {
-  const bool reads_mapped = config_.read_mode == ReadMode::kMapped;
+  // A mapping that is read from stays until the database is closed, since readers don't tell when
+  // they look into it. One that is only written to goes when the segment is sealed.
+  std::shared_ptr<const void> permit;
+  if (config_.read_mode == ReadMode::kMapped) {
+    permit = config_.mapping_budget->Take(config_.process_mappings);
+  }
   const bool writes_mapped = grows && config_.append_mode == AppendMode::kMapped;
   std::shared_ptr<MappedRegion> region;
-  if (reads_mapped || writes_mapped) {
+  if (permit != nullptr || writes_mapped) {
     // A mapping that can't be had, for want of address space or because the file system has none,
     // costs speed, not function.
     absl::StatusOr<std::unique_ptr<MappedRegion>> mapped = file->Map(bytes, writes_mapped);
     if (mapped.ok()) region = std::move(*mapped);
   }
-  if (!reads_mapped) file->AdviseRandom();
-  // A mapping needs no descriptor, and a large database has many segments.
-  const bool keeps_file = grows || region == nullptr || !reads_mapped;
-  segment->Attach(keeps_file ? std::move(file) : nullptr, std::move(region), reads_mapped);
+  if (grows) segment->BeginWriting({std::move(file), writes_mapped ? region : nullptr});
+  if (permit != nullptr && region != nullptr) {
+    segment->ReadFrom(std::move(region), std::move(permit));
+  } else {
+    segment->ReadThrough(MakeCachedFile(*segment));
+  }
 }
 
 absl::Status SegmentSet::Open(RecoveredLog log) {
   log_ = std::move(log);
   uuid_ = log_.manifest.uuid;
-  for (const RecoveredSegment& segment : log_.segments) {
-    absl::Status status = OpenSegment(segment);
+  // If there are not mappings for all, the newest get them, and as many are left for those to come.
+  const uint64_t all = log_.segments.size();
+  const uint64_t left = config_.mapping_budget->left(config_.process_mappings);
+  const uint64_t unmapped = all <= left / 2 ? 0 : all - left / 2;
+  for (uint64_t i = 0; i < all; ++i) {
+    const bool maps = config_.read_mode == ReadMode::kMapped && i >= unmapped;
+    absl::Status status = OpenSegment(log_.segments[i], maps);
     if (!status.ok()) return status;
   }
   MutexLock lock(write_mutex_);
@@ -137,8 +179,11 @@ absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> recor
 }
 
 absl::Status SegmentSet::BecomeWritable() {
+  // Nothing is begun that could not be brought to an end.
+  absl::Status status = descriptors_->Reserve();
+  if (!status.ok()) return status;
   bool final = false;
-  absl::Status status = CommitRecovery(directory_, &log_, &final);
+  status = CommitRecovery(directory_, &log_, &final);
   if (final) Fail(status);
   if (!status.ok()) return final ? this->status() : status;
   RaiseDurable(log_.durable_sequence);
@@ -163,7 +208,7 @@ absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
   absl::Status status = segment->file()->Truncate(last.end);
   if (!status.ok()) return status;
   const MappedRegion* const region = segment->region();
-  const bool mapped = config_.append_mode == AppendMode::kMapped && region != nullptr;
+  const bool mapped = region != nullptr;
   const uint64_t capacity = mapped ? region->size() : std::max(config_.segment_bytes, last.end);
   active_ = std::make_shared<SegmentWriter>(std::move(segment), mapped, last.end, last.end,
                                             capacity, last.last_checksum);
@@ -173,6 +218,8 @@ absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
 }
 
 absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, uint64_t capacity) {
+  // If the last one has been needed, and others are free again.
+  (void)descriptors_->Reserve();
   const uint32_t slot = table_.next_slot();
   if (slot >= Location::kMaxSlots) {
     return absl::ResourceExhaustedError(
@@ -183,7 +230,7 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, 
   if (!opened.ok()) return opened.status();
   auto segment = std::make_shared<Segment>(id, slot, Stream::kUser, SegmentSeed(uuid_, id));
   AttachFile(segment.get(), std::move(*opened), capacity, /*grows=*/true);
-  const bool mapped = config_.append_mode == AppendMode::kMapped && segment->region() != nullptr;
+  const bool mapped = segment->region() != nullptr;
   return std::make_shared<SegmentWriter>(std::move(segment), mapped, kSegmentHeaderBytes, 0,
                                          capacity, 0);
 }
@@ -268,6 +315,7 @@ absl::Status SegmentSet::ChangeManifest(const std::function<absl::Status(Manifes
 void SegmentSet::KeepManifest() {
   MutexLock lock(write_mutex_);
   manifest_kept_ = true;
+  descriptors_->CloseIdle();
 }
 
 void SegmentSet::NoteBackgroundError(absl::Status status) {
@@ -282,7 +330,7 @@ void SegmentSet::AfterWrite() {
   // The write itself has succeeded; what fails here is told by status() and the next write.
   if (config_.background_threads == 0) {
     (void)SealPending();
-  } else if (unsealed > kMostUnsealed) {
+  } else if (unsealed > max_unsealed_) {
     HelpSealing();
   }
 }

@@ -28,7 +28,9 @@
 #include "absl/types/span.h"
 
 #include "core/background_thread.h"
+#include "core/descriptor_cache.h"
 #include "core/file_system.h"
+#include "core/mapping_budget.h"
 #include "core/mutex.h"
 #include "core/options.h"
 #include "core/recovery.h"
@@ -48,9 +50,16 @@ class SegmentSet {
     int background_threads;
     std::chrono::milliseconds sync_interval;
     std::shared_ptr<Listener> listener;
+    // Descriptors that segments may take, and whose mappings they take.
+    uint64_t max_open_files;
+    uint64_t process_mappings;
+    std::shared_ptr<MappingBudget> mapping_budget;
   };
 
-  // `directory` must outlive the set.
+  // A quarter of what the process may have, 16 to 4,096.
+  static uint64_t DefaultMaxOpenFiles(const ProcessLimits& limits);
+
+  // `directory` must outlive the set, which becomes the source of its descriptors.
   SegmentSet(Directory* directory, Config config, bool read_only);
   ~SegmentSet();
 
@@ -124,9 +133,12 @@ class SegmentSet {
     std::chrono::nanoseconds duration{0};
   };
 
-  absl::Status OpenSegment(const RecoveredSegment& recovered);
-  // Gives the segment its file and, as the modes ask, a mapping of `bytes`.
+  // `maps`: if the modes ask for it and there is one left.
+  absl::Status OpenSegment(const RecoveredSegment& recovered, bool maps);
+  // Gives the segment what it is read through and, if it grows, written through: its file and, as
+  // the modes and limits allow, a mapping of `bytes`.
   void AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes, bool grows);
+  std::unique_ptr<CachedFile> MakeCachedFile(const Segment& segment);
 
   // Turns the directory from "as found" into "being written", once.
   absl::Status BecomeWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -178,6 +190,10 @@ class SegmentSet {
   Directory* const directory_;
   const Config config_;
   const bool read_only_;
+  // So many segments may wait to be sealed before writers help. Each takes one of max_open_files;
+  // the others are read through.
+  const uint64_t max_unsealed_;
+  const std::shared_ptr<DescriptorCache> descriptors_;
   SegmentTable table_;
   Uuid uuid_ = {};  // since Open
   RecoveredLog log_;
@@ -205,11 +221,7 @@ class SegmentSet {
   bool entry_durable_ ABSL_GUARDED_BY(write_mutex_) = false;
   // Where the active segment wants the background thread's help.
   uint64_t help_at_ ABSL_GUARDED_BY(write_mutex_) = UINT64_MAX;
-  // So many may wait before writers help: a gigabyte of the default size, which a disk takes in a
-  // few seconds. Without a bound a writer faster than the disk piles them up, and Close, or the
-  // next synced write, waits for all.
-  static constexpr uint64_t kMostUnsealed = 16;
-  // How many do. Changed under the write lock.
+  // How many segments wait to be sealed. Changed under the write lock.
   std::atomic<uint64_t> unsealed_{0};
 
   std::atomic<uint64_t> durable_{0};

@@ -35,7 +35,7 @@ void SegmentSet::HelpSealing() {
   bool more = true;
   while (more) {
     MutexLock seal_lock(seal_mutex_);
-    if (unsealed_.load(std::memory_order_acquire) <= kMostUnsealed) return;
+    if (unsealed_.load(std::memory_order_acquire) <= max_unsealed_) return;
     // The sealer, which was woken for this segment, tells the listener.
     if (!SealNext(&more).ok()) return;
   }
@@ -55,16 +55,19 @@ absl::Status SegmentSet::SealNext(bool* more) {
     Fail(status);
     return this->status();
   }
+  Segment::Writing writing;
   MutexLock lock(write_mutex_);
   seals_.pop_front();
   unsealed_.store(seals_.size(), std::memory_order_release);
+  // Readers have their own ways to it.
+  if (!SeededBug("descriptors-kept")) writing = job.writer->segment()->EndWriting();
   return absl::OkStatus();
 }
 
 absl::Status SegmentSet::Seal(const SealJob& job) {
   job.writer->StopExtending();
   Segment* const segment = job.writer->segment();
-  MappedRegion* const region = segment->region();
+  MappedRegion* const region = segment->mapping();
   if (region != nullptr) {
     absl::Status status = region->ProtectReadOnly();
     if (!status.ok()) return status;
@@ -174,6 +177,7 @@ void SegmentSet::Gather() {
 
 absl::Status SegmentSet::SyncOnce() {
   std::shared_ptr<Segment> segment;
+  std::shared_ptr<File> file;  // the segment's, which may be sealed meanwhile
   uint64_t sequence = 0;
   bool entry_durable = false;
   {
@@ -188,18 +192,21 @@ absl::Status SegmentSet::SyncOnce() {
       if (!status.ok()) return Explained(std::move(status));
     }
     sequence = last_sequence_;
-    if (active_ != nullptr) segment = active_->shared_segment();
+    if (active_ != nullptr) {
+      segment = active_->shared_segment();
+      file = segment->shared_file();
+    }
     entry_durable = entry_durable_;
   }
   absl::Status status;
   if (!SeededBug("ack-before-seal")) status = SealPending();
   if (!status.ok()) return status;
   if (segment != nullptr) {
-    status = segment->file()->Sync();
+    status = file->Sync();
     if (SeededBug("entry-not-synced")) entry_durable = true;
     if (status.ok() && !entry_durable) status = directory_->Sync();
   }
-  if (status.ok()) status = CheckLinked(segment == nullptr ? nullptr : segment->file());
+  if (status.ok()) status = CheckLinked(file.get());
   if (!status.ok()) {
     if (SeededBug("failed-sync-retried")) return status;
     Fail(status);
@@ -285,6 +292,7 @@ absl::Status SegmentSet::CloseFiles() {
   if (!status.ok()) return Explained(std::move(status));
   log_.manifest = std::move(manifest);
   RaiseDurable(last_sequence_);
+  if (active_ != nullptr) (void)active_->segment()->EndWriting();
   return status;
 }
 

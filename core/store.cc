@@ -16,6 +16,24 @@ void ForkGeneration::Watch() {
   (void)registered;
 }
 
+SegmentSet::Config Store::LogConfig(const Options& options) {
+  FileSystem* const file_system =
+      options.file_system != nullptr ? options.file_system : PosixFileSystem();
+  const ProcessLimits limits = file_system->Limits();
+  SegmentSet::Config config;
+  config.segment_bytes = options.segment_bytes;
+  config.append_mode = options.append_mode;
+  config.read_mode = options.read_mode;
+  config.background_threads = options.background_threads;
+  config.sync_interval = options.sync_interval;
+  config.listener = options.listener;
+  config.max_open_files = options.max_open_files != 0 ? options.max_open_files
+                                                      : SegmentSet::DefaultMaxOpenFiles(limits);
+  config.process_mappings = limits.mappings;
+  config.mapping_budget = file_system->mapping_budget();
+  return config;
+}
+
 absl::Status Store::Unusable() const {
   return absl::FailedPreconditionError(
       in_forked_child() ? "database was opened by the parent of this forked process"

@@ -41,10 +41,7 @@ class Store {
         read_only_(read_only),
         max_key_bytes_(max_key_bytes),
         directory_(std::move(directory)),
-        segments_(directory_.get(),
-                  {options.segment_bytes, options.append_mode, options.read_mode,
-                   options.background_threads, options.sync_interval, options.listener},
-                  read_only),
+        segments_(directory_.get(), LogConfig(options), read_only),
         fork_generation_(ForkGeneration::Now()) {}
 
   // OK while calls may be served.
@@ -117,6 +114,7 @@ class Store {
   std::atomic<uint64_t> deletes_{0};
 
  private:
+  static SegmentSet::Config LogConfig(const Options& options);
   bool usable() const {
     return fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire);
   }

@@ -211,12 +211,18 @@ absl::Status RocksdbIndex::FindAccepted(IndexBatch* batch, size_t begin, size_t 
   return absl::OkStatus();
 }
 
+int MaxOpenFiles(const RocksdbOptions& options) {
+  if (options.max_open_files != 0) return options.max_open_files;
+  const uint64_t descriptors = PosixFileSystem()->Limits().descriptors;
+  return static_cast<int>(std::clamp(descriptors / 4, uint64_t{20}, uint64_t{500}));
+}
+
 rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
                                   std::shared_ptr<rocksdb::Cache> cache) {
   rocksdb::Options made;
   made.create_if_missing = !read_only;
   made.write_buffer_size = options.write_buffer_bytes;
-  made.max_open_files = options.max_open_files;
+  made.max_open_files = MaxOpenFiles(options);
   made.compression = rocksdb::kNoCompression;
   // Bounds what superseded entries take to about a tenth.
   made.level_compaction_dynamic_level_bytes = true;

@@ -36,9 +36,13 @@ struct RocksdbOptions {
   // Memory for the filters; with 10 a look for a key in a file that does not have it reads a block
   // one time in a hundred. 0 for none.
   int bloom_bits_per_key = 10;
-  // Files open at once, beyond which each look may have to open one. A process may usually have
-  // 1024, and a database has other files. At some 64 MiB each this is enough for 30 GB.
-  int max_open_files = 500;
+  // Files of sorted keys open at once, beyond which each look may have to open one; RocksDB takes
+  // no fewer than 20. Some ten more are open for its manifest, its lock, and what is being written
+  // and merged: in a process that has no descriptors left, the index is not brought up to date, and
+  // writers are told so, until there are again. Default 0: a quarter of what the process may have
+  // (RLIMIT_NOFILE) when the database is opened, 20 to 500. At some 64 MiB each 500 are enough for
+  // 30 GB.
+  int max_open_files = 0;
 };
 
 KeystoreFactory RocksdbKeystore(const RocksdbOptions& options = RocksdbOptions());

@@ -112,6 +112,8 @@ class FaultFileSystem : public FileSystem {
   // sync; to have it not covered, block in a CrashFileSystem's observer.
   void SetHook(std::function<void(const Call&)> hook);
 
+  ProcessLimits Limits() const override { return base_->Limits(); }
+
  protected:
   int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) override;
   int DoCreateDirectory(const std::string& path) override;
