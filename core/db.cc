@@ -27,6 +27,11 @@ void Assign(std::string_view value, std::string* to) {
   }
 }
 
+bool HasBytes(const std::vector<std::string>& values) {
+  return std::any_of(values.begin(), values.end(),
+                     [](const std::string& value) { return !value.empty(); });
+}
+
 // The bytes of a replaced record are dead.
 void Debit(Store* store, Location loser) {
   if (!loser.exists()) return;
@@ -108,10 +113,11 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
 }
 
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
-  value->Clear();
   RecordView record;
   Location location;
+  // The key may be a view of what `*value` holds, so that this stays until the key was found.
   absl::Status status = Find(key, options, &location, &record);
+  value->Clear();
   if (!status.ok()) return status;
   value->version_ = record.header.sequence;
   Segment* const segment = store_->segments_.segment(location);
@@ -131,8 +137,20 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
 
 void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                   std::vector<absl::Status>* statuses, const ReadOptions& options) {
+  // The keys may be views of what the vectors hold. The messages stay until the end; values are
+  // replaced one after the other, so that their bytes are needed elsewhere.
+  std::vector<absl::Status> results(keys.size(), store_->CheckUsable());
+  results.swap(*statuses);
+  std::string copies;
+  const bool copied = HasBytes(*values);
+  if (copied) {
+    size_t bytes = 0;
+    for (const std::string_view key : keys) bytes += key.size();
+    copies.reserve(bytes);
+    for (const std::string_view key : keys) copies.append(key);
+  }
+  const char* copy = copies.data();
   values->resize(keys.size());
-  statuses->assign(keys.size(), store_->CheckUsable());
   if (keys.empty() || !statuses->front().ok()) return;
   PreparedKey prepared[kGroup];
   Location locations[kGroup];
@@ -142,6 +160,10 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
     // Four passes, so that each key's wait for memory overlaps with the others'.
     for (size_t i = 0; i < count; ++i) {
       prepared[i].key = keys[begin + i];
+      if (copied) {
+        prepared[i].key = {copy, prepared[i].key.size()};
+        copy += prepared[i].key.size();
+      }
       status[i] = store_->CheckKey(prepared[i].key);
       if (!status[i].ok()) continue;
       store_->keystore_->Prepare(&prepared[i]);

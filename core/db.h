@@ -18,6 +18,10 @@
 // failed fdatasync is final, it turns the database read-only, and reads may then still show writes
 // whose sync failed.
 //
+// Arguments. Keys and values may be views of anything that stays valid until the call returns, also
+// of what an out-parameter holds before it: Get(pinned.value(), &pinned) reads the key that the old
+// value names, Seek(it->key()) and Put(it->key(), it->value()) do what they say.
+//
 // Damage. A read never returns bytes that fail their checksum, belong to another key, or are older
 // than a newer value that was acknowledged. A damaged record is DataLoss naming file and offset,
 // for its key only. Limits of that promise: with ReadMode::kMapped a sector the device cannot read
@@ -114,7 +118,8 @@ class DB {
   absl::StatusOr<std::string> Get(std::string_view key, const ReadOptions& options = {});
 
   // Without copying where the read mode allows: `*value` keeps the bytes, and the segment they are
-  // in, until it is destroyed or assigned - also past deletion of the key and past Close.
+  // in, until it is destroyed or assigned - also past deletion of the key and past Close. On any
+  // error it is empty.
   absl::Status Get(std::string_view key, PinnedValue* value, const ReadOptions& options = {});
 
   // Reads keys[i] into (*values)[i], with (*statuses)[i] as Get would return it. Both vectors are
