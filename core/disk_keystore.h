@@ -171,7 +171,7 @@ class DiskKeystore : public Keystore {
   IndexWitness witness_ ABSL_GUARDED_BY(apply_mutex_);
 
   // Changed under the write lock too, so that whoever has that may read.
-  mutable SharedMutex buffers_mutex_;
+  mutable ReadMostlyMutex buffers_mutex_;
   std::shared_ptr<WriteBuffer> active_ ABSL_GUARDED_BY(buffers_mutex_);
   Buffers frozen_ ABSL_GUARDED_BY(buffers_mutex_);  // oldest first
   // How many frozen buffers have gone. Changed under the write lock.
@@ -181,11 +181,11 @@ class DiskKeystore : public Keystore {
   Location last_;
 
   // Null after Close, which takes apply_mutex_ too.
-  mutable SharedMutex index_mutex_;
+  mutable ReadMostlyMutex index_mutex_;
   std::unique_ptr<DiskIndex> index_ ABSL_GUARDED_BY(index_mutex_);
 
   // From the id of a segment to its slot.
-  mutable SharedMutex slots_mutex_;
+  mutable ReadMostlyMutex slots_mutex_;
   mutable absl::flat_hash_map<uint64_t, uint32_t> slots_ ABSL_GUARDED_BY(slots_mutex_);
 
   mutable Mutex state_mutex_;

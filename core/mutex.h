@@ -1,4 +1,4 @@
-// std::mutex and friends with Clang's thread-safety annotations.
+// Locks, with Clang's thread-safety annotations.
 //
 // absl::Mutex is not used: ThreadSanitizer cannot see into a distribution's uninstrumented
 // libabsl_synchronization and reports races that are not there.
@@ -6,10 +6,11 @@
 #ifndef RUMCASK_CORE_MUTEX_H_
 #define RUMCASK_CORE_MUTEX_H_
 
-#include <pthread.h>
-
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
@@ -22,20 +23,32 @@
 
 namespace rumcask {
 
-// An exclusive lock. Not recursive.
+// How often and how long the calling thread has waited for locks of this file so far, for
+// benchmarks. A lock that is free costs nothing more by it.
+struct LockWaits {
+  uint64_t count = 0;
+  uint64_t nanoseconds = 0;
+};
+LockWaits ThreadLockWaits();
+
+// An exclusive lock. Not recursive. A waiter looks for some microseconds before it sleeps.
 class ABSL_LOCKABLE Mutex {
  public:
   Mutex() = default;
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    if (!mutex_.try_lock()) LockSlowly();
+  }
   void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
   // Tells the analysis, not the program, that the lock is held.
   void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
  private:
   friend class CondVar;
+  void LockSlowly();
+
   std::mutex mutex_;
 };
 
@@ -52,34 +65,108 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// A lock that readers share. A waiting writer lets no further reader in: with std::shared_mutex,
-// which is a pthread_rwlock of the default kind, readers that follow closely on each other keep the
-// writer out for ever. Not recursive.
+// A lock that readers share, for short critical sections: one word. A waiting writer lets no
+// further reader in. Not recursive.
+//
+// A waiter looks for some microseconds before it sleeps. pthread_rwlock puts it to sleep at once,
+// and being woken takes longer than the critical section that it waited for: a reader and a writer
+// that meet often then spend most of their time asleep.
 class ABSL_LOCKABLE SharedMutex {
  public:
-  SharedMutex() {
-    pthread_rwlockattr_t attributes;
-    ::pthread_rwlockattr_init(&attributes);
-    ::pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    ::pthread_rwlock_init(&lock_, &attributes);
-    ::pthread_rwlockattr_destroy(&attributes);
-  }
-  ~SharedMutex() { ::pthread_rwlock_destroy(&lock_); }
+  SharedMutex() = default;
   SharedMutex(const SharedMutex&) = delete;
   SharedMutex& operator=(const SharedMutex&) = delete;
 
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { ::pthread_rwlock_wrlock(&lock_); }
-  void Unlock() ABSL_UNLOCK_FUNCTION() { ::pthread_rwlock_unlock(&lock_); }
-  void LockShared() ABSL_SHARED_LOCK_FUNCTION() { ::pthread_rwlock_rdlock(&lock_); }
-  void UnlockShared() ABSL_UNLOCK_FUNCTION() { ::pthread_rwlock_unlock(&lock_); }
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    uint32_t state = 0;
+    if (!state_.compare_exchange_strong(state, kWriter)) LockSlowly();
+  }
+  void Unlock() ABSL_UNLOCK_FUNCTION() {
+    if ((state_.exchange(0) & kSleepers) != 0) WakeAll();
+  }
+  void LockShared() ABSL_SHARED_LOCK_FUNCTION() {
+    if (!TryLockShared()) LockSharedSlowly();
+  }
+  void UnlockShared() ABSL_UNLOCK_FUNCTION() {
+    // The last reader, and a writer sleeps until there is none.
+    if (state_.fetch_sub(1) == (kWriter | kSleepers | 1)) {
+      state_.fetch_and(~kSleepers);
+      WakeAll();
+    }
+  }
 
  private:
-  pthread_rwlock_t lock_;
+  // A writer is inside, or waits for the readers inside to leave.
+  static constexpr uint32_t kWriter = uint32_t{1} << 31;
+  static constexpr uint32_t kSleepers = uint32_t{1} << 30;
+  // The rest counts the readers inside.
+  static constexpr uint32_t kReaders = kSleepers - 1;
+
+  bool TryLockShared() {
+    uint32_t state = state_.load(std::memory_order_relaxed);
+    while ((state & kWriter) == 0) {
+      if (state_.compare_exchange_weak(state, state + 1)) return true;
+    }
+    return false;
+  }
+  void LockSlowly();
+  void LockSharedSlowly();
+  // Sleeps if the state is still the one that was seen.
+  void Sleep(uint32_t seen);
+  void WakeAll();
+
+  std::atomic<uint32_t> state_{0};
 };
 
+// The same for what is read all the time and hardly ever changed: readers on different processors
+// write to different lines of cache, and a writer looks at all of them. About a kilobyte.
+class ABSL_LOCKABLE ReadMostlyMutex {
+ public:
+  ReadMostlyMutex() = default;
+  ReadMostlyMutex(const ReadMostlyMutex&) = delete;
+  ReadMostlyMutex& operator=(const ReadMostlyMutex&) = delete;
+
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
+  void Unlock() ABSL_UNLOCK_FUNCTION();
+  void LockShared() ABSL_SHARED_LOCK_FUNCTION() {
+    // Either this sees the writer, or the writer sees this reader.
+    Slot().fetch_add(1);
+    if (writer_.load() != kNone) LockSharedSlowly();
+  }
+  void UnlockShared() ABSL_UNLOCK_FUNCTION() {
+    Slot().fetch_sub(1);
+    if (writer_.load() != kNone) WakeWriter();
+  }
+
+ private:
+  static constexpr size_t kSlots = 16;
+  enum Writer : uint32_t { kNone, kInside, kInsideWithSleepers };
+  struct alignas(64) Readers {
+    std::atomic<uint32_t> inside{0};
+  };
+
+  // The calling thread's.
+  std::atomic<uint32_t>& Slot() { return readers_[SlotOfThread()].inside; }
+  static size_t SlotOfThread() {
+    thread_local uint32_t slot = 0;  // and one more
+    if (slot == 0) slot = NextSlot();
+    return slot - 1;
+  }
+  static uint32_t NextSlot();
+  void LockSharedSlowly();
+  void WakeWriter();
+
+  Readers readers_[kSlots];
+  Mutex writers_;
+  std::atomic<uint32_t> writer_{kNone};
+  // Changes whenever a reader has left beside a writer.
+  std::atomic<uint32_t> left_{0};
+};
+
+template <typename Lockable>
 class ABSL_SCOPED_LOCKABLE SharedLock {
  public:
-  explicit SharedLock(SharedMutex& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+  explicit SharedLock(Lockable& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
     mutex_.LockShared();
   }
   ~SharedLock() ABSL_UNLOCK_FUNCTION() { mutex_.UnlockShared(); }
@@ -87,12 +174,13 @@ class ABSL_SCOPED_LOCKABLE SharedLock {
   SharedLock& operator=(const SharedLock&) = delete;
 
  private:
-  SharedMutex& mutex_;
+  Lockable& mutex_;
 };
 
+template <typename Lockable>
 class ABSL_SCOPED_LOCKABLE ExclusiveLock {
  public:
-  explicit ExclusiveLock(SharedMutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
+  explicit ExclusiveLock(Lockable& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
     mutex_.Lock();
   }
   ~ExclusiveLock() ABSL_UNLOCK_FUNCTION() { mutex_.Unlock(); }
@@ -100,7 +188,7 @@ class ABSL_SCOPED_LOCKABLE ExclusiveLock {
   ExclusiveLock& operator=(const ExclusiveLock&) = delete;
 
  private:
-  SharedMutex& mutex_;
+  Lockable& mutex_;
 };
 
 // A condition variable for Mutex. Wakes spuriously, like every condition variable: wait in a loop.
