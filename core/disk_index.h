@@ -71,14 +71,20 @@ class IndexBatch {
 class IndexRows {
  public:
   void Add(std::string_view key, std::string_view value) {
-    rows_.push_back({bytes_.size(), key.size(), value.size()});
+    rows_.push_back({bytes_.size(), key.size(), value.size(), passed_});
     bytes_.append(key);
     bytes_.append(value);
+    passed_ = 0;
   }
+  // For an index in which what was removed has to be stepped over for a while: tells how much of
+  // that there was before what is added next, or before the end. Where it is much, core takes care
+  // that later scans do not begin there.
+  void Pass(uint64_t steps) { passed_ += steps; }
   // Keeps its memory.
   void Clear() {
     rows_.clear();
     bytes_.clear();
+    passed_ = 0;
   }
 
   size_t size() const { return rows_.size(); }
@@ -90,16 +96,20 @@ class IndexRows {
     return std::string_view(bytes_).substr(rows_[i].begin + rows_[i].key_bytes,
                                            rows_[i].value_bytes);
   }
+  uint64_t passed_before(size_t i) const { return rows_[i].passed; }
+  uint64_t passed_at_end() const { return passed_; }
 
  private:
   struct Row {
     size_t begin;
     size_t key_bytes;
     size_t value_bytes;
+    uint64_t passed;
   };
 
   std::string bytes_;
   std::vector<Row> rows_;
+  uint64_t passed_ = 0;
 };
 
 class DiskIndex {
@@ -115,7 +125,8 @@ class DiskIndex {
   // Replaces `*value`; NotFound with an empty message if there is no such key.
   virtual absl::Status Get(std::string_view key, std::string* value) const = 0;
 
-  // Replaces `*rows` by the first `limit` entries of the range, fewer only at its end.
+  // Replaces `*rows` by the first `limit` entries of the range, fewer only at its end. The range
+  // does not refer to the rows.
   virtual absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const = 0;
 
   // Makes all of the batch's changes and notes, or, with an error, none.

@@ -1,5 +1,6 @@
 #include "core/disk_keystore.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -16,6 +17,11 @@ namespace {
 constexpr size_t kMostFrozen = 2;
 // How long a full disk is left alone.
 constexpr std::chrono::milliseconds kRetry(100);
+// So many deletes make it worth looking whether what was around them is gone: as many steps for
+// each of them if it is so, and so many deletes without a look if it is not.
+constexpr uint64_t kDeletesToExplore = 256;
+constexpr uint64_t kMostDeletesToExplore = 16384;
+constexpr size_t kExploredAtOnce = 4096;
 
 // What an index could not do, in a code that db.h speaks of. A missing key has no message; a
 // missing file has one, and is no news of a key.
@@ -49,6 +55,7 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       live_(config_.live),
       witness_(config_.witness),
       active_(NewBuffer()),
+      deletes_to_explore_(kDeletesToExplore),
       index_(std::move(index)),
       position_(config_.position) {
   if (config_.read_only || !config_.background) return;
@@ -220,30 +227,55 @@ absl::Status DiskKeystore::ScanIndex(const KeyRange& range, size_t limit, KeyBlo
     if (!ordered || !in_range) return Damaged("keys are not in their order");
     KeyVersion version;
     status = Decode(rows.value(i), &version);
+    block->Pass(rows.passed_before(i));
     if (status.ok()) block->Add(rows.key(i), version.location, version.sequence);
   }
+  block->Pass(rows.passed_at_end());
   return status;
 }
 
+// The buffers from new to old, then the index.
+class DiskKeystore::Sources final : public ScanSources {
+ public:
+  explicit Sources(const DiskKeystore* keystore) : keystore_(keystore) {}
+
+  void Capture() override {
+    buffers_.clear();
+    SharedLock lock(keystore_->buffers_mutex_);
+    buffers_.push_back(keystore_->active_);
+    buffers_.insert(buffers_.end(), keystore_->frozen_.rbegin(), keystore_->frozen_.rend());
+  }
+  size_t count() const override { return buffers_.size() + 1; }
+  absl::Status Fetch(size_t i, const KeyRange& range, size_t limit, KeyBlock* block) override {
+    if (i == buffers_.size()) return keystore_->ScanIndex(range, limit, block);
+    buffers_[i]->keys.Scan(range, limit, block);
+    return absl::OkStatus();
+  }
+
+ private:
+  const DiskKeystore* const keystore_;
+  std::vector<std::shared_ptr<WriteBuffer>> buffers_;
+};
+
 absl::Status DiskKeystore::Scan(const KeystoreSnapshot& snapshot, const KeyRange& range,
                                 size_t limit, KeyBlock* block) const {
-  std::vector<std::shared_ptr<WriteBuffer>> buffers;
+  Sources sources(this);
+  return ScanSnapshot(&sources, past_, &empty_, snapshot, range, limit, block);
+}
+
+void DiskKeystore::ExploreDeleted() {
+  std::string key;
   {
-    SharedLock lock(buffers_mutex_);
-    buffers.push_back(active_);
-    buffers.insert(buffers.end(), frozen_.rbegin(), frozen_.rend());
+    MutexLock lock(explore_mutex_);
+    if (!explores_.exchange(false)) return;
+    key = explored_key_;
   }
-  std::vector<FetchKeys> sources;
-  for (const std::shared_ptr<WriteBuffer>& buffer : buffers) {
-    sources.emplace_back([&buffer](const KeyRange& rest, size_t count, KeyBlock* keys) {
-      buffer->keys.Scan(rest, count, keys);
-      return absl::OkStatus();
-    });
-  }
-  sources.emplace_back([this](const KeyRange& rest, size_t count, KeyBlock* keys) {
-    return ScanIndex(rest, count, keys);
-  });
-  return ScanSnapshot(sources, past_, snapshot, range, limit, block);
+  Sources sources(this);
+  const bool found = ExploreAround(&sources, &empty_, key, kExploredAtOnce);
+  // Deletes here and there leave nothing to find.
+  const uint64_t next = deletes_to_explore_.load(std::memory_order_relaxed) * 2;
+  deletes_to_explore_.store(found ? kDeletesToExplore : std::min(next, kMostDeletesToExplore),
+                            std::memory_order_relaxed);
 }
 
 // ---- conditions ----
@@ -271,6 +303,12 @@ bool DiskKeystore::Confirm(const PreparedKey& key, const Observation& seen, Loca
 // ---- writing ----
 
 Location DiskKeystore::Apply(const PreparedKey& key, Location location, uint64_t sequence) {
+  if (!location.exists() && ++deletes_ >= deletes_to_explore_.load(std::memory_order_relaxed)) {
+    deletes_ = 0;
+    MutexLock lock(explore_mutex_);
+    explored_key_.assign(key.key);
+    explores_.store(true);
+  }
   // Under the write lock nobody exchanges the buffer.
   SharedLock lock(buffers_mutex_);
   active_->filter.Add(key.digest[0]);
@@ -325,6 +363,7 @@ void DiskKeystore::Freeze(uint64_t position) {
 }
 
 void DiskKeystore::AfterWrite() {
+  if (explores_.load(std::memory_order_relaxed)) ExploreDeleted();
   if (background_ || waiting_.load(std::memory_order_acquire) == 0) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.
   (void)ApplyFrozen();
@@ -366,7 +405,7 @@ uint64_t DiskKeystore::KeyCount() const {
 }
 
 uint64_t DiskKeystore::MemoryBytes() const {
-  uint64_t bytes = past_.Usage().undo_bytes;
+  uint64_t bytes = past_.Usage().undo_bytes + empty_.MemoryBytes();
   {
     SharedLock lock(buffers_mutex_);
     bytes += active_->keys.MemoryBytes();

@@ -28,6 +28,7 @@
 
 #include "core/background_thread.h"
 #include "core/disk_index.h"
+#include "core/empty_ranges.h"
 #include "core/index_entry.h"
 #include "core/keystore.h"
 #include "core/mutex.h"
@@ -104,7 +105,8 @@ class DiskKeystore : public Keystore {
   // To be called under the write lock after a write or whole batch of `bytes` whose last record has
   // the number `sequence` and is at `last`.
   void Wrote(uint64_t sequence, Location last, uint64_t bytes);
-  // To be called after writing, without locks: does what the background would, if there is none.
+  // To be called after writing, without locks: does what the background would, if there is none,
+  // and what many deletes ask for.
   void AfterWrite();
   // Brings all to the index, as far as the log is durable, and lets go of it. Later reads fail.
   absl::Status Close();
@@ -125,10 +127,11 @@ class DiskKeystore : public Keystore {
 
  private:
   class Batch;
+  class Sources;
   using Buffers = std::deque<std::shared_ptr<WriteBuffer>>;
 
   std::shared_ptr<WriteBuffer> NewBuffer() {
-    return std::make_shared<WriteBuffer>(config_.buffer_bytes, &past_);
+    return std::make_shared<WriteBuffer>(config_.buffer_bytes, &past_, &empty_);
   }
   // False if that had been done.
   bool StopApplier() ABSL_LOCKS_EXCLUDED(state_mutex_);
@@ -148,6 +151,10 @@ class DiskKeystore : public Keystore {
   // After an error: waits a while. False if there is no use in trying again.
   bool PauseBeforeRetry() ABSL_LOCKS_EXCLUDED(state_mutex_);
 
+  // After many deletes: looks whether those around the last one can be passed by in scans. A scan
+  // of all that was deleted would otherwise have to find out, once.
+  void ExploreDeleted();
+
   // The entry a buffer has for the key, the newest if there are several.
   bool FindInBuffers(const PreparedKey& key, KeyVersion* version) const;
   absl::Status FindInIndex(std::string_view key, KeyVersion* version) const;
@@ -163,6 +170,7 @@ class DiskKeystore : public Keystore {
   const std::function<void()> forsake_;
   const bool exact_;
   PastVersions past_;
+  mutable EmptyRanges empty_;
 
   // Order of locks: apply_mutex_, the write lock, then the others, each alone.
   Mutex apply_mutex_;
@@ -179,6 +187,14 @@ class DiskKeystore : public Keystore {
   // Under the write lock: log written since the last freeze; the newest record.
   uint64_t log_since_freeze_ = 0;
   Location last_;
+  // Under the write lock: deletes since ExploreDeleted was asked for, and after how many it is.
+  uint64_t deletes_ = 0;
+  std::atomic<uint64_t> deletes_to_explore_;
+
+  // The key to explore around, if one is asked for.
+  Mutex explore_mutex_;
+  std::atomic<bool> explores_{false};
+  std::string explored_key_ ABSL_GUARDED_BY(explore_mutex_);
 
   // Null after Close, which takes apply_mutex_ too.
   mutable ReadMostlyMutex index_mutex_;

@@ -35,7 +35,8 @@ bool Copy(Iterator it, Iterator end, size_t limit, KeyBlock* block) {
 
 }  // namespace
 
-IndexBuffer::IndexBuffer(Deletes deletes, PastVersions* past) : deletes_(deletes), past_(past) {
+IndexBuffer::IndexBuffer(Deletes deletes, PastVersions* past, EmptyRanges* empty)
+    : deletes_(deletes), past_(past), empty_(empty) {
   parts_.emplace(std::string(), std::make_unique<Part>());
 }
 
@@ -76,6 +77,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
   Location before;
   bool kept = false;
   size_t left = 1;
+  empty_->Changing(sequence);
   {
     SharedLock parts_lock(parts_mutex_);
     Part* const part = PartOf(key)->second.get();
@@ -100,6 +102,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
       left = tree.size();
     }
   }
+  if (location.exists()) empty_->HasPut(key);
   if (left > kPartKeys) Split(key);
   if (left == 0) Remove(key);
   if (kept) past_->KeepToBound();

@@ -14,6 +14,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/types/span.h"
 
+#include "core/empty_ranges.h"
 #include "core/key_block.h"
 #include "core/key_range.h"
 #include "core/key_version.h"
@@ -41,8 +42,8 @@ class IndexBuffer {
     kKeep,    // it is an entry without location: something older is elsewhere
   };
 
-  // `past` must outlive the buffer.
-  IndexBuffer(Deletes deletes, PastVersions* past);
+  // `past` and `empty` must outlive the buffer.
+  IndexBuffer(Deletes deletes, PastVersions* past, EmptyRanges* empty);
 
   // Whether the key has an entry.
   bool Get(std::string_view key, KeyVersion* version) const;
@@ -86,6 +87,7 @@ class IndexBuffer {
   const Deletes deletes_;
   Mutex load_mutex_;
   PastVersions* const past_;
+  EmptyRanges* const empty_;
   mutable ReadMostlyMutex parts_mutex_;
   Parts parts_ ABSL_GUARDED_BY(parts_mutex_);
   std::atomic<uint64_t> size_{0};

@@ -92,7 +92,8 @@ class IndexBufferTest : public testing::TestWithParam<IndexBuffer::Deletes> {
   }
 
   PastVersions past_{1 << 20};
-  IndexBuffer buffer_{GetParam(), &past_};
+  EmptyRanges empty_;
+  IndexBuffer buffer_{GetParam(), &past_, &empty_};
   uint64_t sequence_ = 0;
   Map live_;
   Map dead_;

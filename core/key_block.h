@@ -3,6 +3,7 @@
 #ifndef RUMCASK_CORE_KEY_BLOCK_H_
 #define RUMCASK_CORE_KEY_BLOCK_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -17,13 +18,21 @@ namespace rumcask {
 class KeyBlock {
  public:
   void Add(std::string_view key, Location location, uint64_t sequence) {
-    entries_.push_back({bytes_.size(), key.size(), location, sequence});
+    entries_.push_back({bytes_.size(), static_cast<uint32_t>(key.size()), passed_, location,
+                        sequence});
     bytes_.append(key);
+    passed_ = 0;
+  }
+  // The source had to step over so much that is no entry any more, before what is added next.
+  void Pass(uint64_t steps) {
+    constexpr uint64_t kMost = UINT32_MAX;
+    passed_ = static_cast<uint32_t>(std::min(kMost, passed_ + steps));
   }
   // Keeps its memory.
   void Clear() {
     entries_.clear();
     bytes_.clear();
+    passed_ = 0;
   }
 
   size_t size() const { return entries_.size(); }
@@ -34,17 +43,21 @@ class KeyBlock {
   }
   Location location(size_t i) const { return entries_[i].location; }
   uint64_t sequence(size_t i) const { return entries_[i].sequence; }
+  uint64_t passed_before(size_t i) const { return entries_[i].passed; }
+  uint64_t passed_at_end() const { return passed_; }
 
  private:
   struct Entry {
     size_t begin;
-    size_t key_bytes;
+    uint32_t key_bytes;
+    uint32_t passed;
     Location location;
     uint64_t sequence;
   };
 
   std::string bytes_;
   std::vector<Entry> entries_;
+  uint32_t passed_ = 0;
 };
 
 }  // namespace rumcask

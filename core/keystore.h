@@ -152,7 +152,7 @@ class Keystore {
   virtual SnapshotUsage GetSnapshotUsage() const = 0;
 
   // Replaces `*block` by the first `limit` keys of the range as it was then, fewer only at its end.
-  // For ordered keystores.
+  // The range does not refer to the block. For ordered keystores.
   virtual absl::Status Scan(const KeystoreSnapshot& /*snapshot*/, const KeyRange& /*range*/,
                             size_t /*limit*/, KeyBlock* /*block*/) const {
     return absl::UnimplementedError("");

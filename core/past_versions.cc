@@ -146,7 +146,8 @@ void PastVersions::ScanFrom(Iterator it, Iterator end, uint64_t sequence, size_t
                             KeyBlock* block) {
   for (; it != end && block->size() < limit; ++it) {
     const KeyVersion* const seen = SeenAt(it->second, sequence);
-    if (seen != nullptr) block->Add(it->first, seen->location, seen->sequence);
+    block->Add(it->first, seen == nullptr ? Location() : seen->location,
+               seen == nullptr ? kNotSeen : seen->sequence);
   }
 }
 

@@ -52,10 +52,12 @@ class PastVersions {
   // snapshot was given up.
   absl::Status Find(const KeystoreSnapshot& snapshot, std::string_view key, bool* found,
                     KeyVersion* version) const;
-  // Replaces `*block` by the first `limit` keys of the range of which the snapshot sees a version
-  // here, deletes included.
+  // Replaces `*block` by the first `limit` keys of the range that have versions here, with the one
+  // that the snapshot sees, which may be a delete, or with kNotSeen for a number if it sees none:
+  // who looks for what it sees shall learn how far the look went.
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const;
+  static constexpr uint64_t kNotSeen = 0;
 
  private:
   struct Past {

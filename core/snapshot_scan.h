@@ -4,11 +4,11 @@
 #define RUMCASK_CORE_SNAPSHOT_SCAN_H_
 
 #include <cstddef>
-#include <functional>
-#include <vector>
+#include <string_view>
 
 #include "absl/status/status.h"
 
+#include "core/empty_ranges.h"
 #include "core/key_block.h"
 #include "core/key_range.h"
 #include "core/keystore.h"
@@ -16,16 +16,35 @@
 
 namespace rumcask {
 
-// Replaces `*block` by the first `limit` entries of the range, deletes included, fewer only at its
-// end.
-using FetchKeys = std::function<absl::Status(const KeyRange& range, size_t limit, KeyBlock* block)>;
+// Where the newest versions are, in the order in which they wander from one to the next.
+class ScanSources {
+ public:
+  // Takes hold of what there is now: what has come to a source by then is found in this one or in a
+  // later one, and stays there unless it is replaced, however long the scan takes.
+  virtual void Capture() = 0;
+  // How many there are. Of those that are captured.
+  virtual size_t count() const = 0;
+  // Replaces `*block` by the first `limit` entries that source `i` has of the range, deletes
+  // included, fewer only at its end. The range does not refer to the block.
+  virtual absl::Status Fetch(size_t i, const KeyRange& range, size_t limit, KeyBlock* block) = 0;
+
+ protected:
+  ~ScanSources() = default;
+};
 
 // Replaces `*block` by the first `limit` keys of the range as the snapshot sees them, fewer only at
-// its end. `sources` are where newest versions are, in the order in which they wander from one to
-// the next; so they are looked at, and the past versions last, lest a version is missed on its way.
-absl::Status ScanSnapshot(const std::vector<FetchKeys>& sources, const PastVersions& past,
+// its end. For each key the sources are looked at before the past versions, lest a version is
+// missed on its way there.
+//
+// What is stepped over - deletes, keys that are newer than the snapshot, versions that only others
+// see - is noted in `empty` where it is much, so that the next scan need not do it again.
+absl::Status ScanSnapshot(ScanSources* sources, const PastVersions& past, EmptyRanges* empty,
                           const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                           KeyBlock* block);
+
+// Looks from `key` on in both directions for keys that are there now, at `most` entries on each
+// side, and notes in `empty` how far there are none if it is worth it. Returns whether it was.
+bool ExploreAround(ScanSources* sources, EmptyRanges* empty, std::string_view key, size_t most);
 
 }  // namespace rumcask
 

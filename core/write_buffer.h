@@ -55,9 +55,9 @@ class KeyFilter {
 
 // Filled under the write lock until it is frozen, and then applied in parts.
 struct WriteBuffer {
-  WriteBuffer(uint64_t bytes, PastVersions* past)
+  WriteBuffer(uint64_t bytes, PastVersions* past, EmptyRanges* empty)
       // A key takes some 80 bytes: 10 bits each, were all of them short.
-      : keys(IndexBuffer::Deletes::kKeep, past), filter(bytes / 8) {}
+      : keys(IndexBuffer::Deletes::kKeep, past, empty), filter(bytes / 8) {}
 
   IndexBuffer keys;
   KeyFilter filter;

@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 
+#include "core/empty_ranges.h"
 #include "core/index_buffer.h"
 #include "core/past_versions.h"
 #include "core/snapshot_scan.h"
@@ -14,7 +15,7 @@ namespace {
 class Btree : public Keystore {
  public:
   explicit Btree(const KeystoreConfig& config)
-      : past_(config.max_undo_bytes), keys_(IndexBuffer::Deletes::kForget, &past_) {}
+      : past_(config.max_undo_bytes), keys_(IndexBuffer::Deletes::kForget, &past_, &empty_) {}
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     KeyVersion version;
@@ -52,18 +53,33 @@ class Btree : public Keystore {
   SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {
-    const FetchKeys fetch = [this](const KeyRange& rest, size_t count, KeyBlock* keys) {
-      keys_.Scan(rest, count, keys);
-      return absl::OkStatus();
-    };
-    return ScanSnapshot({fetch}, past_, snapshot, range, limit, block);
+    Sources sources(&keys_);
+    return ScanSnapshot(&sources, past_, &empty_, snapshot, range, limit, block);
   }
 
   uint64_t KeyCount() const override { return keys_.size(); }
-  uint64_t MemoryBytes() const override { return keys_.MemoryBytes() + past_.Usage().undo_bytes; }
+  uint64_t MemoryBytes() const override {
+    return keys_.MemoryBytes() + past_.Usage().undo_bytes + empty_.MemoryBytes();
+  }
 
  private:
+  class Sources final : public ScanSources {
+   public:
+    explicit Sources(const IndexBuffer* keys) : keys_(keys) {}
+    void Capture() override {}
+    size_t count() const override { return 1; }
+    absl::Status Fetch(size_t /*i*/, const KeyRange& range, size_t limit,
+                       KeyBlock* block) override {
+      keys_->Scan(range, limit, block);
+      return absl::OkStatus();
+    }
+
+   private:
+    const IndexBuffer* const keys_;
+  };
+
   PastVersions past_;
+  mutable EmptyRanges empty_;
   IndexBuffer keys_;
 };
 

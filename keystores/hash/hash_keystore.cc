@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "core/scan_work.h"
 #include "core/snapshot_registry.h"
 #include "keystores/hash/digest_table.h"
 #include "keystores/hash/shard_lock.h"
@@ -25,6 +26,8 @@ namespace {
 
 // Enough that a doubling moves a four-thousandth of the keys and that readers hardly ever meet.
 constexpr size_t kShards = 4096;
+// Of a table: a bucket.
+constexpr size_t kLineBytes = 64;
 // Load works in groups: about as many as a core has cache misses under way.
 constexpr size_t kGroup = 32;
 
@@ -37,9 +40,12 @@ struct alignas(64) Shard {
   std::unique_ptr<ShardUndo> undo ABSL_GUARDED_BY(lock);
 };
 
-// Which shards have undo records, so that the end of a snapshot does not visit all of them.
+// Marks some of the shards, so that who looks for those need not visit all.
 class ShardMarks {
  public:
+  // Those of shards 64 * i to 64 * i + 63.
+  uint64_t Word(size_t i) const { return words_[i].load(); }
+  void Clear(size_t shard) { words_[shard / 64].fetch_and(~(uint64_t{1} << shard % 64)); }
   void Set(size_t shard) {
     std::atomic<uint64_t>& word = words_[shard / 64];
     const uint64_t bit = uint64_t{1} << shard % 64;
@@ -113,6 +119,7 @@ class HashTable : public Keystore {
     if (place == nullptr) {
       if (!location.exists()) return Location();
       shard.table.Insert(digest, Place(location), &arena_);
+      if (shard.table.size() == 1) live_.Set(IndexOf(shard));
       AddKeys(1);
       return Location();
     }
@@ -121,6 +128,7 @@ class HashTable : public Keystore {
       *place = Place(location);
     } else {
       shard.table.Erase(digest);
+      if (shard.table.size() == 0) live_.Clear(IndexOf(shard));
       AddKeys(-1);
     }
     return before;
@@ -183,9 +191,13 @@ class HashTable : public Keystore {
 
     absl::Status Next(std::vector<Location>* locations) override {
       locations->clear();
-      while (locations->empty() && next_ < kShards) {
+      while (locations->empty()) {
+        next_ = keystore_->NextOccupied(next_, snapshot_.get());
+        if (next_ == kShards) return absl::OkStatus();
         const Shard& shard = keystore_->shards_[next_++];
         ShardLocked lock(shard.lock);
+        ThreadScanWork().steps += 1 + shard.table.memory_bytes() / kLineBytes;
+        ++ThreadScanWork().fetches;
         if (snapshot_ != nullptr) {
           absl::Status status = SnapshotRegistry::Check(*snapshot_);
           if (!status.ok()) return status;
@@ -220,6 +232,9 @@ class HashTable : public Keystore {
   };
 
   Shard& ShardOf(const PreparedKey& key) const { return shards_[ShardIndex(key)]; }
+  size_t IndexOf(const Shard& shard) const { return static_cast<size_t>(&shard - shards_.get()); }
+  // The first shard from `from` on that may have something for a walk; kShards if there is none.
+  size_t NextOccupied(size_t from, const KeystoreSnapshot* snapshot) const;
   absl::Span<Shard> Shards() const { return {shards_.get(), kShards}; }
 
   // One thread at a time calls Apply.
@@ -237,8 +252,27 @@ class HashTable : public Keystore {
   const std::unique_ptr<Shard[]> shards_;
   std::atomic<uint64_t> keys_{0};
   ShardMarks undo_marks_;
+  // Those that have keys, and those that have undo records: a walk need not look at others, of
+  // which there may be many more. Changed under the shard's lock.
+  ShardMarks live_;
+  ShardMarks undone_;
+  // The newest snapshot of which a record was undone. A later one sees what is there now.
+  std::atomic<uint64_t> last_undo_{0};
   SnapshotRegistry snapshots_;
 };
+
+// A key that the snapshot sees and that has gone was marked as undone before its shard was marked
+// as empty, so that whoever sees the latter sees the former.
+size_t HashTable::NextOccupied(size_t from, const KeystoreSnapshot* snapshot) const {
+  for (size_t i = from / 64; i < kShards / 64; ++i) {
+    ++ThreadScanWork().steps;
+    uint64_t bits = live_.Word(i);
+    if (snapshot != nullptr && last_undo_.load() >= snapshot->sequence()) bits |= undone_.Word(i);
+    if (i == from / 64) bits &= ~uint64_t{0} << from % 64;
+    if (bits != 0) return i * 64 + static_cast<size_t>(__builtin_ctzll(bits));
+  }
+  return kShards;
+}
 
 // Under a lock of its own before Apply's: nobody else changes the key in between, and whoever looks
 // there sees twice the same.
@@ -251,9 +285,11 @@ void HashTable::KeepForSnapshots(const PreparedKey& key) {
     const Place* const place = shard.table.Find(digest);
     // The last snapshot may just be ending: then it has either left already, or it will find the
     // mark and forget what is recorded here.
-    undo_marks_.Set(static_cast<size_t>(&shard - shards_.get()));
+    undo_marks_.Set(IndexOf(shard));
     if (!snapshots_.any_after_note()) return;
     if (shard.undo == nullptr) shard.undo = std::make_unique<ShardUndo>();
+    undone_.Set(IndexOf(shard));
+    last_undo_.store(snapshots_.newest());
     recorded = shard.undo->Record(digest, snapshots_.newest(),
                                   place == nullptr ? Location() : place->location());
     if (recorded) snapshots_.AddUndoBytes(ShardUndo::kRecordBytes);
@@ -269,6 +305,7 @@ void HashTable::TrimUndo(const OpenSnapshots& open) {
     snapshots_.SubtractUndoBytes(shard.undo->Trim(open) * ShardUndo::kRecordBytes);
     if (shard.undo->empty()) {
       shard.undo.reset();
+      undone_.Clear(i);
     } else {
       undo_marks_.Set(i);
     }
@@ -281,7 +318,10 @@ void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& e
   shard->holds_deletes |= entry.is_delete;
   const StoredDigest digest(key);
   Place* const known = shard->table.Find(digest);
-  if (known == nullptr) return shard->table.Insert(digest, place, &arena_);
+  if (known == nullptr) {
+    live_.Set(IndexOf(*shard));
+    return shard->table.Insert(digest, place, &arena_);
+  }
   Place loser = *known;
   if (context->IsNewer(place.location(), loser.location())) {
     *known = place;
@@ -315,6 +355,7 @@ void HashTable::FinishLoad() {
     if (shard.holds_deletes) {
       shard.table.EraseIf([](const Place& place) { return place.is_delete(); });
       shard.holds_deletes = false;
+      if (shard.table.size() == 0) live_.Clear(IndexOf(shard));
     }
     keys += shard.table.size();
   }

@@ -6,7 +6,9 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/iterator.h>
 #include <rocksdb/options.h>
+#include <rocksdb/perf_context.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
@@ -32,6 +34,10 @@ namespace {
 constexpr char kNote = 'n';
 constexpr char kEntry = 'x';
 constexpr char kBehindEntries = kEntry + 1;
+
+// A file is compacted if so many of so many entries in a row are removals.
+constexpr size_t kDeletionWindow = 128;
+constexpr size_t kDeletionTrigger = 64;
 
 // Keys looked for at once.
 constexpr size_t kSlice = 256;
@@ -68,6 +74,9 @@ absl::Status StatusOf(std::string_view call, std::string_view path, const rocksd
   }
   return with(absl::StatusCode::kInternal);
 }
+
+// Counted by RocksDB for each thread, at its default level.
+uint64_t Passed(const rocksdb::PerfContext& counts) { return counts.internal_delete_skipped_count; }
 
 class RocksdbIndex : public DiskIndex {
  public:
@@ -119,6 +128,14 @@ class RocksdbIndex : public DiskIndex {
 
   absl::Status GetFrom(const rocksdb::ReadOptions& options, const std::string& key,
                        std::string* value) const;
+  // A removal that removes nothing would have to be stepped over all the same. False only if the
+  // key is surely not there, as far as filters and memory tell.
+  bool MayExist(const std::string& key) const {
+    std::string value;
+    bool found = false;
+    return db_->KeyMayExist(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), key, &value,
+                            &found);
+  }
   absl::Status FindAccepted(IndexBatch* batch, size_t begin, size_t end,
                             std::vector<bool>* accepted) const;
 
@@ -152,13 +169,23 @@ absl::Status RocksdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* 
   options.iterate_lower_bound = &lower_slice;
   options.iterate_upper_bound = &upper_slice;
   const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
+  // What it stepped over meanwhile: removed keys whose removal no compaction has carried out yet.
+  const rocksdb::PerfContext& counts = *rocksdb::get_perf_context();
+  uint64_t passed = Passed(counts);
+  const auto pass = [&] {
+    const uint64_t now = Passed(counts);
+    rows->Pass(now - passed);
+    passed = now;
+  };
   range.reverse ? it->SeekToLast() : it->SeekToFirst();
   for (; it->Valid() && rows->size() < limit; range.reverse ? it->Prev() : it->Next()) {
+    pass();
     if (range.after_lower && it->key() == lower_slice) continue;
     std::string_view key = ToView(it->key());
     key.remove_prefix(1);
     rows->Add(key, ToView(it->value()));
   }
+  pass();
   return Checked("Scan", it->status());
 }
 
@@ -179,7 +206,11 @@ absl::Status RocksdbIndex::Apply(IndexBatch* batch) {
     if (!status.ok()) return;
     key.assign(1, prefix);
     key.append(name);
-    status = value.empty() ? writes.Delete(key) : writes.Put(key, ToSlice(value));
+    if (!value.empty()) {
+      status = writes.Put(key, ToSlice(value));
+    } else if (MayExist(key)) {
+      status = writes.Delete(key);
+    }
   };
   for (size_t i = 0; i < changes.size(); ++i) {
     if (accepted[i]) write(kEntry, changes[i].key, changes[i].value);
@@ -228,6 +259,11 @@ rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
   made.level_compaction_dynamic_level_bytes = true;
   // What was not flushed comes from core's log; who closes flushes first.
   made.avoid_flush_during_shutdown = true;
+
+  // A queue removes at one end what it has put in at the other: files of little else are compacted
+  // soon, not only when their level is full.
+  made.table_properties_collector_factories.push_back(
+      rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
 
   // A diary for who looks for a fault, without statistics that nobody reads.
   made.max_log_file_size = 1 << 20;

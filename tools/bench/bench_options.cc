@@ -277,7 +277,8 @@ Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
   std::vector<std::string> operations;
   for (const Workload& workload : schedule.pass.workloads) {
     if (workload.action != Workload::Action::kOperations &&
-        workload.action != Workload::Action::kOpenUnclean) {
+        workload.action != Workload::Action::kOpenUnclean &&
+        workload.action != Workload::Action::kQueue) {
       continue;
     }
     operations.push_back(

@@ -115,6 +115,15 @@ Workload ReadWhileWriting(const DbBenchSettings& settings) {
   return workload;
 }
 
+// The settings' keys are in the queue, and each read is a turn.
+Workload Queue(const DbBenchSettings& settings) {
+  Workload workload = Read(settings);
+  workload.action = Workload::Action::kQueue;
+  workload.fresh = !settings.use_existing_db;
+  workload.seconds = 0;
+  return workload;
+}
+
 Workload Compact(const DbBenchSettings& settings) {
   Workload workload = Read(settings);
   workload.action = Workload::Action::kCompact;
@@ -155,6 +164,7 @@ constexpr Named kBenchmarks[] = {
     {"seekrandom", SeekRandom},
     {"readwhilewriting", ReadWhileWriting},
     {"deleterandom", DeleteRandom},
+    {"queue", Queue},
     {"compact", Compact},
     {"open", Open},
     {"openunclean", OpenUnclean},

@@ -29,6 +29,7 @@ void LiveKeys::Set(uint64_t number, bool live) {
 
 void LiveKeys::Apply(const Workload& workload, const ValueSizes& sizes, uint64_t seed,
                      const Taken& taken) {
+  if (workload.action == Workload::Action::kQueue) return Clear();
   for (size_t thread = 0; thread < taken.size(); ++thread) {
     OperationStream stream(workload, sizes, seed, static_cast<int>(thread),
                            static_cast<int>(taken.size()));

@@ -127,6 +127,7 @@ EngineType RumcaskEngine(const KeystoreFactory& keystore) {
   type.library = absl::StrFormat("rumcask, keystore %s", keystore.traits.name);
   type.assertions = kAssertions;
   type.ordered = keystore.traits.ordered;
+  type.counts_lock_waits = true;
   type.durability = "in the page cache when put returns";
   const auto options = [keystore] {
     Options made;

@@ -11,7 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 #include "core/mutex.h"
 #include "tools/bench/worker.h"
@@ -90,6 +90,20 @@ Workload WriterOf(const Workload& workload) {
   writer.operations = UINT64_MAX;
   writer.seconds = 0;
   return writer;
+}
+
+// What a thread did, of which `type` knows more than others.
+std::string Costs(const EngineType& type, uint64_t operations, uint64_t cpu_nanoseconds,
+                  uint64_t lock_wait_nanoseconds, double nanoseconds) {
+  const double cpu = operations == 0 ? 0
+                                     : static_cast<double>(cpu_nanoseconds) / 1e3 /
+                                           static_cast<double>(operations);
+  std::string text = absl::StrFormat("%.2f us of CPU each", cpu);
+  if (type.counts_lock_waits && nanoseconds > 0) {
+    absl::StrAppendFormat(&text, ", %.1f %% of the time waiting for locks",
+                          100 * static_cast<double>(lock_wait_nanoseconds) / nanoseconds);
+  }
+  return text;
 }
 
 }  // namespace
@@ -172,6 +186,8 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
   taken->clear();
   uint64_t begin = UINT64_MAX;
   uint64_t end = 0;
+  uint64_t cpu_nanoseconds = 0;
+  uint64_t lock_wait_nanoseconds = 0;
   for (size_t i = 0; i < workers.size(); ++i) {
     const Worker& worker = *workers[i];
     begin = std::min(begin, worker.begin());
@@ -186,6 +202,9 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
     measurement.work += worker.work();
     measurement.latency.Merge(desks_[i].latency);
     taken->push_back(worker.taken());
+    cpu_nanoseconds += worker.cpu_nanoseconds();
+    lock_wait_nanoseconds += worker.lock_wait_nanoseconds();
+    if (!worker.remark().empty()) measurement.remark = worker.remark();
   }
   measurement.seconds = static_cast<double>(end - begin) / 1e9;
   measurement.target = settings_.target;
@@ -194,7 +213,17 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
   if (writer != nullptr) {
     measurement.puts += writer->puts();
     measurement.written_bytes += writer->written_bytes();
-    measurement.remark = absl::StrCat("writer ", writer->operations(), " operations");
+    const double writer_nanoseconds = static_cast<double>(writer->end() - writer->begin());
+    measurement.remark =
+        absl::StrFormat("reads %s; writer %d operations, %.0f per second, %s",
+                        Costs(type, measurement.operations, cpu_nanoseconds, lock_wait_nanoseconds,
+                              static_cast<double>(end - begin) * settings_.threads),
+                        writer->operations(),
+                        writer_nanoseconds > 0
+                            ? static_cast<double>(writer->operations()) / writer_nanoseconds * 1e9
+                            : 0,
+                        Costs(type, writer->operations(), writer->cpu_nanoseconds(),
+                              writer->lock_wait_nanoseconds(), writer_nanoseconds));
   }
   SetOutcome(status, &measurement);
 }

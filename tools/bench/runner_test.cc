@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 
 #include "tools/bench/db_bench.h"
@@ -248,6 +249,60 @@ TEST(RunnerTest, TheWriterBesideIsNotCounted) {
   EXPECT_EQ(engine.counts().gets, 20000);
   EXPECT_EQ(m.puts, engine.counts().puts - 1000);
   EXPECT_EQ(engine.entries().size(), 1000);
+}
+
+TEST(RunnerTest, WhatReadersAndTheWriterCost) {
+  FakeEngine engine;
+  (void)Measure(DbBench("fillseq", 1000), &engine);
+  Measurement m = Measure(DbBench("readwhilewriting", 1000), &engine);
+  EXPECT_NE(m.remark.find(" us of CPU each; writer "), std::string::npos) << m.remark;
+  EXPECT_EQ(m.remark.find("waiting for locks"), std::string::npos) << m.remark;
+  EngineType type = FakeType("fake");
+  type.counts_lock_waits = true;
+  Taken taken;
+  Measurement counted;
+  Runner({}, SystemClock())
+      .Run(DbBench("readwhilewriting", 1000), 1, type, &engine, &taken, &counted);
+  EXPECT_NE(counted.remark.find("% of the time waiting for locks; writer "), std::string::npos)
+      << counted.remark;
+}
+
+TEST(RunnerTest, AQueuesTurns) {
+  DbBenchSettings settings;
+  settings.num = 100;
+  settings.reads = 2000;
+  const Workload workload = DbBenchWorkloads("queue", settings)->front();
+  FakeEngine engine;
+  ManualClock clock;
+  uint64_t deletes = 0;
+  engine.on_call = [&](std::string_view call, std::string_view key) {
+    // In their order, whatever number they have.
+    if (call == "delete") {
+      EXPECT_EQ(key, absl::StrFormat("%016x", deletes));
+      ++deletes;
+      // Twice as long in the end.
+      clock.Advance(deletes > 1000 ? 2 * kMicrosecond : kMicrosecond);
+    }
+    return absl::OkStatus();
+  };
+  Taken taken;
+  LiveKeys live;
+  const Measurement m = Measure(workload, &engine, {}, &clock, 1, &taken);
+  EXPECT_EQ(m.outcome, Measurement::Outcome::kDone) << m.remark;
+  EXPECT_EQ(m.operations, 2000);
+  EXPECT_EQ(m.reads, 2000);
+  EXPECT_EQ(m.found, 2000);
+  EXPECT_EQ(m.latency.count(), 2000);
+  EXPECT_EQ(engine.counts().puts, 2100);
+  EXPECT_EQ(engine.counts().deletes, 2100);
+  EXPECT_TRUE(engine.entries().empty());
+  EXPECT_EQ(m.remark,
+            "of 2000 turns the first tenth took 1.00 us each, the last 2.00 us: 2.00 x, budget "
+            "1.25 x MISSED; an iterator over the emptied store 0.000 ms, budget 1 ms met");
+  live.Fill(100);
+  live.Apply(workload, ValueSizes(100), 1, taken);
+  EXPECT_EQ(live.count(), 0);
+  EXPECT_EQ(Measure(workload, &engine, Threads(2)).outcome, Measurement::Outcome::kNotSupported);
 }
 
 TEST(LiveKeysTest, AreThoseOfTheStore) {

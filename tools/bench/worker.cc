@@ -1,5 +1,7 @@
 #include "tools/bench/worker.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -9,11 +11,27 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+
+#include "core/mutex.h"
 
 namespace rumcask::bench {
 namespace {
 
 constexpr double kNanoseconds = 1e9;
+
+// How much longer the last turns of a queue may take than the first, and an iterator over a store
+// that was emptied.
+constexpr double kTurnBudget = 1.25;
+constexpr double kEmptiedBudget = 1e6;
+
+uint64_t ThreadCpuNanoseconds() {
+  timespec time = {};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1000000000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+const char* Verdict(double figure, double budget) { return figure <= budget ? "met" : "MISSED"; }
 
 bool IsWrite(OperationKind kind) {
   return kind == OperationKind::kUpdate || kind == OperationKind::kInsert;
@@ -46,14 +64,20 @@ void Worker::Count(uint64_t operations) {
 }
 
 absl::Status Worker::Run() {
+  const uint64_t cpu_before = ThreadCpuNanoseconds();
+  const uint64_t waits_before = ThreadLockWaits().nanoseconds;
   begin_ = clock_->Now();
   absl::Status status;
   if (workload_.action == Workload::Action::kReadAll) {
     status = ReadAll();
+  } else if (workload_.action == Workload::Action::kQueue) {
+    status = Queue();
   } else {
     status = settings_.target > 0 ? RunOpen() : RunClosed();
   }
-  end_ = clock_->Now();
+  if (workload_.action != Workload::Action::kQueue) end_ = clock_->Now();
+  cpu_nanoseconds_ = ThreadCpuNanoseconds() - cpu_before;
+  lock_wait_nanoseconds_ = ThreadLockWaits().nanoseconds - waits_before;
   return status;
 }
 
@@ -196,6 +220,84 @@ absl::Status Worker::Scan(std::string_view key, uint64_t length) {
     read_bytes_ += (*cursor)->key().size() + (*cursor)->value().size();
   }
   return (*cursor)->status();
+}
+
+absl::Status Worker::Queue() {
+  if (settings_.threads > 1) return absl::UnimplementedError("a queue's turns are one thread's");
+  std::string key;
+  absl::Status status;
+  if (workload_.fresh) {
+    for (uint64_t i = 0; status.ok() && i < workload_.keys && !Stopped(); ++i) {
+      keys_.Write(i, &key);
+      status = Write(key, values_->Next(settings_.value_sizes.Longest()));
+    }
+  }
+  Histogram first;
+  Histogram last;
+  const uint64_t turns = workload_.operations;
+  begin_ = clock_->Now();
+  for (uint64_t i = 0; status.ok() && i < turns && !Stopped(); ++i) {
+    keys_.Write(workload_.keys + i, &key);
+    const uint64_t turn_begin = clock_->Now();
+    status = TakeTurn(&key);
+    const uint64_t nanoseconds = clock_->Now() - turn_begin;
+    latency_->Record(nanoseconds);
+    if (i < std::max<uint64_t>(1, turns / 10)) first.Record(nanoseconds);
+    if (i >= turns - std::max<uint64_t>(1, turns / 10)) last.Record(nanoseconds);
+    Count(1);
+  }
+  end_ = clock_->Now();
+  // Those that are left, in their order where it is that of the numbers.
+  const uint64_t most = workload_.keys + turns;
+  for (uint64_t i = std::min(turns, most); status.ok() && i < most && !Stopped(); ++i) {
+    keys_.Write(i, &key);
+    status = engine_->Delete(key, workload_.sync);
+  }
+  if (!status.ok() || Stopped()) return status;
+  // Where keys have no order, others are left.
+  bool left = true;
+  uint64_t nanoseconds = 0;
+  while (left) {
+    const uint64_t look_begin = clock_->Now();
+    absl::StatusOr<std::unique_ptr<EngineCursor>> cursor = engine_->NewCursor();
+    if (!cursor.ok()) return cursor.status();
+    status = (*cursor)->SeekToFirst();
+    if (status.ok()) status = (*cursor)->status();
+    if (!status.ok()) return status;
+    nanoseconds = clock_->Now() - look_begin;
+    left = (*cursor)->Valid();
+    for (; status.ok() && (*cursor)->Valid(); (*cursor)->Next()) {
+      status = engine_->Delete((*cursor)->key(), workload_.sync);
+    }
+    if (!status.ok()) return status;
+  }
+  const auto median_first = static_cast<double>(first.ValueAtPercentile(50));
+  const auto median_last = static_cast<double>(last.ValueAtPercentile(50));
+  const double ratio = median_first > 0 ? median_last / median_first : 1;
+  remark_ = absl::StrFormat(
+      "of %d turns the first tenth took %.2f us each, the last %.2f us: %.2f x, budget %.2f x %s; "
+      "an iterator over the emptied store %.3f ms, budget %.0f ms %s",
+      turns, median_first / 1e3, median_last / 1e3, ratio, kTurnBudget, Verdict(ratio, kTurnBudget),
+      static_cast<double>(nanoseconds) / 1e6, kEmptiedBudget / 1e6,
+      Verdict(static_cast<double>(nanoseconds), kEmptiedBudget));
+  return status;
+}
+
+absl::Status Worker::TakeTurn(std::string* put) {
+  absl::StatusOr<std::unique_ptr<EngineCursor>> cursor = engine_->NewCursor();
+  if (!cursor.ok()) return cursor.status();
+  absl::Status status = (*cursor)->SeekToFirst();
+  if (status.ok()) status = (*cursor)->status();
+  if (!status.ok()) return status;
+  ++reads_;
+  if ((*cursor)->Valid()) {
+    ++found_;
+    read_bytes_ += (*cursor)->key().size() + (*cursor)->value().size();
+    written_bytes_ += (*cursor)->key().size();
+    status = engine_->Delete((*cursor)->key(), workload_.sync);
+    if (!status.ok()) return status;
+  }
+  return Write(*put, values_->Next(settings_.value_sizes.Longest()));
 }
 
 absl::Status Worker::ReadAll() {

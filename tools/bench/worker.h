@@ -64,6 +64,11 @@ class Worker {
   uint64_t found() const { return found_; }
   uint64_t read_bytes() const { return read_bytes_; }
   uint64_t written_bytes() const { return written_bytes_; }
+  // Of its thread, while it ran.
+  uint64_t cpu_nanoseconds() const { return cpu_nanoseconds_; }
+  uint64_t lock_wait_nanoseconds() const { return lock_wait_nanoseconds_; }
+  // What else there is to say, or empty.
+  const std::string& remark() const { return remark_; }
   uint64_t taken() const { return stream_.taken(); }
   uint64_t work() const { return stream_.work(); }
 
@@ -76,6 +81,8 @@ class Worker {
   absl::Status Write(std::string_view key, std::string_view value);
   absl::Status Scan(std::string_view key, uint64_t length);
   absl::Status ReadAll();
+  absl::Status Queue();
+  absl::Status TakeTurn(std::string* put);
   absl::Status RunClosed();
   absl::Status RunOpen();
   bool Stopped() const { return signals_->stop.load(std::memory_order_relaxed); }
@@ -110,6 +117,9 @@ class Worker {
   uint64_t found_ = 0;
   uint64_t read_bytes_ = 0;
   uint64_t written_bytes_ = 0;
+  uint64_t cpu_nanoseconds_ = 0;
+  uint64_t lock_wait_nanoseconds_ = 0;
+  std::string remark_;
 };
 
 }  // namespace rumcask::bench

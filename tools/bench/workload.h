@@ -24,6 +24,9 @@ struct Workload {
   enum class Action {
     kOperations,  // the mix below
     kReadAll,     // one walk through all keys by each thread
+    // By one thread: read the first key that a cursor gives, remove it, and put a new one behind
+    // all; in the end remove them all.
+    kQueue,
     kCompact,
     kOpen,  // close and open again
     // Close; open in a process that does the operations and ends without closing; open again.
@@ -70,7 +73,8 @@ struct Workload {
   double writer_rate = 0;
 
   bool Writes() const {
-    return updates + inserts + read_modify_writes + deletes > 0 || writer_beside;
+    return updates + inserts + read_modify_writes + deletes > 0 || writer_beside ||
+           action == Action::kQueue;
   }
 };
 

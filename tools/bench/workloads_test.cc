@@ -156,6 +156,10 @@ TEST(DbBenchTest, EveryNameMeansSomething) {
   EXPECT_EQ(workloads["fillsync"].operations, 5);
   EXPECT_TRUE(workloads["fillsync"].sync);
   EXPECT_TRUE(workloads["readwhilewriting"].writer_beside);
+  EXPECT_EQ(workloads["queue"].action, Workload::Action::kQueue);
+  EXPECT_EQ(workloads["queue"].operations, 700);
+  EXPECT_TRUE(workloads["queue"].fresh);
+  EXPECT_TRUE(workloads["queue"].Writes());
 
   settings.use_existing_db = true;
   EXPECT_FALSE(Named("fillseq", settings).fresh);
