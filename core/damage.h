@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_DAMAGE_H_
 #define RUMCASK_CORE_DAMAGE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <string>
 

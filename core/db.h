@@ -45,6 +45,8 @@
 #ifndef RUMCASK_CORE_DB_H_
 #define RUMCASK_CORE_DB_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -54,14 +56,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-
-#include "core/iterator.h"
-#include "core/options.h"
-#include "core/pinned_value.h"
-#include "core/snapshot.h"
-#include "core/stats.h"
-#include "core/verify.h"
-#include "core/write_batch.h"
+#include "rumcask/iterator.h"
+#include "rumcask/options.h"
+#include "rumcask/pinned_value.h"
+#include "rumcask/snapshot.h"
+#include "rumcask/stats.h"
+#include "rumcask/verify.h"
+#include "rumcask/write_batch.h"
 
 namespace rumcask {
 

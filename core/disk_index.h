@@ -23,6 +23,8 @@
 #ifndef RUMCASK_CORE_DISK_INDEX_H_
 #define RUMCASK_CORE_DISK_INDEX_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,8 +35,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-
-#include "core/key_range.h"
+#include "rumcask/key_range.h"
 
 namespace rumcask {
 

@@ -23,6 +23,8 @@
 #ifndef RUMCASK_CORE_FILE_SYSTEM_H_
 #define RUMCASK_CORE_FILE_SYSTEM_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <sys/uio.h>
 
 #include <cstddef>
@@ -37,9 +39,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-
-#include "core/mapping_budget.h"
-#include "core/mutex.h"
+#include "rumcask/mapping_budget.h"
+#include "rumcask/mutex.h"
 
 namespace rumcask {
 

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_INDEX_DIRECTORY_H_
 #define RUMCASK_CORE_INDEX_DIRECTORY_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <string>
 

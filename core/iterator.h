@@ -3,14 +3,15 @@
 #ifndef RUMCASK_CORE_ITERATOR_H_
 #define RUMCASK_CORE_ITERATOR_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
-
-#include "core/snapshot.h"
+#include "rumcask/snapshot.h"
 
 namespace rumcask {
 

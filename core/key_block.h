@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_KEY_BLOCK_H_
 #define RUMCASK_CORE_KEY_BLOCK_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/location.h"
+#include "rumcask/location.h"
 
 namespace rumcask {
 

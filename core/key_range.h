@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_KEY_RANGE_H_
 #define RUMCASK_CORE_KEY_RANGE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <string_view>
 
 namespace rumcask {

@@ -19,6 +19,8 @@
 #ifndef RUMCASK_CORE_KEYSTORE_H_
 #define RUMCASK_CORE_KEYSTORE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -30,11 +32,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-
-#include "core/disk_index.h"
-#include "core/key_block.h"
-#include "core/key_range.h"
-#include "core/location.h"
+#include "rumcask/disk_index.h"
+#include "rumcask/key_block.h"
+#include "rumcask/key_range.h"
+#include "rumcask/location.h"
 
 namespace rumcask {
 

@@ -15,6 +15,8 @@
 #ifndef RUMCASK_CORE_LOCATION_H_
 #define RUMCASK_CORE_LOCATION_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 
 namespace rumcask {

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_MAPPING_BUDGET_H_
 #define RUMCASK_CORE_MAPPING_BUDGET_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <atomic>
 #include <cstdint>
 #include <memory>

@@ -6,6 +6,8 @@
 #ifndef RUMCASK_CORE_MUTEX_H_
 #define RUMCASK_CORE_MUTEX_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>

@@ -3,13 +3,15 @@
 #ifndef RUMCASK_CORE_OPTIONS_H_
 #define RUMCASK_CORE_OPTIONS_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 
-#include "core/keystore.h"
+#include "rumcask/keystore.h"
 
 namespace rumcask {
 

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_PINNED_VALUE_H_
 #define RUMCASK_CORE_PINNED_VALUE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <memory>
 #include <string>
 #include <string_view>

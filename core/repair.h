@@ -3,14 +3,15 @@
 #ifndef RUMCASK_CORE_REPAIR_H_
 #define RUMCASK_CORE_REPAIR_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-#include "core/verify.h"
+#include "rumcask/verify.h"
 
 namespace rumcask {
 

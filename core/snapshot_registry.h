@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_SNAPSHOT_REGISTRY_H_
 #define RUMCASK_CORE_SNAPSHOT_REGISTRY_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -11,9 +13,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-
-#include "core/keystore.h"
-#include "core/mutex.h"
+#include "rumcask/keystore.h"
+#include "rumcask/mutex.h"
 
 namespace rumcask {
 

@@ -3,11 +3,13 @@
 #ifndef RUMCASK_CORE_STATS_H_
 #define RUMCASK_CORE_STATS_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "core/listener.h"
+#include "rumcask/listener.h"
 
 namespace rumcask {
 

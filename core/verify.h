@@ -3,14 +3,15 @@
 #ifndef RUMCASK_CORE_VERIFY_H_
 #define RUMCASK_CORE_VERIFY_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-#include "core/damage.h"
+#include "rumcask/damage.h"
 
 namespace rumcask {
 

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_WRITE_BATCH_H_
 #define RUMCASK_CORE_WRITE_BATCH_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>

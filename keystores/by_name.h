@@ -1,18 +1,19 @@
 // Keystores for programs that let their users choose.
 //
 // Whoever depends on this links every keystore and its libraries; a program that needs one names it
-// instead, such as HashKeystore() of keystores/hash/hash_keystore.h.
+// instead, such as HashKeystore() of rumcask/hash_keystore.h.
 
 #ifndef RUMCASK_KEYSTORES_BY_NAME_H_
 #define RUMCASK_KEYSTORES_BY_NAME_H_
+
+#include "rumcask/require_cxx17.h"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-#include "core/keystore.h"
+#include "rumcask/keystore.h"
 
 namespace rumcask {
 

@@ -14,7 +14,9 @@
 #ifndef RUMCASK_KEYSTORES_BTREE_BTREE_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_BTREE_BTREE_KEYSTORE_H_
 
-#include "core/keystore.h"
+#include "rumcask/require_cxx17.h"
+
+#include "rumcask/keystore.h"
 
 namespace rumcask {
 

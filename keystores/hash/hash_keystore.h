@@ -18,7 +18,9 @@
 #ifndef RUMCASK_KEYSTORES_HASH_HASH_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_HASH_HASH_KEYSTORE_H_
 
-#include "core/keystore.h"
+#include "rumcask/require_cxx17.h"
+
+#include "rumcask/keystore.h"
 
 namespace rumcask {
 

@@ -3,13 +3,14 @@
 #ifndef RUMCASK_KEYSTORES_HASH_OPEN_H_
 #define RUMCASK_KEYSTORES_HASH_OPEN_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <memory>
 #include <string_view>
 
 #include "absl/status/statusor.h"
-
-#include "core/db.h"
-#include "core/options.h"
+#include "rumcask/db.h"
+#include "rumcask/options.h"
 
 namespace rumcask {
 

@@ -19,9 +19,11 @@
 #ifndef RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 
-#include "core/keystore.h"
+#include "rumcask/keystore.h"
 
 namespace rumcask {
 

@@ -13,12 +13,13 @@
 #ifndef RUMCASK_TESTS_CONFORMANCE_KEYSTORE_CONFORMANCE_H_
 #define RUMCASK_TESTS_CONFORMANCE_KEYSTORE_CONFORMANCE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <ostream>
 #include <utility>
 
 #include "gtest/gtest.h"
-
-#include "core/keystore.h"
+#include "rumcask/keystore.h"
 
 namespace rumcask {
 

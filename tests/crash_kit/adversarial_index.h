@@ -4,6 +4,8 @@
 #ifndef RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
 #define RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,9 +16,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-
-#include "core/keystore.h"
-#include "core/mutex.h"
+#include "rumcask/keystore.h"
+#include "rumcask/mutex.h"
 
 namespace rumcask {
 

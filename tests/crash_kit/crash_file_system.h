@@ -21,6 +21,8 @@
 #ifndef RUMCASK_TESTS_CRASH_KIT_CRASH_FILE_SYSTEM_H_
 #define RUMCASK_TESTS_CRASH_KIT_CRASH_FILE_SYSTEM_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,8 +30,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/file_system.h"
-#include "tests/crash_kit/crash_image.h"
+#include "rumcask/crash_image.h"
+#include "rumcask/file_system.h"
 
 namespace rumcask {
 

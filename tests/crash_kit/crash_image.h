@@ -14,6 +14,8 @@
 #ifndef RUMCASK_TESTS_CRASH_KIT_CRASH_IMAGE_H_
 #define RUMCASK_TESTS_CRASH_KIT_CRASH_IMAGE_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

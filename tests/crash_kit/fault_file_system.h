@@ -8,13 +8,15 @@
 #ifndef RUMCASK_TESTS_CRASH_KIT_FAULT_FILE_SYSTEM_H_
 #define RUMCASK_TESTS_CRASH_KIT_FAULT_FILE_SYSTEM_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/file_system.h"
+#include "rumcask/file_system.h"
 
 namespace rumcask {
 
