@@ -12,6 +12,10 @@
 #include <rocksdb/write_batch.h>
 #include <unistd.h>
 
+#if __has_include(<rocksdb/advanced_cache.h>)
+#include <rocksdb/advanced_cache.h>  // What the class Cache is moved there from cache.h.
+#endif
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
@@ -26,6 +30,7 @@
 #include "core/file_system.h"
 #include "core/index_directory.h"
 #include "core/text.h"
+#include "keystores/rocksdb/open_rocksdb.h"
 
 namespace rumcask {
 namespace {
@@ -295,11 +300,10 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfi
 
   std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   const rocksdb::Options opening = ToRocksdbOptions(options, config.read_only, cache);
-  rocksdb::DB* opened = nullptr;
+  std::unique_ptr<rocksdb::DB> db;
   const rocksdb::Status status = config.read_only
-                                     ? rocksdb::DB::OpenForReadOnly(opening, config.path, &opened)
-                                     : rocksdb::DB::Open(opening, config.path, &opened);
-  std::unique_ptr<rocksdb::DB> db(opened);
+                                     ? OpenRocksdbForReadOnly(opening, config.path, &db)
+                                     : OpenRocksdb(opening, config.path, &db);
   if (status.IsInvalidArgument() || status.IsNotSupported() || status.IsNotFound()) {
     // Of another program, or of a later release of RocksDB.
     return absl::DataLossError(absl::StrCat("Open ", config.path, ": ", status.ToString()));

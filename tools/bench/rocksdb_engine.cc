@@ -18,6 +18,7 @@
 #include "rocksdb/version.h"
 #include "rocksdb/write_batch.h"
 
+#include "keystores/rocksdb/open_rocksdb.h"
 #include "tools/bench/loaded_library.h"
 
 namespace rumcask::bench {
@@ -86,13 +87,13 @@ class RocksDbStore : public Engine {
       options.enable_blob_garbage_collection = true;
       options.blob_cache = table.block_cache;
     }
-    rocksdb::DB* db = nullptr;
-    absl::Status status = StatusOf(rocksdb::DB::Open(options, settings.path, &db));
+    std::unique_ptr<rocksdb::DB> db;
+    absl::Status status = StatusOf(OpenRocksdb(options, settings.path, &db));
     if (!status.ok()) return status;
-    return std::make_unique<RocksDbStore>(db);
+    return std::make_unique<RocksDbStore>(std::move(db));
   }
 
-  explicit RocksDbStore(rocksdb::DB* db) : db_(db) {}
+  explicit RocksDbStore(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
 
   absl::Status Get(std::string_view key, std::string* value) override {
     return StatusOf(db_->Get(rocksdb::ReadOptions(), SliceOf(key), value));
