@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/require_cxx17.h"
+
 namespace rumcask {
 
 // The value of an entry: the number of the key's newest record and where it is. Unlike a Location

@@ -112,7 +112,9 @@ _INCLUDE_DIRS = ["/usr/include", "/usr/local/include"]
 _LIBRARY = """
 cc_library(
     name = "{name}",
+    srcs = {srcs},
     linkopts = {linkopts},
+    linkstatic = True,
     visibility = ["//visibility:public"],
 )
 """
@@ -135,33 +137,50 @@ def _find_header(ctx, header, package):
     fail("rumcask: system header %s/%s not found; apt-get install %s" %
          (_INCLUDE_DIRS[0], header, package))
 
-def _abseil_linkopts(ctx):
-    listed = ctx.execute(["pkg-config", "--list-all"])
-    names = [
-        line.split(" ")[0]
-        for line in listed.stdout.splitlines()
-        if line.startswith("absl_")
-    ]
-    libs = ctx.execute(["pkg-config", "--libs-only-l"] + names)
-    if listed.return_code != 0 or libs.return_code != 0 or not names:
+def _pkg_config(ctx, *args):
+    done = ctx.execute(["pkg-config"] + list(args))
+    if done.return_code != 0:
         fail("rumcask: pkg-config does not find Abseil; apt-get install pkg-config libabsl-dev: " +
-             listed.stderr + libs.stderr)
-    opts = libs.stdout.strip().split(" ")
+             done.stderr)
+    return done.stdout.strip()
 
-    # The archives, of which the linker takes what a program uses. It would load
-    # all of the shared libraries at every start, and with --as-needed gold
-    # forgets those that only a program's own shared libraries use.
-    return (
-        ["-Wl,--push-state,-Bstatic,--start-group"] +
-        [opt for opt in opts if opt.startswith("-labsl_")] +
-        ["-Wl,--end-group,--pop-state"] +
-        [opt for opt in opts if not opt.startswith("-labsl_") and opt != "-latomic"] +
-        ["-lpthread"]
-    )
+def _existing(ctx, directory, names, suffix):
+    files = [directory + "/lib" + name + suffix for name in names]
+    return [file for file in files if ctx.path(file).exists]
+
+# Bazel links a lib*.a into programs and the lib*.pic.a beside it into shared objects. The linker
+# takes both for scripts that name the files to link with.
+#
+# Programs get the archives, of which the linker takes what they use: they would load dozens of
+# shared libraries at every start. Shared objects get the shared libraries, as Debian's archives of
+# Abseil are not position-independent.
+_LINKER_SCRIPTS = ["libsystem.a", "libsystem.pic.a"]
+
+def _linker_scripts(ctx, archives, shared_libraries):
+    of_archives = "GROUP ( %s )\n" % " ".join(archives)
+    of_shared_libraries = "GROUP ( AS_NEEDED ( %s ) )\n" % " ".join(shared_libraries)
+    ctx.file("libsystem.a", of_archives if archives else of_shared_libraries)
+    ctx.file("libsystem.pic.a", of_shared_libraries if shared_libraries else of_archives)
 
 def _abseil(ctx):
-    linkopts = _abseil_linkopts(ctx)
-    ctx.file("BUILD.bazel", _LOAD + _LIBRARY.format(name = "abseil", linkopts = repr(linkopts)))
+    names = [
+        line.split(" ")[0]
+        for line in _pkg_config(ctx, "--list-all").splitlines()
+        if line.startswith("absl_")
+    ]
+    opts = _pkg_config(ctx, "--libs-only-l", *names).split(" ")
+    libraries = [opt[2:] for opt in opts if opt.startswith("-labsl_")]
+    directory = _pkg_config(ctx, "--variable=libdir", "absl_base")
+    _linker_scripts(
+        ctx,
+        _existing(ctx, directory, libraries, ".a"),
+        _existing(ctx, directory, libraries, ".so"),
+    )
+    ctx.file("BUILD.bazel", _LOAD + _LIBRARY.format(
+        name = "abseil",
+        srcs = repr(_LINKER_SCRIPTS),
+        linkopts = repr(["-lpthread", "-lrt"]),
+    ))
     for package, targets in _ABSEIL_TARGETS.items():
         ctx.file("absl/" + package + "/BUILD.bazel", "".join([
             _ALIAS.format(name = target)
@@ -178,6 +197,7 @@ def _system_library_impl(ctx):
     ctx.file("BUILD.bazel", _LOAD + "".join([
         _LIBRARY.format(
             name = name,
+            srcs = "[]",
             linkopts = repr(["-l" + lib for lib in libraries]),
         )
         for name, libraries in library.targets.items()
