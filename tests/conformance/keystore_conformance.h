@@ -4,11 +4,10 @@
 //
 //   #include "rumcask/keystore_conformance.h"
 //
-//   INSTANTIATE_TEST_SUITE_P(Mine, KeystoreConformance,
-//                            testing::Values(KeystoreUnderTest(MyKeystore())));
+//   INSTANTIATE_KEYSTORE_CONFORMANCE(Mine, KeystoreUnderTest(MyKeystore()));
 //
-// in namespace rumcask. What the traits say it does not do is skipped. Run it under ThreadSanitizer
-// and AddressSanitizer as well: some promises are about those.
+// in namespace rumcask. What the traits say it does not do is not among its tests. Run it under
+// ThreadSanitizer and AddressSanitizer as well: some promises are about those.
 
 #ifndef RUMCASK_TESTS_CONFORMANCE_KEYSTORE_CONFORMANCE_H_
 #define RUMCASK_TESTS_CONFORMANCE_KEYSTORE_CONFORMANCE_H_
@@ -17,6 +16,7 @@
 
 #include <ostream>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "rumcask/keystore.h"
@@ -38,11 +38,37 @@ inline std::ostream& operator<<(std::ostream& out, const KeystoreUnderTest& test
   return out << tested.factory.traits.name;
 }
 
+// What every keystore promises.
 class KeystoreConformance : public testing::TestWithParam<KeystoreUnderTest> {
  protected:
   const KeystoreFactory& factory() const { return GetParam().factory; }
   const KeystoreTraits& traits() const { return factory().traits; }
 };
+
+// What some do.
+class OrderedKeystoreConformance : public KeystoreConformance {};
+class UnorderedKeystoreConformance : public KeystoreConformance {};
+class UndoBoundConformance : public KeystoreConformance {};
+class MemoryCountConformance : public KeystoreConformance {};
+
+// The keystore, or none.
+inline std::vector<KeystoreUnderTest> KeystoreIf(bool wanted, const KeystoreUnderTest& tested) {
+  return wanted ? std::vector<KeystoreUnderTest>{tested} : std::vector<KeystoreUnderTest>();
+}
+
+// Puts the keystore to all tests that are about it.
+#define INSTANTIATE_KEYSTORE_CONFORMANCE(prefix, tested)                                 \
+  INSTANTIATE_TEST_SUITE_P(prefix, KeystoreConformance, testing::Values(tested));        \
+  INSTANTIATE_TEST_SUITE_P(                                                              \
+      prefix, OrderedKeystoreConformance,                                                \
+      testing::ValuesIn(KeystoreIf((tested).factory.traits.ordered, tested)));           \
+  INSTANTIATE_TEST_SUITE_P(                                                              \
+      prefix, UnorderedKeystoreConformance,                                              \
+      testing::ValuesIn(KeystoreIf(!(tested).factory.traits.ordered, tested)));          \
+  INSTANTIATE_TEST_SUITE_P(prefix, UndoBoundConformance,                                 \
+                           testing::ValuesIn(KeystoreIf((tested).bounds_undo, tested))); \
+  INSTANTIATE_TEST_SUITE_P(prefix, MemoryCountConformance,                               \
+                           testing::ValuesIn(KeystoreIf((tested).counts_memory, tested)))
 
 }  // namespace rumcask
 

@@ -19,11 +19,9 @@ KeystoreUnderTest Map() {
   return tested;
 }
 
-INSTANTIATE_TEST_SUITE_P(Map, KeystoreConformance, testing::Values(Map()));
-INSTANTIATE_TEST_SUITE_P(Hash, KeystoreConformance,
-                         testing::Values(KeystoreUnderTest(HashKeystore())));
-INSTANTIATE_TEST_SUITE_P(Btree, KeystoreConformance,
-                         testing::Values(KeystoreUnderTest(BtreeKeystore())));
+INSTANTIATE_KEYSTORE_CONFORMANCE(Map, Map());
+INSTANTIATE_KEYSTORE_CONFORMANCE(Hash, KeystoreUnderTest(HashKeystore()));
+INSTANTIATE_KEYSTORE_CONFORMANCE(Btree, KeystoreUnderTest(BtreeKeystore()));
 
 }  // namespace
 }  // namespace rumcask

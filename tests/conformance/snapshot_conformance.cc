@@ -147,8 +147,7 @@ TEST_P(KeystoreConformance, NothingIsKeptForNobody) {
   EXPECT_EQ(usage().open, 0u);
 }
 
-TEST_P(KeystoreConformance, CountsWhatSnapshotsKeep) {
-  if (!GetParam().bounds_undo) GTEST_SKIP() << "it does not";
+TEST_P(UndoBoundConformance, CountsWhatSnapshotsKeep) {
   TestedKeystore tested(factory());
   for (int i = 0; i < 100; ++i) ASSERT_EQ(tested.Put(absl::StrCat("key", i)), "");
   const auto undo_bytes = [&] { return tested.keystore().GetSnapshotUsage().undo_bytes; };
@@ -172,8 +171,7 @@ TEST_P(KeystoreConformance, CountsWhatSnapshotsKeep) {
 }
 
 // A snapshot that is held for long while many short ones come and go.
-TEST_P(KeystoreConformance, ShortSnapshotsLeaveNothingBesideALongOne) {
-  if (!GetParam().bounds_undo) GTEST_SKIP() << "it counts nothing";
+TEST_P(UndoBoundConformance, ShortSnapshotsLeaveNothingBesideALongOne) {
   TestedKeystore tested(factory());
   const std::vector<std::string> keys = {"a", "b", "c"};
   for (const std::string& key : keys) ASSERT_EQ(tested.Put(key), "");
@@ -219,8 +217,7 @@ std::string CompareExhausted(TestedKeystore* tested, const Held& held,
   return locations.empty() && entries.empty() ? "" : "a walk yields something";
 }
 
-TEST_P(KeystoreConformance, GivesUpTheOldestSnapshotAtTheBound) {
-  if (!GetParam().bounds_undo) GTEST_SKIP() << "it has no bound";
+TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
   constexpr uint64_t kBound = 30000;
   constexpr int kSnapshots = 6;
   TestedKeystore tested(factory(), kBound);
@@ -286,8 +283,7 @@ TEST_P(KeystoreConformance, GivesUpTheOldestSnapshotAtTheBound) {
   EXPECT_EQ(tested.CompareNow(), "");
 }
 
-TEST_P(KeystoreConformance, AWalkUnderWayEndsWhenItsSnapshotIsGivenUp) {
-  if (!GetParam().bounds_undo) GTEST_SKIP() << "it has no bound";
+TEST_P(UndoBoundConformance, AWalkUnderWayEndsWhenItsSnapshotIsGivenUp) {
   TestedKeystore tested(factory(), 5000);
   for (int i = 0; i < 2000; ++i) ASSERT_EQ(tested.Put(absl::StrCat("key", i)), "");
   const Held held = tested.Take();
@@ -309,8 +305,7 @@ TEST_P(KeystoreConformance, AWalkUnderWayEndsWhenItsSnapshotIsGivenUp) {
 }
 
 // Not even one change fits.
-TEST_P(KeystoreConformance, WithoutAnyUndoMemoryASnapshotLastsUntilTheFirstChange) {
-  if (!GetParam().bounds_undo) GTEST_SKIP() << "it has no bound";
+TEST_P(UndoBoundConformance, WithoutAnyUndoMemoryASnapshotLastsUntilTheFirstChange) {
   TestedKeystore tested(factory(), 0);
   ASSERT_EQ(tested.Put("k"), "");
   const Held held = tested.Take();

@@ -201,8 +201,7 @@ TEST_P(KeystoreConformance, ReadersRunBesideTheWriter) {
   EXPECT_EQ(given_up, 0u);
 }
 
-TEST_P(KeystoreConformance, SnapshotsAreGivenUpBesideReaders) {
-  if (!GetParam().bounds_undo) GTEST_SKIP() << "it has no bound";
+TEST_P(UndoBoundConformance, SnapshotsAreGivenUpBesideReaders) {
   const auto [compared, given_up] = RunBeside(factory(), 20000, 400);
   EXPECT_GT(compared, 0u);
   EXPECT_LE(given_up, compared);

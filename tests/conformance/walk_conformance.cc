@@ -39,8 +39,7 @@ TEST_P(KeystoreConformance, HasAScanOrACursor) {
 
 // ---- cursors ----
 
-TEST_P(KeystoreConformance, ACursorIsEmptyAtTheEndAndStaysSo) {
-  if (traits().ordered) GTEST_SKIP() << "it has order";
+TEST_P(UnorderedKeystoreConformance, ACursorIsEmptyAtTheEndAndStaysSo) {
   TestedKeystore tested(factory());
   for (const std::string key : {"", "a", "b"}) {
     if (!key.empty()) {
@@ -62,8 +61,7 @@ TEST_P(KeystoreConformance, ACursorIsEmptyAtTheEndAndStaysSo) {
 }
 
 // Without a snapshot. Keys that stay come once, the table growing or not; others at most once.
-TEST_P(KeystoreConformance, ACursorYieldsWhatStaysExactlyOnce) {
-  if (traits().ordered) GTEST_SKIP() << "it has order";
+TEST_P(UnorderedKeystoreConformance, ACursorYieldsWhatStaysExactlyOnce) {
   TestedKeystore tested(factory());
   constexpr int kKeys = 3000;
   std::set<uint64_t> stays;
@@ -116,8 +114,7 @@ TEST_P(KeystoreConformance, ACursorYieldsWhatStaysExactlyOnce) {
 }
 
 // The cursor keeps its snapshot by itself.
-TEST_P(KeystoreConformance, ACursorAtASnapshotIsOfThatMoment) {
-  if (traits().ordered) GTEST_SKIP() << "it has order";
+TEST_P(UnorderedKeystoreConformance, ACursorAtASnapshotIsOfThatMoment) {
   TestedKeystore tested(factory());
   std::mt19937_64 random(6);
   const std::vector<std::string> keys = TryingKeys(1000, traits().max_key_bytes);
@@ -174,8 +171,7 @@ void ExpectScan(const TestedKeystore::Held& held, const Keystore& keystore, cons
   }
 }
 
-TEST_P(KeystoreConformance, ScansRangesBothWays) {
-  if (!traits().ordered) GTEST_SKIP() << "it has no order";
+TEST_P(OrderedKeystoreConformance, ScansRangesBothWays) {
   TestedKeystore tested(factory());
   std::mt19937_64 random(8);
   const std::vector<std::string> keys = TryingKeys(400, traits().max_key_bytes);
@@ -213,8 +209,7 @@ TEST_P(KeystoreConformance, ScansRangesBothWays) {
   }
 }
 
-TEST_P(KeystoreConformance, ScansTheEdges) {
-  if (!traits().ordered) GTEST_SKIP() << "it has no order";
+TEST_P(OrderedKeystoreConformance, ScansTheEdges) {
   TestedKeystore tested(factory());
   const std::string longest(traits().max_key_bytes, '\xff');
   const std::vector<std::string> keys = {std::string(1, '\0'),
@@ -247,8 +242,7 @@ TEST_P(KeystoreConformance, ScansTheEdges) {
 }
 
 // Most keys are newer than the snapshot, or gone since.
-TEST_P(KeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
-  if (!traits().ordered) GTEST_SKIP() << "it has no order";
+TEST_P(OrderedKeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
   TestedKeystore tested(factory());
   const auto put = [&](int begin, int end, int step) {
     for (int i = begin; i < end; i += step) {
@@ -275,8 +269,7 @@ TEST_P(KeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
 }
 
 // A walk in blocks of any size is the same walk, writers or not.
-TEST_P(KeystoreConformance, BlocksOfAScanJoin) {
-  if (!traits().ordered) GTEST_SKIP() << "it has no order";
+TEST_P(OrderedKeystoreConformance, BlocksOfAScanJoin) {
   TestedKeystore tested(factory());
   std::mt19937_64 random(9);
   const std::vector<std::string> keys = TryingKeys(700, traits().max_key_bytes);

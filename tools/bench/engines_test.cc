@@ -158,8 +158,9 @@ TEST_P(EngineTest, Walks) {
   EXPECT_EQ(Get("key1200"), entries["key1200"]);
 }
 
-TEST_P(EngineTest, IsThereAfterOpeningAgain) {
-  if (!type_.persistent) GTEST_SKIP() << "keeps nothing";
+class PersistentEngineTest : public EngineTest {};
+
+TEST_P(PersistentEngineTest, IsThereAfterOpeningAgain) {
   ASSERT_TRUE(engine_->Put("kept", "1", false).ok());
   ASSERT_TRUE(engine_->Put("deleted", "1", false).ok());
   ASSERT_TRUE(engine_->Delete("deleted", false).ok());
@@ -174,13 +175,18 @@ TEST_P(EngineTest, IsThereAfterOpeningAgain) {
   EXPECT_EQ(Get("kept"), "1");
 }
 
-std::vector<std::string> Names() {
+std::vector<std::string> Names(bool persistent_only) {
   std::vector<std::string> names;
-  for (const EngineType& type : TestedEngines()) names.push_back(type.name);
+  for (const EngineType& type : TestedEngines()) {
+    if (type.persistent || !persistent_only) names.push_back(type.name);
+  }
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EngineTest, testing::ValuesIn(Names()),
+INSTANTIATE_TEST_SUITE_P(All, EngineTest, testing::ValuesIn(Names(/*persistent_only=*/false)),
+                         [](const auto& parameter) { return parameter.param; });
+INSTANTIATE_TEST_SUITE_P(All, PersistentEngineTest,
+                         testing::ValuesIn(Names(/*persistent_only=*/true)),
                          [](const auto& parameter) { return parameter.param; });
 
 }  // namespace
