@@ -37,10 +37,10 @@
 //
 // Errors. NotFound with an empty message: the key is missing. InvalidArgument: a bad key, value or
 // option, refused before any I/O. FailedPrecondition: closed, read-only, a forked child, or the
-// directory was removed while the database was open. ResourceExhausted: the disk, a quota or
-// another bound of the system is full; reads and a later retry work. DataLoss: damage.
-// PermissionDenied: the system refuses access. Internal: another error of the system; as all its
-// errors, with the call, the file and the reason in the message.
+// directory was removed while the database was open. ResourceExhausted: the disk or a quota is
+// full, or the process has no memory or file descriptor left; reads of what is open and a later
+// retry work. DataLoss: damage. PermissionDenied: the system refuses access. Internal: another
+// error of the system; as all its errors, with the call, the file and the reason in the message.
 
 #ifndef RUMCASK_CORE_DB_H_
 #define RUMCASK_CORE_DB_H_

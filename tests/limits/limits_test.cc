@@ -29,6 +29,7 @@
 
 #include "core/db.h"
 #include "core/file_system.h"
+#include "core/repair.h"
 #include "core/verify.h"
 #include "keystores/by_name.h"
 #include "tests/crash_kit/fault_file_system.h"
@@ -256,8 +257,8 @@ INSTANTIATE_TEST_SUITE_P(All, LimitsTest, testing::ValuesIn(AllModes()),
 
 constexpr int kSegments = 120;
 constexpr int kKeys = kSegments * kPutsPerSegment;
-// What was written since the last opening when the process is killed.
-constexpr int kUnlistedKeys = 30 * kPutsPerSegment;
+// What was written since the last opening when the process is killed: MANIFEST knows nothing of it.
+constexpr int kUnlistedKeys = 100 * kPutsPerSegment;
 
 TEST_P(LimitsTest, FewDescriptors) {
   Run("write", kFewDescriptors, [&](DB* db) {
@@ -280,6 +281,13 @@ TEST_P(LimitsTest, FewDescriptors) {
       },
       kKilled);
   EXPECT_EQ(InProcess(kFewDescriptors, [&] { return VerifyClosed(); }), "");
+  EXPECT_EQ(InProcess(kFewDescriptors,
+                      [&]() -> std::string {
+                        const auto report = Repair(path_, root_ + "/repaired");
+                        if (!report.ok()) return std::string(report.status().message());
+                        return report->damages.empty() ? "" : report->damages[0].cause;
+                      }),
+            "");
   Run("recover", kFewDescriptors, [&](DB* db) {
     return First({CheckAll(db, 0, kUnlistedKeys, 2), CheckAll(db, kUnlistedKeys, kKeys, 1),
                   CheckCount(db, kKeys), PutAll(db, 0, kKeys / 2, 3), Verify(db)});
