@@ -101,6 +101,17 @@ Workload SeekRandom(const DbBenchSettings& settings) {
   return workload;
 }
 
+// Half of the overwrites beside a snapshot of their own, and all beside large ones: two of half the
+// keys each at first, and then more and more, up to what the store allows.
+Workload SnapshotsBeside(const DbBenchSettings& settings) {
+  Workload workload = Overwrite(settings);
+  workload.operations = settings.reads.value_or(4 * settings.num);
+  workload.snapshots.brief_each = 2;
+  workload.snapshots.long_each = std::max<uint64_t>(1, settings.num / 2);
+  workload.snapshots.held = 2;
+  return workload;
+}
+
 Workload DeleteRandom(const DbBenchSettings& settings) {
   Workload workload = Overwrite(settings);
   workload.updates = 0;
@@ -163,6 +174,7 @@ constexpr Named kBenchmarks[] = {
     {"readseq", ReadSequential},
     {"seekrandom", SeekRandom},
     {"readwhilewriting", ReadWhileWriting},
+    {"snapshots", SnapshotsBeside},
     {"deleterandom", DeleteRandom},
     {"queue", Queue},
     {"compact", Compact},

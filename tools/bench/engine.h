@@ -53,6 +53,10 @@ class Engine {
   virtual absl::Status Write(
       absl::Span<const std::pair<std::string_view, std::string_view>> entries, bool sync) = 0;
   virtual absl::StatusOr<std::unique_ptr<EngineCursor>> NewCursor() = 0;
+  // Held as long as what it returns, which must not outlive the store.
+  virtual absl::StatusOr<std::shared_ptr<const void>> TakeSnapshot() {
+    return absl::UnimplementedError("its snapshots are not measured");
+  }
 
   // Everything written so far survives a power cut.
   virtual absl::Status Sync() = 0;

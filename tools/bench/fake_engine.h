@@ -47,6 +47,8 @@ class FakeEngine : public Engine {
     uint64_t batch_entries = 0;
     uint64_t cursors = 0;
     uint64_t seeks = 0;
+    uint64_t snapshots = 0;
+    uint64_t snapshots_held = 0;
   };
 
   absl::Status Get(std::string_view key, std::string* value) override {
@@ -101,9 +103,22 @@ class FakeEngine : public Engine {
     return std::make_unique<Cursor>(this, entries_);
   }
 
+  absl::StatusOr<std::shared_ptr<const void>> TakeSnapshot() override {
+    const MutexLock lock(mutex_);
+    ++counts_.snapshots;
+    ++counts_.snapshots_held;
+    return std::shared_ptr<const void>(nullptr, [this](const void*) {
+      const MutexLock ending(mutex_);
+      --counts_.snapshots_held;
+    });
+  }
+
   absl::Status Sync() override { return absl::OkStatus(); }
   absl::Status Compact() override { return absl::UnimplementedError("it is a fake"); }
   absl::Status Close() override { return absl::OkStatus(); }
+
+  // Within on_call alone, which is called under the lock.
+  uint64_t held_snapshots() ABSL_NO_THREAD_SAFETY_ANALYSIS { return counts_.snapshots_held; }
 
   Counts counts() {
     const MutexLock lock(mutex_);

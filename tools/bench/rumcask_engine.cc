@@ -12,6 +12,7 @@
 
 #include "core/db.h"
 #include "core/options.h"
+#include "core/snapshot.h"
 
 namespace rumcask::bench {
 namespace {
@@ -103,6 +104,10 @@ class RumcaskStore : public Engine {
 
   absl::StatusOr<std::unique_ptr<EngineCursor>> NewCursor() override {
     return std::make_unique<RumcaskCursor>(db_.get());
+  }
+
+  absl::StatusOr<std::shared_ptr<const void>> TakeSnapshot() override {
+    return db_->TakeSnapshot();
   }
 
   absl::Status Sync() override { return db_->Sync(); }

@@ -152,7 +152,8 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
   settings.value_sizes = settings_.value_sizes;
   settings.seed = seed;
   settings.threads = settings_.threads;
-  settings.sample = settings_.sample;
+  // What matters of these is the longest.
+  settings.sample = workload.TakesSnapshots() ? 1 : settings_.sample;
   settings.target = settings_.target / settings_.threads;
   for (int i = 0; i < settings_.threads; ++i) {
     settings.thread = i;
@@ -184,6 +185,7 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
   if (status.ok()) status = writer_status;
 
   taken->clear();
+  uint64_t stalls = 0;
   uint64_t begin = UINT64_MAX;
   uint64_t end = 0;
   uint64_t cpu_nanoseconds = 0;
@@ -201,6 +203,7 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
     // Which thread did what does not matter.
     measurement.work += worker.work();
     measurement.latency.Merge(desks_[i].latency);
+    stalls += worker.stalls();
     taken->push_back(worker.taken());
     cpu_nanoseconds += worker.cpu_nanoseconds();
     lock_wait_nanoseconds += worker.lock_wait_nanoseconds();
@@ -224,6 +227,12 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
                             : 0,
                         Costs(type, writer->operations(), writer->cpu_nanoseconds(),
                               writer->lock_wait_nanoseconds(), writer_nanoseconds));
+  }
+  if (workload.TakesSnapshots()) {
+    measurement.remark =
+        absl::StrFormat("%d of %d calls took more than %d ms, the longest %.1f ms", stalls,
+                        measurement.latency.count(), Worker::kStall / 1000000,
+                        static_cast<double>(measurement.latency.max()) / 1e6);
   }
   SetOutcome(status, &measurement);
 }

@@ -305,6 +305,29 @@ TEST(RunnerTest, AQueuesTurns) {
   EXPECT_EQ(Measure(workload, &engine, Threads(2)).outcome, Measurement::Outcome::kNotSupported);
 }
 
+TEST(RunnerTest, SnapshotsBesideTheCalls) {
+  FakeEngine engine;
+  (void)Measure(DbBench("fillseq", 1000), &engine);
+  Workload workload = DbBench("snapshots", 1000);
+  EXPECT_EQ(workload.operations, 4000);
+  uint64_t calls = 0;
+  engine.on_call = [&](std::string_view, std::string_view) {
+    // Those that are held on to: one at first, then two, then all.
+    const uint64_t held = calls < 500 ? 1 : calls < 2000 ? 2 : calls / 500 - 1;
+    const uint64_t brief = calls % 2 == 0 ? 1 : 0;
+    ++calls;
+    EXPECT_EQ(engine.held_snapshots(), held + brief) << calls;
+    return absl::OkStatus();
+  };
+  const Measurement m = Measure(workload, &engine);
+  EXPECT_EQ(m.outcome, Measurement::Outcome::kDone) << m.remark;
+  EXPECT_EQ(m.puts, 4000);
+  EXPECT_EQ(m.latency.count(), 4000);
+  EXPECT_NE(m.remark.find("of 4000 calls took more than 5 ms"), std::string::npos) << m.remark;
+  EXPECT_EQ(engine.counts().snapshots, 2000 + 8);
+  EXPECT_EQ(engine.counts().snapshots_held, 0);
+}
+
 TEST(LiveKeysTest, AreThoseOfTheStore) {
   FakeEngine engine;
   LiveKeys live;

@@ -49,7 +49,8 @@ Worker::Worker(const Workload& workload, const WorkerSettings& settings, Engine*
       signals_(signals),
       values_(values),
       latency_(latency),
-      stream_(workload, settings.value_sizes, settings.seed, settings.thread, settings.threads) {
+      stream_(workload, settings.value_sizes, settings.seed, settings.thread, settings.threads),
+      snapshots_(workload.snapshots, stream_.length()) {
   if (workload_.batch > 1) batch_keys_.resize(workload_.batch);
 }
 
@@ -98,6 +99,7 @@ absl::Status Worker::RunClosed() {
     if (!status.ok()) return status;
     const uint64_t call_end = clock_->Now();
     latency_->Record(call_end - call_begin);
+    stalls_ += call_end - call_begin > kStall;
     if (call_end >= deadline) break;
   }
   return absl::OkStatus();
@@ -115,6 +117,7 @@ absl::Status Worker::RunOpen() {
     if (!status.ok()) return status;
     const uint64_t now = clock_->Now();
     latency_->Record(now - (begin_ + due));
+    stalls_ += now - (begin_ + due) > kStall;
     if (length > 0 && now - begin_ >= length) break;
   }
   return absl::OkStatus();
@@ -149,6 +152,14 @@ bool Worker::Prepare() {
 }
 
 absl::Status Worker::Call() {
+  if (!workload_.TakesSnapshots()) return CallStore();
+  absl::Status status = snapshots_.Before(engine_);
+  if (status.ok()) status = CallStore();
+  snapshots_.After();
+  return status;
+}
+
+absl::Status Worker::CallStore() {
   if (workload_.batch > 1) return CallBatch();
   absl::Status status;
   switch (operation_.kind) {

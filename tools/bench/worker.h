@@ -15,6 +15,7 @@
 
 #include "tools/bench/clock.h"
 #include "tools/bench/engine.h"
+#include "tools/bench/held_snapshots.h"
 #include "tools/bench/histogram.h"
 #include "tools/bench/key_format.h"
 #include "tools/bench/operation_stream.h"
@@ -71,11 +72,16 @@ class Worker {
   const std::string& remark() const { return remark_; }
   uint64_t taken() const { return stream_.taken(); }
   uint64_t work() const { return stream_.work(); }
+  // Of the calls that were timed, those that took more than kStall.
+  uint64_t stalls() const { return stalls_; }
+
+  static constexpr uint64_t kStall = 5000000;  // nanoseconds
 
  private:
   // Takes the operations of the next call and makes their keys and values; none left: false.
   bool Prepare();
   absl::Status Call();
+  absl::Status CallStore();
   absl::Status CallBatch();
   absl::Status Read(std::string_view key);
   absl::Status Write(std::string_view key, std::string_view value);
@@ -97,6 +103,7 @@ class Worker {
   ValueBytes* const values_;
   Histogram* const latency_;
   OperationStream stream_;
+  HeldSnapshots snapshots_;
 
   // The next call.
   Operation operation_{};
@@ -120,6 +127,7 @@ class Worker {
   uint64_t cpu_nanoseconds_ = 0;
   uint64_t lock_wait_nanoseconds_ = 0;
   std::string remark_;
+  uint64_t stalls_ = 0;
 };
 
 }  // namespace rumcask::bench

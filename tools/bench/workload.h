@@ -67,11 +67,24 @@ struct Workload {
   // Writes survive a power cut before they return.
   bool sync = false;
 
+  // Snapshots that each thread takes and lets go of between its calls; that counts as part of them.
+  struct Snapshots {
+    // One call in so many gets one that ends with it. 0: none.
+    uint64_t brief_each = 0;
+    // One call in so many gets one that is held on to. 0: none.
+    uint64_t long_each = 0;
+    // Held at a time in the first half of the calls, the oldest being let go of; in the second half
+    // all are held.
+    uint64_t held = 0;
+  };
+  Snapshots snapshots;
+
   // One more thread overwrites keys as long as the others go on, so many a second (0: as fast as it
   // can). It is not counted.
   bool writer_beside = false;
   double writer_rate = 0;
 
+  bool TakesSnapshots() const { return snapshots.brief_each + snapshots.long_each > 0; }
   bool Writes() const {
     return updates + inserts + read_modify_writes + deletes > 0 || writer_beside ||
            action == Action::kQueue;
