@@ -38,12 +38,27 @@ void DigestTable::Erase(const StoredDigest& digest) {
 }
 
 void DigestTable::Grow(TableArena* arena) {
+  const size_t old_bytes = memory_bytes();
+  const size_t count = old_bytes == 0 ? 1 : 2 * (mask() + 1);
+  Bucket* const old = MoveTo(arena->Allocate(count * sizeof(Bucket)), count);
+  if (old != nullptr) arena->Free(old, old_bytes);
+}
+
+void DigestTable::Shrink(TableArena* arena) {
+  const size_t old_bytes = memory_bytes();
+  size_t count = mask() + 1;
+  while (count > 1 && size_ <= count * kEntries / 4) count /= 2;
+  const size_t bytes = count * sizeof(Bucket);
+  Bucket* const old = MoveTo(arena->AllocateLow(bytes), count);
+  arena->Free(old, old_bytes);
+  arena->NoteShrunk(old_bytes - bytes);
+}
+
+DigestTable::Bucket* DigestTable::MoveTo(void* memory, size_t count) {
   Bucket* const old = buckets();
   const size_t old_count = old == nullptr ? 0 : mask() + 1;
-  const size_t count = old == nullptr ? 1 : 2 * old_count;
-  void* const grown = arena->Allocate(count * sizeof(Bucket));
-  std::memset(grown, 0, count * sizeof(Bucket));
-  buckets_.store(static_cast<Bucket*>(grown), std::memory_order_relaxed);
+  std::memset(memory, 0, count * sizeof(Bucket));
+  buckets_.store(static_cast<Bucket*>(memory), std::memory_order_relaxed);
   mask_.store(count - 1, std::memory_order_relaxed);
   limit_ = count * kEntries * 9 / 10;
   for (size_t i = 0; i < old_count; ++i) {
@@ -51,7 +66,7 @@ void DigestTable::Grow(TableArena* arena) {
       if (!entry.place.is_empty()) Put(entry.digest(), entry.place);
     }
   }
-  if (old != nullptr) arena->Free(old, old_count * sizeof(Bucket));
+  return old;
 }
 
 }  // namespace rumcask

@@ -8,7 +8,8 @@
 // Three entries to a bucket, linear probing from bucket to bucket, and a count in each bucket of
 // the entries that passed it by when it was full, as in Facebook's F14: a lookup goes on only
 // where there is one, and an erased entry leaves no tombstone. At most 9 of 10 entries are used;
-// then the table doubles.
+// then the table doubles. Where 1 of 4 is used it can be halved, which leaves as many insertions to
+// the next doubling as it leaves erasures to the next halving, or more.
 
 #ifndef RUMCASK_KEYSTORES_HASH_DIGEST_TABLE_H_
 #define RUMCASK_KEYSTORES_HASH_DIGEST_TABLE_H_
@@ -97,6 +98,12 @@ class DigestTable {
   template <typename Predicate>
   void EraseIf(Predicate goes);
 
+  // To be called after erasing: gives memory back if no more than 1 of 4 entries is used. A bucket
+  // stays.
+  void ShrinkIfSparse(TableArena* arena) {
+    if (mask() > 0 && size_ <= (mask() + 1) * kEntries / 4) Shrink(arena);
+  }
+
   // Calls visit(digest, place) for every entry.
   template <typename Visitor>
   void ForEach(Visitor visit) const;
@@ -132,6 +139,9 @@ class DigestTable {
   }
   void Put(const StoredDigest& digest, Place place);
   void Grow(TableArena* arena);
+  void Shrink(TableArena* arena);
+  // Goes on in `count` buckets at `memory`. Returns the old ones.
+  Bucket* MoveTo(void* memory, size_t count);
 
   // Atomic for Prefetch alone.
   std::atomic<Bucket*> buckets_{nullptr};

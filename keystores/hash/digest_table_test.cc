@@ -1,9 +1,11 @@
 #include "keystores/hash/digest_table.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -40,6 +42,8 @@ TEST(DigestTable, AgreesWithAMap) {
         } else {
           table.Erase(DigestOf(key));
           model.erase(known);
+          // As many as there are, then as few.
+          if (step / 5000 % 2 == 1) table.ShrinkIfSparse(&arena);
         }
       }
       ASSERT_EQ(table.size(), model.size());
@@ -82,6 +86,65 @@ TEST(DigestTable, UsesNineOfTenEntries) {
     table.Insert(DigestOf({random(), static_cast<uint32_t>(random())}), PlaceOf(i), &arena);
   }
   EXPECT_EQ(table.memory_bytes(), 4096u * 64);
+}
+
+TEST(DigestTable, GivesMemoryBackWhenMostlyEmpty) {
+  constexpr uint32_t kEntries = 100000;
+  TableArena arena;
+  DigestTable table;
+  std::mt19937_64 random(1);
+  std::vector<Key> keys;
+  for (uint32_t i = 0; i < kEntries; ++i) {
+    keys.emplace_back(random(), static_cast<uint32_t>(random()));
+    table.Insert(DigestOf(keys.back()), PlaceOf(i), &arena);
+  }
+  const size_t full = table.memory_bytes();
+  size_t bytes = full;
+  size_t changes = 0;
+  for (uint32_t left = kEntries; left > 0; --left) {
+    table.Erase(DigestOf(keys[left - 1]));
+    table.ShrinkIfSparse(&arena);
+    ASSERT_EQ(table.size(), left - 1);
+    changes += table.memory_bytes() != bytes;
+    bytes = table.memory_bytes();
+    // 20 bytes an entry, in a quarter of the entries.
+    ASSERT_LE(bytes, std::max<size_t>(64, left * 4 * 64 / 3));
+    if ((left & (left - 1)) != 0) continue;
+    for (uint32_t i = 0; i < left - 1; ++i) {
+      Place* const place = table.Find(DigestOf(keys[i]));
+      ASSERT_NE(place, nullptr);
+      ASSERT_EQ(place->location(), PlaceOf(i).location());
+    }
+  }
+  EXPECT_EQ(bytes, 64u);
+  EXPECT_LE(changes, 20u) << "it was copied more often than halved";
+}
+
+// At the size where it shrinks, and at the one where it grows.
+TEST(DigestTable, DoesNotGrowAndShrinkInTurns) {
+  TableArena arena;
+  DigestTable table;
+  std::mt19937_64 random(1);
+  std::vector<Key> keys;
+  for (uint32_t i = 0; i < 10000; ++i) {
+    keys.emplace_back(random(), static_cast<uint32_t>(random()));
+    table.Insert(DigestOf(keys.back()), PlaceOf(i), &arena);
+  }
+  size_t bytes = table.memory_bytes();
+  size_t changes = 0;
+  while (!keys.empty()) {
+    for (uint32_t turn = 0; turn < 10; ++turn) {
+      table.Erase(DigestOf(keys.back()));
+      table.ShrinkIfSparse(&arena);
+      changes += std::exchange(bytes, table.memory_bytes()) != table.memory_bytes();
+      table.Insert(DigestOf(keys.back()), PlaceOf(turn), &arena);
+      changes += std::exchange(bytes, table.memory_bytes()) != table.memory_bytes();
+    }
+    table.Erase(DigestOf(keys.back()));
+    table.ShrinkIfSparse(&arena);
+    keys.pop_back();
+  }
+  EXPECT_LE(changes, 20u);
 }
 
 }  // namespace

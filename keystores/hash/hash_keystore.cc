@@ -128,6 +128,7 @@ class HashTable : public Keystore {
       *place = Place(location);
     } else {
       shard.table.Erase(digest);
+      shard.table.ShrinkIfSparse(&arena_);
       if (shard.table.size() == 0) live_.Clear(IndexOf(shard));
       AddKeys(-1);
     }
@@ -354,6 +355,7 @@ void HashTable::FinishLoad() {
     ShardLocked lock(shard.lock);
     if (shard.holds_deletes) {
       shard.table.EraseIf([](const Place& place) { return place.is_delete(); });
+      shard.table.ShrinkIfSparse(&arena_);
       shard.holds_deletes = false;
       if (shard.table.size() == 0) live_.Clear(IndexOf(shard));
     }

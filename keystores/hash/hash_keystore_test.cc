@@ -244,5 +244,44 @@ TEST(HashKeystore, TakesAtMost36BytesAKeyAtEverySize) {
   }
 }
 
+// Nine of ten keys gone, then all: the tables follow.
+TEST(HashKeystore, GivesMemoryBackAfterDeletes) {
+  constexpr uint64_t kKeys = 500000;
+  const std::unique_ptr<Keystore> keystore = NewKeystore();
+  const uint64_t empty = keystore->MemoryBytes();
+  for (uint64_t n = 0; n < kKeys; ++n) {
+    (void)keystore->Apply(Prepared(*keystore, absl::StrCat(n)), At(n), n + 1);
+  }
+  EXPECT_GT(keystore->MemoryBytes() - empty, 20 * kKeys);
+  const auto erase = [&](uint64_t n) {
+    ASSERT_EQ(keystore->Apply(Prepared(*keystore, absl::StrCat(n)), Location(), kKeys + n), At(n));
+  };
+  for (uint64_t n = 0; n < kKeys; ++n) {
+    if (n % 10 != 0) erase(n);
+  }
+  EXPECT_LT(keystore->MemoryBytes() - empty, 100 * kKeys / 10);
+  for (uint64_t n = 0; n < kKeys; n += 10) ASSERT_EQ(Find(*keystore, absl::StrCat(n)), At(n));
+  for (uint64_t n = 0; n < kKeys; n += 10) erase(n);
+  EXPECT_LE(keystore->MemoryBytes() - empty, 4096u * 64);
+  EXPECT_EQ(keystore->KeyCount(), 0u);
+  EXPECT_TRUE(Walk(*keystore).empty());
+}
+
+// Most of the log may be of keys that are gone.
+TEST(HashKeystore, LoadingLeavesNoMemoryForDeletedKeys) {
+  constexpr uint64_t kKeys = 200000;
+  const std::unique_ptr<Keystore> keystore = NewKeystore();
+  const uint64_t empty = keystore->MemoryBytes();
+  Context context;
+  for (uint64_t n = 0; n < kKeys; ++n) {
+    const std::string key = absl::StrCat(n);
+    const LoadEntry entry{key, At(n), n + 1, n % 100 != 0};
+    keystore->Load({&entry, 1}, &context);
+  }
+  keystore->FinishLoad();
+  EXPECT_EQ(keystore->KeyCount(), kKeys / 100);
+  EXPECT_LE(keystore->MemoryBytes() - empty, 4096u * 64 + 100 * kKeys / 100);
+}
+
 }  // namespace
 }  // namespace rumcask

@@ -14,6 +14,12 @@ constexpr size_t kHugePagesFromChunks = 2;
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
+// Blocks from this order on, 64 KiB, are given back: whenever tables have shrunk by so much, as
+// much as takes a fraction of a millisecond.
+constexpr int kGivenBackOrder = 10;
+constexpr size_t kShrunkBytes = size_t{1} << 20;
+constexpr size_t kGivenBackBytes = size_t{16} << 20;
+
 // The order of the smallest block that holds `bytes`.
 int OrderOf(size_t bytes) {
   int order = 0;
@@ -31,7 +37,14 @@ void* TableArena::Allocate(size_t bytes) {
   const int order = OrderOf(bytes);
   if (order > kMaxOrder) return ::operator new (bytes, std::align_val_t{kUnit});
   MutexLock lock(mutex_);
-  return reinterpret_cast<void*>(TakeBlock(order));
+  return reinterpret_cast<void*>(TakeBlock(order, /*low=*/false));
+}
+
+void* TableArena::AllocateLow(size_t bytes) {
+  const int order = OrderOf(bytes);
+  if (order > kMaxOrder) return Allocate(bytes);
+  MutexLock lock(mutex_);
+  return reinterpret_cast<void*>(TakeBlock(order, /*low=*/true));
 }
 
 void TableArena::Free(void* block, size_t bytes) {
@@ -44,27 +57,68 @@ void TableArena::Free(void* block, size_t bytes) {
     const size_t size = kUnit << order;
     const size_t index = (address - chunk) / size;
     const Address buddy = chunk + (index ^ 1) * size;
-    if (free_[order].erase(buddy) == 0) break;
+    if (free_[order].count(buddy) == 0) break;
+    (void)RemoveFree(buddy, order);
     if (buddy < address) address = buddy;
   }
-  free_[order].insert(address);
+  AddFree(address, order, /*resident=*/true);
 }
 
-TableArena::Address TableArena::TakeBlock(int order) {
-  int from = order;
-  while (from <= kMaxOrder && free_[from].empty()) ++from;
+void TableArena::AddFree(Address block, int order, bool resident) {
+  free_[order].insert(block);
+  if (resident && order >= kGivenBackOrder) resident_.emplace(block, order);
+}
+
+bool TableArena::RemoveFree(Address block, int order) {
+  free_[order].erase(block);
+  return order < kGivenBackOrder || resident_.erase(block) > 0;
+}
+
+void TableArena::NoteShrunk(size_t bytes) {
+  MutexLock lock(mutex_);
+  shrunk_bytes_ += bytes;
+  if (shrunk_bytes_ < kShrunkBytes) return;
+  shrunk_bytes_ = 0;
+  GiveBack();
+}
+
+void TableArena::GiveBack() {
+  // The highest first: what is at the lowest addresses is taken again next.
+  for (size_t given_back = 0; given_back < kGivenBackBytes && !resident_.empty();) {
+    const auto [block, order] = *std::prev(resident_.end());
+    const size_t bytes = kUnit << order;
+    if (order == kMaxOrder && chunks_.size() > 1) {
+      (void)RemoveFree(block, order);
+      chunks_.erase(block);
+      munmap(reinterpret_cast<void*>(block), bytes);
+    } else {
+      resident_.erase(block);
+      (void)madvise(reinterpret_cast<void*>(block), bytes, MADV_DONTNEED);
+    }
+    given_back += bytes;
+  }
+}
+
+TableArena::Address TableArena::TakeBlock(int order, bool low) {
+  int from = kMaxOrder + 1;
+  for (int each = order; each <= kMaxOrder; ++each) {
+    if (free_[each].empty()) continue;
+    if (from > kMaxOrder || *free_[each].begin() < *free_[from].begin()) from = each;
+    if (!low) break;
+  }
   Address block;
+  bool resident = true;
   if (from > kMaxOrder) {
     from = kMaxOrder;
     block = NewChunk();
   } else {
     block = *free_[from].begin();
-    free_[from].erase(free_[from].begin());
+    resident = RemoveFree(block, from);
   }
   // What is too much goes back in halves.
   while (from > order) {
     --from;
-    free_[from].insert(block + (kUnit << from));
+    AddFree(block + (kUnit << from), from, resident);
   }
   return block;
 }

@@ -1,5 +1,8 @@
 #include "keystores/hash/table_arena.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
@@ -71,6 +74,64 @@ TEST(TableArena, BuddiesMerge) {
   void* const whole = arena.Allocate(TableBytes(TableArena::kMaxOrder));
   EXPECT_EQ(whole, *places.begin());
   arena.Free(whole, TableBytes(TableArena::kMaxOrder));
+}
+
+// Of the pages that hold the blocks, how many are in memory.
+size_t ResidentPages(const std::vector<void*>& blocks, size_t bytes) {
+  const auto page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  size_t resident = 0;
+  for (void* const block : blocks) {
+    std::vector<unsigned char> pages(bytes / page_bytes);
+    // Not even mapped: nothing is in memory.
+    if (::mincore(block, bytes, pages.data()) != 0) continue;
+    for (const unsigned char page : pages) resident += page & 1;
+  }
+  return resident;
+}
+
+TEST(TableArena, GivesBackWhatShrinkingTablesLeave) {
+  constexpr int kOrder = 8;
+  constexpr size_t kBytes = TableArena::kUnit << kOrder;
+  TableArena arena;
+  std::vector<void*> blocks;
+  // Three chunks.
+  for (size_t i = 0; i < 3 * TableArena::kChunkBytes / kBytes; ++i) {
+    blocks.push_back(arena.Allocate(kBytes));
+    memset(blocks.back(), 1, kBytes);
+  }
+  std::shuffle(blocks.begin(), blocks.end(), std::mt19937_64(5));
+  const std::vector<void*> all = blocks;
+  const size_t full = ResidentPages(all, kBytes);
+  EXPECT_GE(full, 3 * TableArena::kChunkBytes / 4096);
+  // What is left when tables grow is for the next ones.
+  for (void* const block : blocks) arena.Free(block, kBytes);
+  EXPECT_EQ(ResidentPages(all, kBytes), full);
+  for (void*& block : blocks) block = arena.Allocate(kBytes);
+  EXPECT_EQ(ResidentPages(all, kBytes), full);
+  // Each table becomes a sixteenth.
+  std::vector<void*> small;
+  for (void* const block : blocks) {
+    small.push_back(arena.AllocateLow(kBytes / 16));
+    memset(small.back(), 2, kBytes / 16);
+    arena.Free(block, kBytes);
+    arena.NoteShrunk(kBytes - kBytes / 16);
+  }
+  EXPECT_LE(ResidentPages(all, kBytes), full / 5);
+  for (void* const block : small) {
+    EXPECT_EQ(*static_cast<unsigned char*>(block), 2);
+    arena.Free(block, kBytes / 16);
+    arena.NoteShrunk(kBytes / 16);
+  }
+  EXPECT_LE(ResidentPages(all, kBytes), full / 20);
+  // As good as new.
+  for (void*& block : blocks) {
+    block = arena.Allocate(kBytes);
+    memset(block, 3, kBytes);
+  }
+  for (void* const block : blocks) {
+    EXPECT_EQ(static_cast<unsigned char*>(block)[kBytes - 1], 3);
+    arena.Free(block, kBytes);
+  }
 }
 
 TEST(TableArena, TakesRequestsBeyondItsOrders) {
