@@ -3,13 +3,14 @@
 #ifndef RUMCASK_CORE_BACKGROUND_THREAD_H_
 #define RUMCASK_CORE_BACKGROUND_THREAD_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <chrono>
 #include <functional>
 #include <thread>
 
 #include "absl/status/status.h"
-
-#include "core/mutex.h"
+#include "rumcask/mutex.h"
 
 namespace rumcask {
 

@@ -472,6 +472,7 @@ absl::Status DB::Close() {
     }
     store_->segments_.KeepManifest();
     store_->lock_.reset();
+    store_->keystore_->FinishForgetting();
   }
   return *store_->close_result_;
 }

@@ -220,7 +220,7 @@ class IndexOpening {
 
   absl::Status OpenInMemory() {
     absl::StatusOr<std::unique_ptr<Keystore>> keystore =
-        factory_.create({store_->options_.max_undo_bytes});
+        factory_.create({store_->options_.max_undo_bytes, store_->options_.background_threads > 0});
     if (!keystore.ok()) return keystore.status();
     store_->keystore_ = *std::move(keystore);
     return absl::OkStatus();

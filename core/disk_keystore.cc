@@ -51,7 +51,7 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       segments_(segments),
       forsake_(std::move(forsake)),
       exact_(index->looks_cheaply()),
-      past_(config_.max_undo_bytes),
+      past_({config_.max_undo_bytes, config_.background}),
       live_(config_.live),
       witness_(config_.witness),
       active_(NewBuffer()),

@@ -78,6 +78,7 @@ class DiskKeystore : public Keystore {
   absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
                      Location* location) const override;
   SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
+  void FinishForgetting() override { past_.FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override;
   // Of the index alone.

@@ -221,7 +221,7 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer, DiskIndex* index) {
     const bool tells = last || SeededBug("position-with-every-part");
     Batch batch(*this, &past_, keys, live_, witness_, tells ? &after : nullptr);
     absl::Status status = index->Apply(&batch);
-    past_.KeepToBound();
+    past_.KeepUp();
     if (!status.ok()) return status;
     if (batch.damaged()) return absl::DataLossError("it has damaged entries");
     live_ = std::move(*batch.live());

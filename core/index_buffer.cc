@@ -75,7 +75,7 @@ IndexBuffer::Tree::iterator IndexBuffer::Erase(Part* part, Tree::iterator it) {
 
 Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t sequence) {
   Location before;
-  bool kept = false;
+  const bool wanted = past_->wanted();
   size_t left = 1;
   empty_->Changing(sequence);
   {
@@ -87,8 +87,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
     const bool forgets = !location.exists() && deletes_ == Deletes::kForget;
     if (exists) {
       before = it->second.location;
-      kept = past_->wanted();
-      if (kept) past_->Keep(key, it->second, sequence);
+      if (wanted) past_->Keep(key, it->second, sequence);
     }
     if (exists || !forgets) {
       ExclusiveLock lock(part->mutex);
@@ -105,7 +104,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
   if (location.exists()) empty_->HasPut(key);
   if (left > kPartKeys) Split(key);
   if (left == 0) Remove(key);
-  if (kept) past_->KeepToBound();
+  if (wanted) past_->KeepUp();
   return before;
 }
 

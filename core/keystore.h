@@ -12,6 +12,7 @@
 //  - Get, GetAt, Prefetch, Scan and cursors run on any thread at any time, beside each other and
 //    beside Apply. What Apply has returned from, every later Get sees.
 //  - A snapshot is let go of on any thread at any time, and never outlives its keystore.
+//  - FinishForgetting is called on any thread at any time but not beside itself.
 //  - Load and FinishLoad run during opening, before anything else; Load on several threads.
 //
 // A keystore reports running out of memory like the rest of the program: it does not.
@@ -84,6 +85,8 @@ class LoadContext {
 // A moment that reads can go back to: all records with numbers <= sequence() and no others. While
 // it exists the keystore keeps the locations that later records replace - up to a bound on their
 // memory, beyond which it gives up the oldest snapshot; reads at that one are ResourceExhausted.
+// However much it keeps, no call takes long for it: what ended snapshots saw is forgotten little by
+// little.
 class KeystoreSnapshot {
  public:
   explicit KeystoreSnapshot(uint64_t sequence) : sequence_(sequence) {}
@@ -99,8 +102,12 @@ class KeystoreSnapshot {
 
 // What snapshots cost at the moment.
 struct SnapshotUsage {
-  uint64_t open = 0;        // those given up excluded
-  uint64_t undo_bytes = 0;  // memory, about
+  uint64_t open = 0;  // those given up excluded
+  // Memory for what they see and nobody else does, and for what ended ones saw and is still to be
+  // forgotten.
+  uint64_t undo_bytes = 0;
+  // So many records of what ended snapshots saw were looked at to forget them, since opening.
+  uint64_t looked_at = 0;
 };
 
 // Walks the keys of an unordered keystore in steps. Not thread-safe; several may be open at once.
@@ -152,6 +159,10 @@ class Keystore {
 
   virtual SnapshotUsage GetSnapshotUsage() const = 0;
 
+  // Forgets all that ended snapshots have left, and ends threads of the keystore's own. Called when
+  // the database is closed, while snapshots may still be open; they go on to be read.
+  virtual void FinishForgetting() {}
+
   // Replaces `*block` by the first `limit` keys of the range as it was then, fewer only at its end.
   // The range does not refer to the block. For ordered keystores.
   virtual absl::Status Scan(const KeystoreSnapshot& /*snapshot*/, const KeyRange& /*range*/,
@@ -177,6 +188,8 @@ class Keystore {
 struct KeystoreConfig {
   // Bound on the memory for what snapshots see and nobody else does.
   uint64_t max_undo_bytes = uint64_t{256} << 20;
+  // Whether it may have threads of its own, for what need not be done while somebody waits.
+  bool background = false;
 };
 
 // Makes keystores of one kind; a value of Options::keystore. Copyable. One of the two functions is

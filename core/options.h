@@ -75,9 +75,10 @@ struct Options {
   std::chrono::milliseconds sync_interval{0};
 
   // Bound on the memory for locations that only snapshots (and iterators, which are snapshots)
-  // still see, some 64 bytes for each key changed while one is open, beside the key's own on
-  // ordered keystores. Beyond it the oldest snapshot is given up. Default 256 MiB: four million
-  // changes.
+  // still see, some 80 bytes for each key changed while one is open, and the key's own on ordered
+  // keystores. Beyond it the oldest snapshot is given up. What ended snapshots saw counts until it
+  // is forgotten, little by little; at the worst the memory is an eighth above the bound meanwhile.
+  // Default 256 MiB: three million changes.
   uint64_t max_undo_bytes = uint64_t{256} << 20;
 
   // ---- performance: none of these changes what can be opened ----
@@ -113,7 +114,7 @@ struct Options {
   // Threads for the work that writers need not wait for. 2: one reserves space ahead of them, one
   // seals and syncs. 1 does all of it, so that writers reserve space themselves while it waits for
   // the device; 0 leaves everything to the calling writers. Unless it is 0, a keystore on disk has
-  // one more. Default 2.
+  // one more, and any keystore gets one when a snapshot ends that kept much. Default 2.
   int background_threads = 2;
 
   // Told of what happens in the background; see listener.h. Default none.

@@ -1,119 +1,125 @@
 #include "core/past_versions.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
+#include <new>
+#include <optional>
 #include <utility>
 
 namespace rumcask {
 namespace {
 
-// A snapshot's end looks at as many keys before it lets others take the lock.
-constexpr size_t kTrimmedAtOnce = 256;
-
-// Heap memory of a string that does not fit into itself.
-uint64_t HeapBytes(std::string_view key) {
-  return key.size() < sizeof(std::string) / 2 ? 0 : key.size() + 1;
-}
-
-// Where the version ended for sure: at the next one if that is here too.
-template <typename Iterator>
-uint64_t EndOf(Iterator it, Iterator end) {
-  const Iterator next = std::next(it);
-  return next == end ? it->end : std::min(it->end, next->version.sequence);
-}
+// A key's versions give memory back when they use a quarter of it, or are one.
+constexpr size_t kUnused = 4;
 
 }  // namespace
 
-PastVersions::PastVersions(uint64_t max_undo_bytes)
-    : snapshots_(max_undo_bytes,
-                 [this](uint64_t sequence, const OpenSnapshots& open) { Forget(sequence, open); }) {
+// ---- entries ----
+
+PastVersions::Entry* PastVersions::Entry::Make(std::string_view key) {
+  void* const block = ::operator new(sizeof(Entry) + key.size());
+  auto* const entry = new (block) Entry(static_cast<uint32_t>(key.size()));
+  std::memcpy(static_cast<char*>(block) + sizeof(Entry), key.data(), key.size());
+  return entry;
 }
 
-std::shared_ptr<const KeystoreSnapshot> PastVersions::TakeSnapshot(uint64_t sequence) {
-  std::shared_ptr<const KeystoreSnapshot> snapshot = snapshots_.Take(sequence);
-  ExclusiveLock lock(mutex_);
-  watched_.try_emplace(sequence);
-  return snapshot;
+void PastVersions::Entry::Free(Entry* entry) {
+  entry->~Entry();
+  ::operator delete(entry);
 }
 
-uint64_t PastVersions::Bytes(std::string_view key) {
-  return sizeof(Past) + sizeof(Tree::value_type) + sizeof(std::string) + 2 * HeapBytes(key);
+uint64_t PastVersions::Entry::HeapBytes() const {
+  const size_t capacity = versions.capacity();
+  return HeapBlockBytes(sizeof(Entry) + key_bytes_) +
+         (capacity > 1 ? HeapBlockBytes(capacity * sizeof(Past)) : 0);
+}
+
+PastVersions::PastVersions(const SnapshotRegistry::Config& config)
+    : snapshots_(config, [this](uint64_t ended, size_t count) { Forget(ended, count); }),
+      tree_(CountedAllocator<Entry*>(snapshots_.undo_bytes())),
+      watched_(CountedAllocator<Entry*>(snapshots_.undo_bytes())) {}
+
+PastVersions::~PastVersions() {
+  snapshots_.Stop();
+  for (Entry* const entry : tree_) Entry::Free(entry);
+}
+
+void PastVersions::CountChange(uint64_t before, uint64_t after) {
+  snapshots_.undo_bytes()->fetch_add(after - before, std::memory_order_relaxed);
 }
 
 // ---- keeping ----
 
-PastVersions::Watched::iterator PastVersions::NewestIn(uint64_t begin, uint64_t end) {
-  auto it = watched_.lower_bound(end);
-  if (it == watched_.begin() || (--it)->first < begin) return watched_.end();
-  return it;
+void PastVersions::Watch(uint64_t watcher, Entry* entry, Past* past) {
+  past->watcher = watcher;
+  past->next = std::exchange(watched_[watcher], entry);
 }
 
 void PastVersions::Keep(std::string_view key, const KeyVersion& version, uint64_t end) {
   ExclusiveLock lock(mutex_);
-  auto entry = tree_.find(key);
-  if (entry != tree_.end()) {
-    // What comes after it may be known better here.
-    for (const Past& past : entry->second) {
-      if (past.version.sequence == version.sequence) return;
-      if (past.version.sequence > version.sequence) {
-        end = std::min(end, past.version.sequence);
-        break;
-      }
+  const auto place = tree_.lower_bound(key);
+  Entry* entry = place != tree_.end() && (*place)->key() == key ? *place : nullptr;
+  size_t at = 0;
+  if (entry != nullptr) {
+    const Versions& versions = entry->versions;
+    const auto next = std::partition_point(
+        versions.begin(), versions.end(),
+        [&version](const Past& past) { return past.version.sequence < version.sequence; });
+    if (next != versions.end()) {
+      if (next->version.sequence == version.sequence) return;
+      // What comes after it is known better here.
+      end = std::min(end, next->version.sequence);
     }
+    at = static_cast<size_t>(next - versions.begin());
   }
-  const auto watcher = NewestIn(version.sequence, end);
-  if (watcher == watched_.end()) return;
-  if (entry == tree_.end()) entry = tree_.emplace(std::string(key), Versions()).first;
-  Versions& versions = entry->second;
-  const auto place = std::partition_point(
-      versions.begin(), versions.end(),
-      [&version](const Past& past) { return past.version.sequence < version.sequence; });
-  versions.insert(place, {version, end, watcher->first});
-  watcher->second.emplace_back(key);
-  snapshots_.AddUndoBytes(Bytes(key));
+  const std::optional<uint64_t> watcher = snapshots_.Assign(version.sequence, end);
+  if (!watcher.has_value()) return;
+  uint64_t bytes_before = 0;
+  if (entry != nullptr) {
+    bytes_before = entry->HeapBytes();
+  } else {
+    entry = Entry::Make(key);
+    tree_.insert(place, entry);
+  }
+  Past past;
+  past.version = version;
+  past.end = end;
+  Watch(*watcher, entry, &past);
+  entry->versions.insert(entry->versions.begin() + static_cast<std::ptrdiff_t>(at), past);
+  CountChange(bytes_before, entry->HeapBytes());
 }
 
-void PastVersions::Forget(uint64_t sequence, const OpenSnapshots& open) {
-  if (open.NewestIn(sequence, sequence + 1) != nullptr) return;  // another one of the same moment
-  std::vector<std::string> keys;
-  {
-    ExclusiveLock lock(mutex_);
-    auto it = watched_.find(sequence);
-    keys = std::move(it->second);
-    watched_.erase(it);
-  }
-  for (size_t begin = 0; begin < keys.size(); begin += kTrimmedAtOnce) {
-    ExclusiveLock lock(mutex_);
-    for (size_t i = begin; i < std::min(begin + kTrimmedAtOnce, keys.size()); ++i) {
-      snapshots_.SubtractUndoBytes(Trim(keys[i], sequence));
-    }
-  }
-}
-
-uint64_t PastVersions::Trim(const std::string& key, uint64_t ended) {
-  const auto entry = tree_.find(key);
-  if (entry == tree_.end()) return 0;
-  Versions& versions = entry->second;
-  uint64_t freed = 0;
-  for (auto it = versions.begin(); it != versions.end();) {
-    if (it->watcher != ended) {
-      ++it;
+void PastVersions::Forget(uint64_t ended, size_t count) {
+  ExclusiveLock lock(mutex_);
+  const auto list = watched_.find(ended);
+  for (; count > 0; --count) {
+    Entry* const entry = list->second;
+    Versions& versions = entry->versions;
+    const auto past =
+        std::partition_point(versions.begin(), versions.end(),
+                             [ended](const Past& each) { return each.watcher < ended; });
+    list->second = past->next;
+    const std::optional<uint64_t> watcher = snapshots_.Reassign(past->version.sequence, past->end);
+    if (watcher.has_value()) {
+      Watch(*watcher, entry, &*past);
       continue;
     }
-    const auto watcher = NewestIn(it->version.sequence, EndOf(it, versions.end()));
-    if (watcher == watched_.end()) {
-      // The version before may seem to last longer now; it was seen by no later snapshot, and none
-      // is taken in the past.
-      it = versions.erase(it);
-      freed += Bytes(key);
+    // The version before may seem to last longer now; it was seen by no later snapshot, and none is
+    // taken in the past.
+    const uint64_t before = entry->HeapBytes();
+    versions.erase(past);
+    if (!versions.empty()) {
+      const bool unused = versions.size() <= versions.capacity() / kUnused;
+      if (unused || versions.size() == 1) versions.shrink_to_fit();
+      CountChange(before, entry->HeapBytes());
     } else {
-      it->watcher = watcher->first;
-      watcher->second.push_back(key);
-      ++it;
+      tree_.erase(entry);
+      CountChange(before, 0);
+      Entry::Free(entry);
     }
   }
-  if (versions.empty()) tree_.erase(entry);
-  return freed;
+  if (list->second == nullptr) watched_.erase(list);
 }
 
 // ---- looking ----
@@ -134,7 +140,7 @@ absl::Status PastVersions::Find(const KeystoreSnapshot& snapshot, std::string_vi
   if (!status.ok() || tree_.empty()) return status;
   const auto it = tree_.find(key);
   if (it == tree_.end()) return absl::OkStatus();
-  const KeyVersion* const seen = SeenAt(it->second, snapshot.sequence());
+  const KeyVersion* const seen = SeenAt((*it)->versions, snapshot.sequence());
   if (seen == nullptr) return absl::OkStatus();
   *found = true;
   *version = *seen;
@@ -145,8 +151,8 @@ template <typename Iterator>
 void PastVersions::ScanFrom(Iterator it, Iterator end, uint64_t sequence, size_t limit,
                             KeyBlock* block) {
   for (; it != end && block->size() < limit; ++it) {
-    const KeyVersion* const seen = SeenAt(it->second, sequence);
-    block->Add(it->first, seen == nullptr ? Location() : seen->location,
+    const KeyVersion* const seen = SeenAt((*it)->versions, sequence);
+    block->Add((*it)->key(), seen == nullptr ? Location() : seen->location,
                seen == nullptr ? kNotSeen : seen->sequence);
   }
 }

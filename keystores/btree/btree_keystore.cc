@@ -15,7 +15,8 @@ namespace {
 class Btree : public Keystore {
  public:
   explicit Btree(const KeystoreConfig& config)
-      : past_(config.max_undo_bytes), keys_(IndexBuffer::Deletes::kForget, &past_, &empty_) {}
+      : past_({config.max_undo_bytes, config.background}),
+        keys_(IndexBuffer::Deletes::kForget, &past_, &empty_) {}
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     KeyVersion version;
@@ -51,6 +52,7 @@ class Btree : public Keystore {
     return absl::OkStatus();
   }
   SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
+  void FinishForgetting() override { past_.FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {
     Sources sources(&keys_);

@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "core/keystore.h"
 #include "core/location.h"
@@ -33,10 +32,6 @@ struct StoredDigest {
 
   friend bool operator==(const StoredDigest& a, const StoredDigest& b) {
     return a.low == b.low && a.high == b.high;
-  }
-  template <typename H>
-  friend H AbslHashValue(H h, const StoredDigest& digest) {
-    return H::combine(std::move(h), digest.low, digest.high);
   }
 
   uint64_t low;

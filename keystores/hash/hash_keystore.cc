@@ -6,13 +6,17 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "core/counted_allocator.h"
+#include "core/mutex.h"
 #include "core/scan_work.h"
 #include "core/snapshot_registry.h"
 #include "keystores/hash/digest_table.h"
@@ -20,6 +24,7 @@
 #include "keystores/hash/shard_undo.h"
 #include "keystores/hash/siphash.h"
 #include "keystores/hash/table_arena.h"
+#include "keystores/hash/undo_lists.h"
 
 namespace rumcask {
 namespace {
@@ -30,6 +35,8 @@ constexpr size_t kShards = 4096;
 constexpr size_t kLineBytes = 64;
 // Load works in groups: about as many as a core has cache misses under way.
 constexpr size_t kGroup = 32;
+
+constexpr uint64_t kShardUndoBytes = HeapBlockBytes(sizeof(ShardUndo));
 
 // A line of cache of its own, as every Get writes its lock.
 struct alignas(64) Shard {
@@ -50,16 +57,6 @@ class ShardMarks {
     std::atomic<uint64_t>& word = words_[shard / 64];
     const uint64_t bit = uint64_t{1} << shard % 64;
     if ((word.load(std::memory_order_relaxed) & bit) == 0) word.fetch_or(bit);
-  }
-  // Calls visit(shard) for each that is set, and clears it before.
-  template <typename Visitor>
-  void Take(Visitor visit) {
-    for (size_t i = 0; i < kShards / 64; ++i) {
-      if (words_[i].load() == 0) continue;
-      for (uint64_t bits = words_[i].exchange(0); bits != 0; bits &= bits - 1) {
-        visit(i * 64 + static_cast<size_t>(__builtin_ctzll(bits)));
-      }
-    }
   }
 
  private:
@@ -85,9 +82,11 @@ class HashTable : public Keystore {
  public:
   HashTable(const SipKey& secret, const KeystoreConfig& config)
       : secret_(secret),
-        shards_(new Shard[kShards]),
-        snapshots_(config.max_undo_bytes,
-                   [this](uint64_t, const OpenSnapshots& open) { TrimUndo(open); }) {}
+        snapshots_({config.max_undo_bytes, config.background},
+                   [this](uint64_t ended, size_t count) { Forget(ended, count); }),
+        undo_lists_(snapshots_.undo_bytes()),
+        shards_(new Shard[kShards]) {}
+  ~HashTable() override { snapshots_.Stop(); }
 
   void Prepare(PreparedKey* key) const override {
     // One compression and three finalization rounds, as in Rust's and Ruby's hash tables: the
@@ -163,6 +162,7 @@ class HashTable : public Keystore {
   }
 
   SnapshotUsage GetSnapshotUsage() const override { return snapshots_.Usage(); }
+  void FinishForgetting() override { snapshots_.Finish(); }
 
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override;
   void FinishLoad() override;
@@ -244,15 +244,15 @@ class HashTable : public Keystore {
   }
 
   void KeepForSnapshots(const PreparedKey& key);
-  void TrimUndo(const OpenSnapshots& open);
+  void AddUndo(Shard* shard, const StoredDigest& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->lock);
+  void Forget(uint64_t ended, size_t count);
+  void ForgetOne(uint64_t ended, const UndoPlace& place);
   void LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry, LoadContext* context)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard->lock);
 
   const SipKey secret_;
   TableArena arena_;
-  const std::unique_ptr<Shard[]> shards_;
   std::atomic<uint64_t> keys_{0};
-  ShardMarks undo_marks_;
   // Those that have keys, and those that have undo records: a walk need not look at others, of
   // which there may be many more. Changed under the shard's lock.
   ShardMarks live_;
@@ -260,6 +260,12 @@ class HashTable : public Keystore {
   // The newest snapshot of which a record was undone. A later one sees what is there now.
   std::atomic<uint64_t> last_undo_{0};
   SnapshotRegistry snapshots_;
+  // Comes after a shard's lock.
+  Mutex undo_lists_mutex_;
+  UndoLists undo_lists_ ABSL_GUARDED_BY(undo_lists_mutex_);
+  // Of Forget alone.
+  std::vector<UndoPlace> forgotten_;
+  const std::unique_ptr<Shard[]> shards_;
 };
 
 // A key that the snapshot sees and that has gone was marked as undone before its shard was marked
@@ -278,39 +284,67 @@ size_t HashTable::NextOccupied(size_t from, const KeystoreSnapshot* snapshot) co
 // Under a lock of its own before Apply's: nobody else changes the key in between, and whoever looks
 // there sees twice the same.
 void HashTable::KeepForSnapshots(const PreparedKey& key) {
-  Shard& shard = ShardOf(key);
-  bool recorded = false;
   {
+    Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    const StoredDigest digest(key);
-    const Place* const place = shard.table.Find(digest);
-    // The last snapshot may just be ending: then it has either left already, or it will find the
-    // mark and forget what is recorded here.
-    undo_marks_.Set(IndexOf(shard));
-    if (!snapshots_.any_after_note()) return;
-    if (shard.undo == nullptr) shard.undo = std::make_unique<ShardUndo>();
-    undone_.Set(IndexOf(shard));
-    last_undo_.store(snapshots_.newest());
-    recorded = shard.undo->Record(digest, snapshots_.newest(),
-                                  place == nullptr ? Location() : place->location());
-    if (recorded) snapshots_.AddUndoBytes(ShardUndo::kRecordBytes);
+    AddUndo(&shard, StoredDigest(key));
   }
-  if (recorded) snapshots_.KeepToBound();
+  snapshots_.KeepUp();
 }
 
-void HashTable::TrimUndo(const OpenSnapshots& open) {
-  undo_marks_.Take([&](size_t i) {
-    Shard& shard = shards_[i];
-    ShardLocked lock(shard.lock);
-    if (shard.undo == nullptr) return;
-    snapshots_.SubtractUndoBytes(shard.undo->Trim(open) * ShardUndo::kRecordBytes);
-    if (shard.undo->empty()) {
-      shard.undo.reset();
-      undone_.Clear(i);
-    } else {
-      undo_marks_.Set(i);
+void HashTable::AddUndo(Shard* shard, const StoredDigest& digest) {
+  constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+  uint64_t seen_from = 0;
+  if (shard->undo != nullptr) {
+    if (shard->undo->HasSince(digest, snapshots_.newest())) return;
+    seen_from = shard->undo->SeenFrom(digest, kNever);
+  }
+  std::optional<uint64_t> owner;
+  {
+    MutexLock lock(undo_lists_mutex_);
+    // None, or an older one, if the newest has just ended.
+    owner = snapshots_.Assign(seen_from, kNever);
+    if (owner.has_value()) {
+      undo_lists_.Add(*owner, {IndexOf(*shard), digest});
     }
-  });
+  }
+  if (!owner.has_value()) return;
+  if (shard->undo == nullptr) {
+    shard->undo = std::make_unique<ShardUndo>(snapshots_.undo_bytes());
+    snapshots_.undo_bytes()->fetch_add(kShardUndoBytes, std::memory_order_relaxed);
+    undone_.Set(IndexOf(*shard));
+  }
+  last_undo_.store(*owner);
+  const Place* const place = shard->table.Find(digest);
+  shard->undo->Add(digest, *owner, place == nullptr ? Location() : place->location());
+}
+
+void HashTable::Forget(uint64_t ended, size_t count) {
+  {
+    MutexLock lock(undo_lists_mutex_);
+    undo_lists_.Take(ended, count, &forgotten_);
+  }
+  for (const UndoPlace& place : forgotten_) ForgetOne(ended, place);
+}
+
+void HashTable::ForgetOne(uint64_t ended, const UndoPlace& place) {
+  Shard& shard = shards_[place.shard];
+  const StoredDigest digest = place.digest();
+  ShardLocked lock(shard.lock);
+  ShardUndo& undo = *shard.undo;
+  {
+    MutexLock lists(undo_lists_mutex_);
+    const std::optional<uint64_t> owner = snapshots_.Reassign(undo.SeenFrom(digest, ended), ended);
+    if (owner.has_value()) {
+      undo_lists_.Add(*owner, place);
+      return undo.Move(digest, ended, *owner);
+    }
+  }
+  undo.Remove(digest, ended);
+  if (!undo.empty()) return;
+  shard.undo.reset();
+  undone_.Clear(place.shard);
+  snapshots_.undo_bytes()->fetch_sub(kShardUndoBytes, std::memory_order_relaxed);
 }
 
 void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry,

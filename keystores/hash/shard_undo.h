@@ -3,14 +3,17 @@
 #ifndef RUMCASK_KEYSTORES_HASH_SHARD_UNDO_H_
 #define RUMCASK_KEYSTORES_HASH_SHARD_UNDO_H_
 
-#include <cstddef>
+#include <atomic>
 #include <cstdint>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
+#include "absl/container/btree_map.h"
 
+#include "core/counted_allocator.h"
 #include "core/location.h"
-#include "core/snapshot_registry.h"
 #include "keystores/hash/digest_table.h"
 
 namespace rumcask {
@@ -21,79 +24,76 @@ namespace rumcask {
 // the numbers of records of the log, and moving one needs no undo record. Not thread-safe.
 class ShardUndo {
  public:
-  // Memory of one record, about, the table's share included.
-  static constexpr size_t kRecordBytes = 64;
+  // Its memory is counted by `bytes`, itself excluded.
+  explicit ShardUndo(std::atomic<uint64_t>* bytes)
+      : records_(CountedAllocator<Records::value_type>(bytes)) {}
 
-  // To be called before a change in `epoch`, with the place before. Returns whether it was the
-  // epoch's first, so that a record was made.
-  bool Record(const StoredDigest& digest, uint64_t epoch, Location before) {
-    Changes& changes = digests_[digest];
-    if (!changes.empty() && changes.back().epoch == epoch) return false;
-    changes.push_back({epoch, before});
-    return true;
+  // Whether the newest record of the digest is of this epoch or a later one.
+  bool HasSince(const StoredDigest& digest, uint64_t epoch) const {
+    const auto it = records_.lower_bound({digest, epoch});
+    return it != records_.end() && it->first.digest == digest;
+  }
+
+  // Adds the record of an epoch in which the digest has none.
+  void Add(const StoredDigest& digest, uint64_t epoch, Location before) {
+    records_.emplace(Key{digest, epoch}, before);
+  }
+
+  // The first epoch of which a snapshot may see the record that the digest has in `epoch`: the one
+  // before is hidden by the digest's record before.
+  uint64_t SeenFrom(const StoredDigest& digest, uint64_t epoch) const {
+    const auto it = records_.lower_bound({digest, epoch});
+    if (it == records_.begin() || !(std::prev(it)->first.digest == digest)) {
+      return 0;
+    }
+    return std::prev(it)->first.epoch + 1;
+  }
+
+  // Takes away the record that the digest has in `epoch`, or has an earlier epoch have it.
+  void Remove(const StoredDigest& digest, uint64_t epoch) { records_.erase({digest, epoch}); }
+  void Move(const StoredDigest& digest, uint64_t epoch, uint64_t to) {
+    const auto it = records_.find({digest, epoch});
+    const Location before = it->second;
+    records_.erase(it);
+    Add(digest, to, before);
   }
 
   // Whether the snapshot `epoch` sees something other of the digest than the table says; it is put
   // into `*location`, none if it sees no such key.
   bool Find(const StoredDigest& digest, uint64_t epoch, Location* location) const {
-    auto it = digests_.find(digest);
-    return it != digests_.end() && Find(it->second, epoch, location);
+    const auto it = records_.lower_bound({digest, epoch});
+    if (it == records_.end() || !(it->first.digest == digest)) return false;
+    *location = it->second;
+    return true;
   }
 
   // Calls visit(digest, location) for each digest of which the snapshot sees something else.
   template <typename Visitor>
   void ForEach(uint64_t epoch, Visitor visit) const {
-    for (const auto& [digest, changes] : digests_) {
-      Location location;
-      if (Find(changes, epoch, &location)) visit(digest, location);
+    std::optional<StoredDigest> visited;
+    for (const auto& [key, before] : records_) {
+      if (key.epoch < epoch || (visited.has_value() && *visited == key.digest)) continue;
+      visited = key.digest;
+      visit(key.digest, before);
     }
   }
 
-  // Forgets the records that none of the open snapshots sees. Returns how many.
-  size_t Trim(const OpenSnapshots& open) {
-    size_t forgotten = 0;
-    for (auto it = digests_.begin(); it != digests_.end();) {
-      Changes& changes = it->second;
-      size_t kept = 0;
-      uint64_t previous = 0;  // epoch of the record before, which hides this one from older epochs
-      bool first = true;
-      for (size_t i = 0; i < changes.size(); ++i) {
-        const Change change = changes[i];
-        const bool seen = open.NewestIn(first ? 0 : previous + 1, change.epoch + 1) != nullptr;
-        first = false;
-        previous = change.epoch;
-        if (seen) changes[kept++] = change;
-      }
-      forgotten += changes.size() - kept;
-      changes.resize(kept);
-      if (kept == 0) {
-        digests_.erase(it++);
-      } else {
-        ++it;
-      }
-    }
-    return forgotten;
-  }
-
-  bool empty() const { return digests_.empty(); }
+  bool empty() const { return records_.empty(); }
 
  private:
-  struct Change {
-    uint64_t epoch = 0;
-    Location before;
-  };
-  using Changes = absl::InlinedVector<Change, 1>;
-
-  static bool Find(const Changes& changes, uint64_t epoch, Location* location) {
-    for (const Change& change : changes) {
-      if (change.epoch < epoch) continue;
-      *location = change.before;
-      return true;
+  struct Key {
+    friend bool operator<(const Key& a, const Key& b) {
+      if (a.digest.low != b.digest.low) return a.digest.low < b.digest.low;
+      if (a.digest.high != b.digest.high) return a.digest.high < b.digest.high;
+      return a.epoch < b.epoch;
     }
-    return false;
-  }
+    StoredDigest digest;
+    uint64_t epoch;
+  };
+  using Records =
+      absl::btree_map<Key, Location, std::less<>, CountedAllocator<std::pair<const Key, Location>>>;
 
-  absl::flat_hash_map<StoredDigest, Changes> digests_;
+  Records records_;
 };
 
 }  // namespace rumcask

@@ -83,6 +83,7 @@ TEST_P(KeystoreConformance, ManySnapshotsEachSeeTheirOwnMoment) {
       }
     }
     held.clear();
+    tested.keystore().FinishForgetting();
     EXPECT_EQ(tested.keystore().GetSnapshotUsage().open, 0u);
     EXPECT_EQ(tested.keystore().GetSnapshotUsage().undo_bytes, 0u);
     ASSERT_EQ(tested.CompareNow(), "");
@@ -108,6 +109,7 @@ TEST_P(KeystoreConformance, SnapshotsOfOneKeyAtEveryVersion) {
     }
     held.pop_back();
   }
+  tested.keystore().FinishForgetting();
   EXPECT_EQ(tested.keystore().GetSnapshotUsage().undo_bytes, 0u);
 }
 
@@ -167,7 +169,66 @@ TEST_P(UndoBoundConformance, CountsWhatSnapshotsKeep) {
   again = Held();
   EXPECT_EQ(undo_bytes(), all);
   held = Held();
+  tested.keystore().FinishForgetting();
   EXPECT_EQ(undo_bytes(), 0u);
+}
+
+// What an operation has to look at to forget does not grow with what is kept.
+constexpr uint64_t kMostLookedAt = 200;
+
+// A snapshot that is held for long and keeps much while many short ones come and go: each costs
+// what it has kept itself.
+TEST_P(UndoBoundConformance, ShortSnapshotsDoNotPayForALongOne) {
+  TestedKeystore tested(factory());
+  std::vector<std::string> keys;
+  for (int i = 0; i < 5000; ++i) keys.push_back(absl::StrCat("key", i));
+  for (const std::string& key : keys) ASSERT_EQ(tested.Put(key), "");
+  const Held held = tested.Take();
+  for (const std::string& key : keys) ASSERT_EQ(tested.Put(key), "");
+  const auto looked_at = [&] { return tested.keystore().GetSnapshotUsage().looked_at; };
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t before = looked_at();
+    {
+      const Held brief = tested.Take();
+      ASSERT_EQ(tested.Put(keys[i]), "");
+    }
+    ASSERT_LE(looked_at() - before, 1u);
+  }
+  ASSERT_EQ(tested.CompareGetAt(held, keys), "");
+}
+
+// Nor does any operation pay for the end of a large one, or for its being given up at the bound.
+TEST_P(UndoBoundConformance, TheEndOfALargeSnapshotIsSpreadOverManyOperations) {
+  for (const uint64_t bound : {uint64_t{1} << 40, uint64_t{400000}}) {
+    TestedKeystore tested(factory(), bound);
+    std::vector<std::string> keys;
+    for (int i = 0; i < 5000; ++i) keys.push_back(absl::StrCat("key", i));
+    for (const std::string& key : keys) ASSERT_EQ(tested.Put(key), "");
+    uint64_t before = 0;
+    const auto looked_at_since = [&] {
+      const uint64_t now = tested.keystore().GetSnapshotUsage().looked_at;
+      return now - std::exchange(before, now);
+    };
+    uint64_t all = 0;
+    {
+      Held held = tested.Take();
+      for (const std::string& key : keys) {
+        ASSERT_EQ(tested.Put(key), "");
+        const uint64_t looked_at = looked_at_since();
+        ASSERT_LE(looked_at, kMostLookedAt);
+        all += looked_at;
+      }
+      held = Held();
+      ASSERT_LE(looked_at_since(), kMostLookedAt);
+    }
+    for (const std::string& key : keys) {
+      ASSERT_EQ(tested.Put(key), "");
+      ASSERT_LE(looked_at_since(), kMostLookedAt);
+      if (tested.keystore().GetSnapshotUsage().undo_bytes == 0) break;
+    }
+    EXPECT_EQ(tested.keystore().GetSnapshotUsage().undo_bytes, 0u) << "nobody forgets the rest";
+    EXPECT_EQ(all > 0, bound == 400000) << "the bound was not met";
+  }
 }
 
 // A snapshot that is held for long while many short ones come and go.
@@ -218,7 +279,7 @@ std::string CompareExhausted(TestedKeystore* tested, const Held& held,
 }
 
 TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
-  constexpr uint64_t kBound = 30000;
+  constexpr uint64_t kBound = 60000;
   constexpr int kSnapshots = 6;
   TestedKeystore tested(factory(), kBound);
   std::vector<std::string> keys;
@@ -271,6 +332,7 @@ TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
     }
     ASSERT_LT(next, 5000u) << "the bound does nothing";
   }
+  tested.keystore().FinishForgetting();
   EXPECT_EQ(tested.keystore().GetSnapshotUsage().open, 0u);
   EXPECT_EQ(tested.keystore().GetSnapshotUsage().undo_bytes, 0u);
   // New ones work beside those that were given up, whose end changes nothing.

@@ -61,6 +61,7 @@ class YieldingKeystore : public Keystore {
     return inner_->GetAt(snapshot, key, location);
   }
   SnapshotUsage GetSnapshotUsage() const override { return inner_->GetSnapshotUsage(); }
+  void FinishForgetting() override { inner_->FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {
     return inner_->Scan(snapshot, range, limit, block);
