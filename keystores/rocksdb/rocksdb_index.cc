@@ -5,6 +5,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/iterator.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/perf_context.h>
 #include <rocksdb/table.h>
@@ -18,17 +19,22 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdarg>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "core/file_system.h"
 #include "core/index_directory.h"
+#include "core/mutex.h"
 #include "core/text.h"
 #include "keystores/rocksdb/open_rocksdb.h"
 
@@ -59,39 +65,103 @@ rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.siz
 
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
+// RocksDB's diary. Its own asserts that its last write succeeded, so that a full disk ended the
+// process, and writes into statics that are gone when a program's statics close their databases.
 class NoLog : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-// What a status of RocksDB's other than OK means, naming the call and the path.
-absl::Status StatusOf(std::string_view call, std::string_view path, const rocksdb::Status& status) {
-  const auto with = [&](absl::StatusCode code) {
-    return absl::Status(code, absl::StrCat(Text(call), " ", Text(path), ": ", status.ToString()));
-  };
-  if (status.ok()) return absl::OkStatus();
-  if (status.IsNotFound()) return absl::Status(absl::StatusCode::kNotFound, "");
-  // A file that is missing was promised by another.
-  if (status.IsCorruption() || status.IsPathNotFound()) return with(absl::StatusCode::kDataLoss);
-  if (status.IsNoSpace() || status.IsMemoryLimit()) {
-    return with(absl::StatusCode::kResourceExhausted);
-  }
-  return with(absl::StatusCode::kInternal);
+// Whether it is the system's error `error`. RocksDB has a kind for a full disk only; of the others
+// it keeps the text, at the end of its own.
+bool Is(const rocksdb::Status& status, int error) {
+  char buffer[128];
+  return status.IsIOError() &&
+         absl::EndsWith(status.ToString(), ::strerror_r(error, buffer, sizeof buffer));
 }
 
 // Counted by RocksDB for each thread, at its default level.
 uint64_t Passed(const rocksdb::PerfContext& counts) { return counts.internal_delete_skipped_count; }
 
+// Whether something is short that there may be more of later: room, memory, descriptors.
+bool IsShortage(const rocksdb::Status& status) {
+  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit ||
+      status.IsMemoryLimit())
+    return true;
+  for (const int error : {EMFILE, ENFILE, ENOMEM, EDQUOT}) {
+    if (Is(status, error)) return true;
+  }
+  return false;
+}
+
+// What RocksDB's background threads meet. Of a shortage, and be it a full disk for a second,
+// RocksDB makes a state: it takes no more writes until it has recovered, and 7.8 does not do so
+// reliably (db/error_handler.cc): it then takes itself for stopped for ever, so that its Flush no
+// longer waits, and a flush may be forgotten in its queue, for which Resume waits for ever. So it
+// does not hear of shortages: the listener takes them off it, and the index tries again when core
+// does.
+class Mishaps : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
+    const bool passes = IsShortage(*status);
+    {
+      MutexLock lock(mutex_);
+      ++count_;
+      if (fatal_.ok()) last_ = *status;
+      if (!passes) fatal_ = *status;
+      if (reason != rocksdb::BackgroundErrorReason::kCompaction) flush_failed_ = true;
+      happened_.NotifyAll();
+    }
+    if (passes) *status = rocksdb::Status::OK();
+  }
+  void OnFlushCompleted(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& /*info*/) override {
+    MutexLock lock(mutex_);
+    flush_failed_ = false;
+    happened_.NotifyAll();
+  }
+
+  uint64_t count() const {
+    MutexLock lock(mutex_);
+    return count_;
+  }
+  bool flush_failed() const {
+    MutexLock lock(mutex_);
+    return flush_failed_;
+  }
+  // What has gone wrong since there were `before` of them, or for good. If nothing has, waits a
+  // moment for something to happen.
+  rocksdb::Status Wait(uint64_t before) const {
+    MutexLock lock(mutex_);
+    if (count_ == before && fatal_.ok()) happened_.WaitFor(mutex_, kMoment);
+    if (!fatal_.ok()) return fatal_;
+    return count_ == before ? rocksdb::Status::OK() : last_;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kMoment{1};
+
+  mutable Mutex mutex_;
+  mutable CondVar happened_;
+  uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool flush_failed_ ABSL_GUARDED_BY(mutex_) = false;
+  rocksdb::Status last_ ABSL_GUARDED_BY(mutex_);
+  rocksdb::Status fatal_ ABSL_GUARDED_BY(mutex_);
+};
+
 class RocksdbIndex : public DiskIndex {
  public:
   RocksdbIndex(std::string path, std::unique_ptr<rocksdb::DB> db,
-               std::shared_ptr<rocksdb::Cache> cache)
-      : path_(std::move(path)), cache_(std::move(cache)), db_(std::move(db)) {
+               std::shared_ptr<rocksdb::Cache> cache, std::shared_ptr<Mishaps> mishaps)
+      : path_(std::move(path)),
+        cache_(std::move(cache)),
+        mishaps_(std::move(mishaps)),
+        db_(std::move(db)) {
     // core's log is the truth.
     write_.disableWAL = true;
-    flush_.wait = true;
-    // Writes are this thread's own, which waits.
+    // Where RocksDB would wait, it would do so through any error that it does not hear of.
+    write_.no_slowdown = true;
+    flush_.wait = false;
     flush_.allow_write_stall = true;
   }
 
@@ -102,7 +172,7 @@ class RocksdbIndex : public DiskIndex {
   absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const override;
   absl::Status Apply(IndexBatch* batch) override;
 
-  absl::Status Flush() override { return Checked("Flush", db_->Flush(flush_)); }
+  absl::Status Flush() override;
 
   absl::Status GetNote(std::string_view name, bool durable, std::string* value) const override {
     rocksdb::ReadOptions options;
@@ -123,8 +193,11 @@ class RocksdbIndex : public DiskIndex {
 
  private:
   absl::Status Checked(std::string_view call, const rocksdb::Status& status) const {
-    return StatusOf(call, path_, status);
+    return RocksdbStatus(call, path_, status);
   }
+  // Until RocksDB is not too far behind with merging files to take it.
+  template <typename Attempt>
+  absl::Status Patiently(std::string_view call, Attempt attempt) const;
 
   uint64_t Property(const std::string& name) const {
     uint64_t value = 0;
@@ -148,6 +221,7 @@ class RocksdbIndex : public DiskIndex {
   rocksdb::WriteOptions write_;
   rocksdb::FlushOptions flush_;
   const std::shared_ptr<rocksdb::Cache> cache_;
+  const std::shared_ptr<Mishaps> mishaps_;
   const std::unique_ptr<rocksdb::DB> db_;
 };
 
@@ -195,6 +269,11 @@ absl::Status RocksdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* 
 }
 
 absl::Status RocksdbIndex::Apply(IndexBatch* batch) {
+  // RocksDB stops when it has several memtables that it could not write, and then flushes nothing.
+  if (mishaps_->flush_failed()) {
+    absl::Status status = Flush();
+    if (!status.ok()) return status;
+  }
   const std::vector<IndexChange>& changes = batch->changes();
   std::vector<bool> accepted(changes.size(), true);
   if (batch->wants_replaced()) {
@@ -221,8 +300,31 @@ absl::Status RocksdbIndex::Apply(IndexBatch* batch) {
     if (accepted[i]) write(kEntry, changes[i].key, changes[i].value);
   }
   for (const IndexNote& note : batch->Notes()) write(kNote, note.name, note.value);
-  if (status.ok()) status = db_->Write(write_, &writes);
-  return Checked("Write", status);
+  if (!status.ok()) return Checked("WriteBatch", status);
+  return Patiently("Write", [&] { return db_->Write(write_, &writes); });
+}
+
+absl::Status RocksdbIndex::Flush() {
+  const uint64_t before = mishaps_->count();
+  const bool failed = mishaps_->flush_failed();
+  absl::Status status = Patiently("Flush", [&] { return db_->Flush(flush_); });
+  while (status.ok() && Property(rocksdb::DB::Properties::kNumImmutableMemTable) > 0) {
+    status = Checked("Flush", mishaps_->Wait(before));
+  }
+  // After some errors RocksDB lets old files be, in case that they are of use yet.
+  if (status.ok() && failed) status = Checked("EnableFileDeletions", db_->EnableFileDeletions());
+  return status;
+}
+
+template <typename Attempt>
+absl::Status RocksdbIndex::Patiently(std::string_view call, Attempt attempt) const {
+  const uint64_t before = mishaps_->count();
+  while (true) {
+    const rocksdb::Status status = attempt();
+    if (!status.IsIncomplete() && !status.IsTryAgain()) return Checked(call, status);
+    const rocksdb::Status mishap = mishaps_->Wait(before);
+    if (!mishap.ok()) return Checked(call, mishap);
+  }
 }
 
 // Asks the batch about changes [begin, end).
@@ -254,10 +356,13 @@ int MaxOpenFiles(const RocksdbOptions& options) {
 }
 
 rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
-                                  std::shared_ptr<rocksdb::Cache> cache) {
+                                  std::shared_ptr<rocksdb::Cache> cache,
+                                  std::shared_ptr<rocksdb::EventListener> listener) {
   rocksdb::Options made;
   made.create_if_missing = !read_only;
   made.write_buffer_size = options.write_buffer_bytes;
+  // More than come together while none can be written, or RocksDB would never try again.
+  made.max_write_buffer_number = 6;
   made.max_open_files = MaxOpenFiles(options);
   made.compression = rocksdb::kNoCompression;
   // Bounds what superseded entries take to about a tenth.
@@ -270,12 +375,10 @@ rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
   made.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
 
-  // A diary for who looks for a fault, without statistics that nobody reads.
-  made.max_log_file_size = 1 << 20;
-  made.keep_log_file_num = 2;
+  made.info_log = std::make_shared<NoLog>();
   made.stats_dump_period_sec = 0;
   made.stats_persist_period_sec = 0;
-  if (read_only) made.info_log = std::make_shared<NoLog>();
+  made.listeners.push_back(std::move(listener));
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = std::move(cache);
@@ -288,6 +391,24 @@ rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
 
 }  // namespace
 
+absl::Status RocksdbStatus(std::string_view call, std::string_view path,
+                           const rocksdb::Status& status) {
+  const auto with = [&](absl::StatusCode code) {
+    return absl::Status(code, absl::StrCat(Text(call), " ", Text(path), ": ", status.ToString()));
+  };
+  if (status.ok()) return absl::OkStatus();
+  if (status.IsNotFound()) return absl::Status(absl::StatusCode::kNotFound, "");
+  // A file that is missing was promised by another.
+  if (status.IsCorruption() || status.IsPathNotFound()) return with(absl::StatusCode::kDataLoss);
+  if (IsShortage(status) || status.IsBusy() || status.IsTryAgain()) {
+    return with(absl::StatusCode::kResourceExhausted);
+  }
+  for (const int error : {EACCES, EPERM, EROFS}) {
+    if (Is(status, error)) return with(absl::StatusCode::kPermissionDenied);
+  }
+  return with(absl::StatusCode::kInternal);
+}
+
 absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfig& config,
                                                             const RocksdbOptions& options) {
   absl::Status checked = CheckIndexDirectory(config.path);
@@ -299,7 +420,8 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfi
   }
 
   std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
-  const rocksdb::Options opening = ToRocksdbOptions(options, config.read_only, cache);
+  const auto mishaps = std::make_shared<Mishaps>();
+  const rocksdb::Options opening = ToRocksdbOptions(options, config.read_only, cache, mishaps);
   std::unique_ptr<rocksdb::DB> db;
   const rocksdb::Status status = config.read_only
                                      ? OpenRocksdbForReadOnly(opening, config.path, &db)
@@ -308,8 +430,9 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfi
     // Of another program, or of a later release of RocksDB.
     return absl::DataLossError(absl::StrCat("Open ", config.path, ": ", status.ToString()));
   }
-  if (!status.ok()) return StatusOf("Open", config.path, status);
-  return std::unique_ptr<DiskIndex>(new RocksdbIndex(config.path, std::move(db), std::move(cache)));
+  if (!status.ok()) return RocksdbStatus("Open", config.path, status);
+  return std::unique_ptr<DiskIndex>(
+      new RocksdbIndex(config.path, std::move(db), std::move(cache), mishaps));
 }
 
 }  // namespace rumcask

@@ -16,14 +16,23 @@
 #ifndef RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_INDEX_H_
 #define RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_INDEX_H_
 
-#include <memory>
+#include <rocksdb/status.h>
 
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "core/disk_index.h"
 #include "keystores/rocksdb/rocksdb_keystore.h"
 
 namespace rumcask {
+
+// What a status of RocksDB's other than OK means, naming the call and the path. Whatever may pass
+// by itself - a full disk and what RocksDB says after one - is ResourceExhausted.
+absl::Status RocksdbStatus(std::string_view call, std::string_view path,
+                           const rocksdb::Status& status);
 
 absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfig& config,
                                                             const RocksdbOptions& options);

@@ -10,8 +10,10 @@
 // core buffers writes in memory and brings them to the index in the background. RocksDB's own log
 // is off: core's is the truth, from which what RocksDB had not yet written is brought in again.
 //
-// Debian builds RocksDB with its assertions on, one of which ends the process after some errors of
-// the disk. Nothing is lost by it, but reads do not go on as they would.
+// While the disk is full, or the process has no more descriptors or memory, RocksDB is tried again
+// until it works; it hears nothing of that itself, for it does not come back from it reliably. It
+// writes no diary (LOG): it asserts that each write of that succeeded, and Debian builds RocksDB
+// with its assertions on.
 //
 // KeyCount of the index is an estimate. Blocks are not compressed: beside a key an entry holds a
 // location, which does not compress, and neighbouring keys share their beginnings already.
@@ -32,8 +34,8 @@ struct RocksdbOptions {
   // Blocks of files kept in memory. The system's page cache holds them as well; a hit here saves
   // the call and the checksum.
   uint64_t block_cache_bytes = uint64_t{64} << 20;
-  // What is gathered in memory before it becomes a file; up to twice this is in memory. As much as
-  // core brings at once, by default.
+  // What is gathered in memory before it becomes a file; up to twice this is in memory, and up to
+  // six times if it is less than core brings at once. That much, by default.
   uint64_t write_buffer_bytes = uint64_t{64} << 20;
   // Memory for the filters; with 10 a look for a key in a file that does not have it reads a block
   // one time in a hundred. 0 for none.
