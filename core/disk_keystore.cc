@@ -107,7 +107,8 @@ absl::Status DiskKeystore::Closed() const {
 }
 
 absl::Status DiskKeystore::FindInIndex(std::string_view key, KeyVersion* version) const {
-  static thread_local std::string value;
+  // Most entries are so short that it allocates nothing.
+  std::string value;
   absl::Status status;
   {
     SharedLock lock(index_mutex_);

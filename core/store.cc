@@ -101,11 +101,35 @@ absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint6
   return absl::OkStatus();
 }
 
+namespace {
+
+// Only a pointer, which outlives all that has a destructor: a database may be used in the
+// destructors of a program's statics and of its own objects of a thread.
+thread_local RecordBuffer* thread_record_buffer = nullptr;
+
+struct ThreadRecordBufferOwner {
+  ~ThreadRecordBufferOwner() {
+    delete thread_record_buffer;
+    thread_record_buffer = nullptr;
+  }
+  void Touch() {}
+};
+
+RecordBuffer* MakeThreadRecordBuffer() {
+  // Who comes after its destructor gets a buffer that stays.
+  thread_local ThreadRecordBufferOwner owner;
+  owner.Touch();
+  return thread_record_buffer = new RecordBuffer;
+}
+
+}  // namespace
+
 RecordBuffer* ThreadRecordBuffer() {
-  thread_local RecordBuffer buffer;
+  RecordBuffer* buffer = thread_record_buffer;
+  if (buffer == nullptr) buffer = MakeThreadRecordBuffer();
   // One huge value must not keep its memory in every thread that ever read it.
-  if (buffer.size() > (size_t{1} << 20)) RecordBuffer().swap(buffer);
-  return &buffer;
+  if (buffer->size() > (size_t{1} << 20)) RecordBuffer().swap(*buffer);
+  return buffer;
 }
 
 }  // namespace rumcask

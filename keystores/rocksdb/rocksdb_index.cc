@@ -38,8 +38,29 @@
 #include "core/text.h"
 #include "keystores/rocksdb/open_rocksdb.h"
 
+namespace rocksdb {
+
+// Of RocksDB's inside, to be made in time: see MakeStatics. Null where there is none.
+class Timer;
+class PeriodicTaskScheduler {
+ public:
+  __attribute__((weak)) static Timer* Default();
+};
+
+}  // namespace rocksdb
+
 namespace rumcask {
 namespace {
+
+// RocksDB makes two objects of the process when the first database is opened, which end the threads
+// that every database needs, and so before the statics of a program that were made earlier and may
+// hold a database. Made here they are there before all others and go after them.
+__attribute__((constructor(101))) void MakeStatics() {
+  (void)rocksdb::Env::Default();
+  if (&rocksdb::PeriodicTaskScheduler::Default != nullptr) {
+    (void)rocksdb::PeriodicTaskScheduler::Default();
+  }
+}
 
 // What keys in RocksDB begin with. Entries are behind the notes, to the end.
 constexpr char kNote = 'n';

@@ -15,6 +15,9 @@
 // writes no diary (LOG): it asserts that each write of that succeeded, and Debian builds RocksDB
 // with its assertions on.
 //
+// A program that has opened such a database and then forks must see to it that the child ends by
+// exec or _exit: by exit, RocksDB's statics wait for ever for threads that only the parent has.
+//
 // KeyCount of the index is an estimate. Blocks are not compressed: beside a key an entry holds a
 // location, which does not compress, and neighbouring keys share their beginnings already.
 
