@@ -1,6 +1,7 @@
 // Opening and creating a database.
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "core/db.h"
 #include "core/index_loader.h"
+#include "core/index_notes.h"
 #include "core/index_opener.h"
 #include "core/manifest.h"
 #include "core/recovery.h"
@@ -58,9 +60,11 @@ absl::Status CheckOptions(const Options& options) {
   return absl::OkStatus();
 }
 
-// In-memory keystores are rebuilt at every opening and may take each other's place.
-bool Exchangeable(const std::string& stored, const KeystoreTraits& traits) {
-  return stored == traits.name || (!traits.persistent && (stored == "hash" || stored == "btree"));
+// Keystores in memory are rebuilt at every opening and may take each other's place.
+bool Exchangeable(const Manifest& manifest, const KeystoreTraits& traits) {
+  if (manifest.keystore.empty()) return true;
+  return manifest.keystore_persistent == traits.persistent &&
+         (!traits.persistent || manifest.keystore == traits.name);
 }
 
 // What a directory is, by the names in it.
@@ -106,30 +110,34 @@ absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_
   return file_system->OpenDirectory(path);
 }
 
-// Writes the first MANIFEST. Whatever a power cut leaves of it is created anew.
-absl::StatusOr<Manifest> Create(FileSystem* file_system, Directory* directory,
-                                std::string_view path, const Options& options) {
+// What the first MANIFEST will say. It has no keystore until the opening has come to its end.
+absl::StatusOr<Manifest> NewManifest(const Options& options) {
   Manifest manifest;
   absl::Status status = RandomBytes(manifest.uuid.data(), manifest.uuid.size());
   if (status.ok()) status = NewIncarnation(&manifest);
-  manifest.keystore = options.keystore->traits.name;
   manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
   // Until the first write, which replaces MANIFEST before anything gets a number. So one that is
   // not clean says that numbers may have been given out, even if nothing else is left of them.
   manifest.clean = true;
-  // The directory's own entry: without it a power cut takes the whole database. Before MANIFEST, so
-  // that whoever finds one need not ask how far its creation came.
-  const bool syncs_parent = !SeededBug("parent-not-synced");
-  if (status.ok() && syncs_parent) status = file_system->SyncParent(path);
-  if (status.ok()) status = WriteManifest(directory, manifest);
   if (!status.ok()) return status;
   return manifest;
 }
 
-// Finds MANIFEST, or the reason why there is none; creates if that is asked for.
-absl::StatusOr<Manifest> FindManifest(FileSystem* file_system, Directory* directory,
-                                      std::string_view path, const Options& options,
-                                      bool read_only) {
+// Writes the first MANIFEST. Whatever a power cut leaves of it is created anew.
+absl::Status Create(FileSystem* file_system, Directory* directory, const Manifest& manifest) {
+  // The directory's own entry: without it a power cut takes the whole database. Before MANIFEST, so
+  // that whoever finds one need not ask how far its creation came.
+  if (!SeededBug("parent-not-synced")) {
+    absl::Status status = file_system->SyncParent(directory->path());
+    if (!status.ok()) return status;
+  }
+  return WriteManifest(directory, manifest);
+}
+
+// Finds MANIFEST, or the reason why there is none. If one is to be created, it is as it shall be,
+// and `*is_new`.
+absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view path,
+                                      const Options& options, bool read_only, bool* is_new) {
   absl::StatusOr<DecodedManifest> found = ReadManifest(directory);
   if (found.ok()) {
     if (options.error_if_exists && !read_only) {
@@ -156,55 +164,93 @@ absl::StatusOr<Manifest> FindManifest(FileSystem* file_system, Directory* direct
     return absl::NotFoundError(absl::StrCat(Text(path), ": no database there",
                                             read_only ? "" : ", and create_if_missing is false"));
   }
-  return Create(file_system, directory, path, options);
+  *is_new = true;
+  return NewManifest(options);
 }
 
-// The part of opening that makes the index agree with the log. Until its end a reindexed database
-// is what it was.
+// The part of opening that makes the index agree with the log. Until its end the database is what
+// it was, one that is being made or reindexed too: MANIFEST is changed last, or not at all.
 class IndexOpening {
  public:
-  IndexOpening(Store* store, bool reindexes)
-      : store_(store), factory_(*store->options_.keystore), reindexes_(reindexes) {}
+  // `is_new`: there is no MANIFEST yet.
+  IndexOpening(Store* store, FileSystem* file_system, bool reindexes, bool is_new)
+      : store_(store),
+        file_system_(file_system),
+        factory_(*store->options_.keystore),
+        notes_(file_system, store->directory_->path()),
+        reindexes_(reindexes),
+        is_new_(is_new) {}
 
   absl::Status Run(RecoveredLog log, std::vector<Damage>* damages) {
     const std::string found = log.manifest.keystore;
     absl::Status status = store_->segments_.Open(std::move(log));
-    if (status.ok() && on_real_disk()) CleanUpReindexing(path(), found);
+    if (status.ok() && writes()) notes_.CleanUp(found);
     if (status.ok()) status = Build(damages);
-    if (reindexes_ && on_real_disk()) {
-      if (!status.ok()) {
-        // The new index is of no use to anyone. The old one was not touched.
-        store_->disk_ = nullptr;
-        store_->keystore_.reset();
-        opened_.index.reset();
-      } else if (factory_.traits.name != found) {
-        RemoveFormerIndex(path(), found);
+    if (status.ok()) status = Bind();
+    if (status.ok()) {
+      opening_->store(false);
+    } else {
+      // The index is of no use to anyone, if it is a new one or has failed. An old one was not
+      // touched.
+      store_->disk_ = nullptr;
+      store_->keystore_.reset();
+      opened_.index.reset();
+      if (opening_forsook_->load() && writes()) {
+        absl::Status removed = factory_.remove_index(IndexPath(path(), factory_.traits.name));
+        if (!removed.ok()) (void)store_->segments_.ChangeManifest(NewIncarnation);
       }
-      CleanUpReindexing(path(), status.ok() ? factory_.traits.name : found);
     }
+    if (reindexes_ && writes()) notes_.CleanUp(status.ok() ? factory_.traits.name : found);
     return status;
   }
 
  private:
   const std::string& path() const { return store_->directory_->path(); }
-  bool on_real_disk() const {
-    return !store_->read_only_ && store_->options_.file_system == nullptr;
-  }
+  bool writes() const { return !store_->read_only_; }
 
   absl::Status Build(std::vector<Damage>* damages) {
     absl::Status status;
     if (reindexes_) status = CheckKeys();
-    if (status.ok() && reindexes_ && factory_.traits.persistent && on_real_disk()) {
-      status = BeginReindexing(path(), factory_.traits.name);
+    // Something must say that there is a database before there is a part of it; where the index is
+    // in memory there is none.
+    if (status.ok() && is_new_ && factory_.traits.persistent) {
+      status = Create(file_system_, store_->directory_.get(), store_->segments_.manifest());
+      is_new_ = false;
+    }
+    if (status.ok() && reindexes_ && factory_.traits.persistent) {
+      status = notes_.BeginReindexing(factory_.traits.name);
     }
     if (status.ok()) status = factory_.traits.persistent ? OpenOnDisk() : OpenInMemory();
     if (status.ok()) status = Load(damages);
-    if (!status.ok() || !reindexes_) return status;
-    // The new index stands, as far as it must: what is not in it yet is above its position.
-    return store_->segments_.ChangeManifest([this](Manifest* manifest) {
-      manifest->keystore = factory_.traits.name;
+    return status;
+  }
+
+  // The index stands, as far as it must: what is not in it yet is above its position.
+  absl::Status Bind() {
+    const Manifest& before = store_->segments_.manifest();
+    if (!reindexes_ && (store_->disk_ == nullptr || opened_.incarnation == before.incarnation)) {
       return absl::OkStatus();
-    });
+    }
+    absl::Status status;
+    if (before.keystore_persistent && before.keystore != factory_.traits.name &&
+        IsKeystoreName(before.keystore)) {
+      status = notes_.BeginReindexing(before.keystore);
+    }
+    if (!status.ok()) return status;
+    const auto change = [this](Manifest* manifest) {
+      if (reindexes_) {
+        manifest->keystore = factory_.traits.name;
+        manifest->keystore_persistent = factory_.traits.persistent;
+      }
+      if (store_->disk_ != nullptr) manifest->incarnation = opened_.incarnation;
+      return absl::OkStatus();
+    };
+    if (is_new_) {
+      return store_->segments_.CreateManifest(change, [this](const Manifest& manifest) {
+        return Create(file_system_, store_->directory_.get(), manifest);
+      });
+    }
+    return store_->segments_.ChangeManifest(change);
   }
 
   // Before anything is built: whether the keystore takes all keys.
@@ -229,16 +275,7 @@ class IndexOpening {
   absl::Status OpenOnDisk() {
     SegmentSet* const segments = &store_->segments_;
     absl::StatusOr<OpenedIndex> opened =
-        OpenIndex(factory_, path(), *segments, store_->read_only_, reindexes_);
-    if (opened.ok() && opened->was_ahead) {
-      // The one that replaces it must not be taken for the one it replaces.
-      opened->index.reset();
-      absl::Status status = segments->ChangeManifest(NewIncarnation);
-      if (!status.ok()) return status;
-      const std::string why = opened->rebuilt;
-      opened = OpenIndex(factory_, path(), *segments, store_->read_only_, /*discard=*/true);
-      if (opened.ok()) opened->rebuilt = why;
-    }
+        OpenIndex(factory_, path(), *segments, &notes_, store_->read_only_, reindexes_);
     if (!opened.ok()) return opened.status();
     opened_ = *std::move(opened);
     // A database that has nothing in it has no index to build anew.
@@ -255,7 +292,7 @@ class IndexOpening {
     config.max_undo_bytes = options.max_undo_bytes;
     config.background = options.background_threads > 0;
     config.read_only = store_->read_only_;
-    config.incarnation = store_->segments_.manifest().incarnation;
+    config.incarnation = opened_.incarnation;
     config.position = opened_.position;
     config.live = opened_.live;
     config.witness = opened_.witness;
@@ -264,10 +301,15 @@ class IndexOpening {
       if (live != opened_.live.end()) segment->live_bytes.store(live->second);
     }
     SegmentSet* const segments = &store_->segments_;
-    auto disk = std::make_unique<DiskKeystore>(
-        std::move(opened_.index), segments, std::move(config),
-        // If this fails too, the index is as good as the last position it keeps.
-        [segments] { (void)segments->ChangeManifest(NewIncarnation); });
+    auto disk =
+        std::make_unique<DiskKeystore>(std::move(opened_.index), segments, std::move(config),
+                                       [segments, opening = opening_, forsook = opening_forsook_] {
+                                         forsook->store(true);
+                                         // If this fails too, the index is as good as the last
+                                         // position it keeps.
+                                         if (!opening->load())
+                                           (void)segments->ChangeManifest(NewIncarnation);
+                                       });
     store_->disk_ = disk.get();
     store_->keystore_ = std::move(disk);
     return absl::OkStatus();
@@ -316,9 +358,16 @@ class IndexOpening {
   }
 
   Store* const store_;
+  FileSystem* const file_system_;
   const KeystoreFactory& factory_;
+  IndexNotes notes_;
   const bool reindexes_;
+  bool is_new_;
   OpenedIndex opened_;
+  // Whether an index that fails is one of a database that is not open yet, and whether it did.
+  const std::shared_ptr<std::atomic<bool>> opening_ = std::make_shared<std::atomic<bool>>(true);
+  const std::shared_ptr<std::atomic<bool>> opening_forsook_ =
+      std::make_shared<std::atomic<bool>>(false);
 };
 
 absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Options& options,
@@ -343,19 +392,22 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
       directory->get(), read_only ? LockKind::kShared : LockKind::kExclusive, make_lock);
   if (!lock.ok()) return lock.status();
 
+  bool is_new = false;
   absl::StatusOr<Manifest> manifest =
-      FindManifest(file_system, directory->get(), path, options, read_only);
+      FindManifest(directory->get(), path, options, read_only, &is_new);
   if (!manifest.ok()) return manifest.status();
   const KeystoreTraits& traits = options.keystore->traits;
-  const bool refused =
-      !Exchangeable(manifest->keystore, traits) && !(read_only && !traits.persistent);
+  const bool refused = !Exchangeable(*manifest, traits) && !(read_only && !traits.persistent);
   if (refused && (!options.reindex || read_only)) {
     return absl::FailedPreconditionError(absl::StrCat(
         Text(path), ": made with keystore \"", manifest->keystore, "\", which \"", traits.name,
         "\" can't take the place of without reindexing: Options::reindex, or rumcask reindex"));
   }
 
-  const bool reindexes = options.reindex && !read_only && manifest->keystore != traits.name;
+  // A database that has no keystore yet is one for every keystore to take.
+  const bool reindexes =
+      !read_only && (options.reindex || manifest->keystore.empty()) &&
+      (manifest->keystore != traits.name || manifest->keystore_persistent != traits.persistent);
   absl::StatusOr<RecoveredLog> log = Recover(directory->get(), *manifest, read_only);
   if (!log.ok()) return log.status();
   const size_t max_key_bytes = std::min(
@@ -364,7 +416,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   store->lock_ = std::move(*lock);
   std::vector<Damage> damages = log->damages;
   const RecoveryReport report = log->report;
-  status = IndexOpening(store.get(), reindexes).Run(*std::move(log), &damages);
+  status = IndexOpening(store.get(), file_system, reindexes, is_new).Run(*std::move(log), &damages);
   if (!status.ok()) return status;
   store->recovery_ = report;
   if (options.listener != nullptr) {

@@ -18,7 +18,10 @@
 //    built anew from the log at the next opening.
 //
 // Errors: NotFound with an empty message for what is not there; ResourceExhausted if the disk is
-// full, which core tries again; anything else ends writing, while reads go on as far as they can.
+// full, or something else is short that there may be more of later, which core tries again without
+// end; anything else ends writing, while reads go on as far as they can. If GetNote does not find
+// durable yet what Flush has said OK of, that is waited for: ten seconds, or without end if there
+// was a shortage before.
 
 #ifndef RUMCASK_CORE_DISK_INDEX_H_
 #define RUMCASK_CORE_DISK_INDEX_H_

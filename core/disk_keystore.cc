@@ -58,6 +58,12 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       deletes_to_explore_(kDeletesToExplore),
       index_(std::move(index)),
       position_(config_.position) {
+  // Whoever waits for the index waits for the log as well. That it has failed is noted by then, and
+  // nobody looks at that and begins to wait meanwhile.
+  segments_->SetFailureObserver([this] {
+    MutexLock lock(state_mutex_);
+    changed_.NotifyAll();
+  });
   if (config_.read_only || !config_.background) return;
   // If the system gives no thread, the writers do it, as if there were to be none.
   background_ = applier_
@@ -65,14 +71,17 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
                            [this](bool) {
                              bool again = true;
                              while (again) {
-                               again = !ApplyFrozen().ok() && PauseBeforeRetry();
+                               again = !ApplyFrozen(Patience::kWaits).ok() && PauseBeforeRetry();
                                segments_->TellListener();
                              }
                            })
                     .ok();
 }
 
-DiskKeystore::~DiskKeystore() { StopApplier(); }
+DiskKeystore::~DiskKeystore() {
+  StopApplier();
+  segments_->SetFailureObserver(nullptr);
+}
 
 // Without Close, too: opening may fail.
 bool DiskKeystore::StopApplier() {
@@ -136,8 +145,9 @@ absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) c
   }
   if (!known) {
     ExclusiveLock lock(slots_mutex_);
-    for (const std::shared_ptr<Segment>& segment : segments_->table().All()) {
-      slots_[segment->id()] = segment->slot();
+    // Those that have come since the last time.
+    for (const uint32_t end = segments_->table().next_slot(); slots_seen_ < end; ++slots_seen_) {
+      slots_[segments_->table().Get(slots_seen_)->id()] = slots_seen_;
     }
     const auto it = slots_.find(entry.segment_id);
     known = it != slots_.end();
@@ -169,16 +179,21 @@ IndexEntry DiskKeystore::EntryFor(const KeyVersion& version) const {
           version.location.length()};
 }
 
-absl::Status DiskKeystore::Get(const PreparedKey& key, Location* location) const {
-  KeyVersion version;
+absl::Status DiskKeystore::Find(const PreparedKey& key, KeyVersion* version) const {
   if (SeededBug("index-before-buffers")) {
-    absl::Status status = FindInIndex(key.key, &version);
-    if (!FindInBuffers(key, &version) && !status.ok()) return status;
-  } else if (!FindInBuffers(key, &version)) {
-    absl::Status status = FindInIndex(key.key, &version);
+    absl::Status status = FindInIndex(key.key, version);
+    if (!FindInBuffers(key, version) && !status.ok()) return status;
+  } else if (!FindInBuffers(key, version)) {
+    absl::Status status = FindInIndex(key.key, version);
     if (!status.ok()) return status;
   }
-  if (!version.location.exists()) return Missing();
+  return version->location.exists() ? absl::OkStatus() : Missing();
+}
+
+absl::Status DiskKeystore::Get(const PreparedKey& key, Location* location) const {
+  KeyVersion version;
+  absl::Status status = Find(key, &version);
+  if (!status.ok()) return status;
   *location = version.location;
   return absl::OkStatus();
 }
@@ -282,10 +297,16 @@ void DiskKeystore::ExploreDeleted() {
 // ---- conditions ----
 
 absl::Status DiskKeystore::Observe(const PreparedKey& key, Observation* seen) const {
+  // First: what goes from the buffers into the index while this looks is then noticed.
   seen->generation = generation_.load(std::memory_order_acquire);
-  seen->location = Location();
-  absl::Status status = Get(key, &seen->location);
+  KeyVersion version;
+  absl::Status status = Find(key, &version);
+  if (SeededBug("generation-read-late")) {
+    seen->generation = generation_.load(std::memory_order_acquire);
+  }
   seen->exists = status.ok();
+  seen->location = seen->exists ? version.location : Location();
+  seen->sequence = seen->exists ? version.sequence : 0;
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
@@ -317,8 +338,32 @@ Location DiskKeystore::Apply(const PreparedKey& key, Location location, uint64_t
 }
 
 bool DiskKeystore::Relocate(const PreparedKey& key, Location from, Location to) {
+  Observation seen;
+  bool moved = false;
+  // Under the write lock no buffer goes, and so the first look holds.
+  return Observe(key, &seen).ok() && RelocateObserved(key, seen, from, to, &moved) && moved;
+}
+
+bool DiskKeystore::RelocateObserved(const PreparedKey& key, const Observation& seen, Location from,
+                                    Location to, bool* moved) {
   SharedLock lock(buffers_mutex_);
-  return active_->keys.Relocate(key.key, from, to);
+  *moved = active_->keys.Relocate(key.key, from, to);
+  KeyVersion version;
+  if (*moved || active_->keys.Get(key.key, &version)) return true;
+  bool buffered = false;
+  for (auto it = frozen_.rbegin(); !buffered && it != frozen_.rend(); ++it) {
+    buffered = (*it)->keys.Get(key.key, &version);
+  }
+  if (!buffered) {
+    if (generation_.load(std::memory_order_acquire) != seen.generation) return false;
+    version = {seen.sequence, seen.location};
+  }
+  if (!version.location.exists() || version.location != from) return true;
+  // The same record at another place: of an older one there is nothing to keep for snapshots.
+  active_->filter.Add(key.digest[0]);
+  active_->keys.Insert(key.key, {version.sequence, to});
+  *moved = true;
+  return true;
 }
 
 absl::Status DiskKeystore::Admit() {
@@ -343,7 +388,10 @@ void DiskKeystore::Wrote(uint64_t sequence, Location last, uint64_t bytes) {
     SharedLock lock(buffers_mutex_);
     memory = active_->keys.MemoryBytes();
   }
-  if (memory >= config_.buffer_bytes || log_since_freeze_ >= config_.replay_bytes) Freeze(sequence);
+  if (memory < config_.buffer_bytes && log_since_freeze_ < config_.replay_bytes) return;
+  // Of writers that were admitted together each may fill a buffer: the last one takes it all.
+  if (waiting_.load(std::memory_order_acquire) >= kMostFrozen) return;
+  Freeze(sequence);
 }
 
 void DiskKeystore::Freeze(uint64_t position) {
@@ -367,7 +415,7 @@ void DiskKeystore::AfterWrite() {
   if (explores_.load(std::memory_order_relaxed)) ExploreDeleted();
   if (background_ || waiting_.load(std::memory_order_acquire) == 0) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.
-  (void)ApplyFrozen();
+  (void)ApplyFrozen(Patience::kTells);
 }
 
 void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
@@ -395,7 +443,7 @@ void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* contex
     return;
   }
   Freeze(last);
-  (void)ApplyFrozen();
+  (void)ApplyFrozen(Patience::kTells);
 }
 
 // ---- state ----
@@ -445,7 +493,7 @@ void DiskKeystore::Failed(const absl::Status& status) const {
     status_ = absl::Status(
         final ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kResourceExhausted,
         absl::StrCat(final ? "the index takes no more writes and will be built anew: "
-                           : "the index has no room: ",
+                           : "the index takes no more for now: ",
                      status.message()));
     UpdateThrottle();
     reason = status_;
@@ -474,6 +522,7 @@ void DiskKeystore::NoteProgress() {
   {
     MutexLock lock(state_mutex_);
     if (!failed_) status_ = absl::OkStatus();
+    lags_ = 0;
     UpdateThrottle();
   }
   changed_.NotifyAll();
@@ -494,7 +543,7 @@ absl::Status DiskKeystore::Close() {
       // What was only found at opening may not be durable, and stays for the next one.
       if (!empty && last <= segments_->durable_sequence()) Freeze(last);
     }
-    status = ApplyFrozen();
+    status = ApplyFrozen(Patience::kTells);
   }
   // A writer that was under way may be applying.
   MutexLock applying(apply_mutex_);

@@ -66,7 +66,9 @@ class DiskKeystore : public Keystore {
   absl::Status Get(const PreparedKey& key, Location* location) const override;
   // Returns what the active buffer had: what is elsewhere is found when the buffer is applied.
   Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override;
-  // Only of a key that a buffer has.
+  // Looks into the index, under the write lock, if no buffer has the key; who moves many keys uses
+  // RelocateObserved. If the key is not in the active buffer, the applier counts the record that it
+  // leaves as dead, as for Apply.
   bool Relocate(const PreparedKey& key, Location from, Location to) override;
   // By one thread, in ascending order of the numbers. What of it is durable goes on to the index
   // when the buffer is full.
@@ -90,6 +92,7 @@ class DiskKeystore : public Keystore {
   struct Observation {
     bool exists = false;
     Location location;
+    uint64_t sequence = 0;
     uint64_t generation = 0;
   };
   // Looks the key up without the write lock. An absent key is OK.
@@ -97,6 +100,10 @@ class DiskKeystore : public Keystore {
   // Under the write lock: where the key is now, going by what was observed if it must; false if
   // that cannot be told without the index. Then observe again.
   bool Confirm(const PreparedKey& key, const Observation& seen, Location* now) const;
+  // Under the write lock: Relocate, going by what was observed if it must; `*moved` if the key was
+  // at `from`. False if that cannot be told without the index. Then observe again.
+  bool RelocateObserved(const PreparedKey& key, const Observation& seen, Location from, Location to,
+                        bool* moved);
 
   // ---- the way to the index ----
 
@@ -129,6 +136,8 @@ class DiskKeystore : public Keystore {
  private:
   class Batch;
   class Sources;
+  // Whether an index that is not ready yet is told of, or waited for a while.
+  enum class Patience { kTells, kWaits };
   using Buffers = std::deque<std::shared_ptr<WriteBuffer>>;
 
   std::shared_ptr<WriteBuffer> NewBuffer() {
@@ -138,10 +147,15 @@ class DiskKeystore : public Keystore {
   bool StopApplier() ABSL_LOCKS_EXCLUDED(state_mutex_);
   void Freeze(uint64_t position);
   // All there are, oldest first, one after the other.
-  absl::Status ApplyFrozen() ABSL_LOCKS_EXCLUDED(apply_mutex_);
-  absl::Status ApplyNext(bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
+  absl::Status ApplyFrozen(Patience patience) ABSL_LOCKS_EXCLUDED(apply_mutex_);
+  absl::Status ApplyNext(Patience patience, bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
   absl::Status ApplyBuffer(WriteBuffer* buffer, DiskIndex* index)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
+  // Whether the index has the buffer for good; `*lags` if it has not yet.
+  absl::Status CheckPosition(const WriteBuffer& buffer, const DiskIndex& index, bool* lags) const;
+  // Counts that the position lags. Returns what to say of it, OK if it is too early to say
+  // anything.
+  absl::Status NoteLag(Patience patience) ABSL_LOCKS_EXCLUDED(state_mutex_);
   // What the index will say about itself when it has the buffer.
   IndexPosition PositionAfter(const WriteBuffer& buffer) const;
   // Notes why the buffer was not applied: for now, or for good.
@@ -156,6 +170,8 @@ class DiskKeystore : public Keystore {
   // of all that was deleted would otherwise have to find out, once.
   void ExploreDeleted();
 
+  // What Get finds, and its number.
+  absl::Status Find(const PreparedKey& key, KeyVersion* version) const;
   // The entry a buffer has for the key, the newest if there are several.
   bool FindInBuffers(const PreparedKey& key, KeyVersion* version) const;
   absl::Status FindInIndex(std::string_view key, KeyVersion* version) const;
@@ -204,12 +220,17 @@ class DiskKeystore : public Keystore {
   // From the id of a segment to its slot.
   mutable ReadMostlyMutex slots_mutex_;
   mutable absl::flat_hash_map<uint64_t, uint32_t> slots_ ABSL_GUARDED_BY(slots_mutex_);
+  mutable uint32_t slots_seen_ ABSL_GUARDED_BY(slots_mutex_) = 0;  // those below are in there
 
   mutable Mutex state_mutex_;
   mutable CondVar changed_;
   mutable absl::Status status_ ABSL_GUARDED_BY(state_mutex_);
   mutable bool failed_ ABSL_GUARDED_BY(state_mutex_) = false;  // for good
   bool closed_ ABSL_GUARDED_BY(state_mutex_) = false;
+  // Whether the index has been short of room, or of something else that may come back.
+  bool was_short_ ABSL_GUARDED_BY(state_mutex_) = false;
+  // How often in a row its position has lagged behind what it flushed.
+  int lags_ ABSL_GUARDED_BY(state_mutex_) = 0;
   // Whether Admit has to look: buffers wait, or the index has failed.
   mutable std::atomic<bool> throttled_{false};
   bool background_ = false;           // whether there is a thread; else writers apply

@@ -17,6 +17,9 @@ namespace {
 // index that copies pages on writing does not take many times its size for one.
 constexpr size_t kKeysAtOnce = 16384;
 
+// Attempts to find the position durable that has been flushed, ten seconds of them.
+constexpr int kMostLags = 100;
+
 }  // namespace
 
 // A part of a buffer, as the index is asked to take it.
@@ -132,17 +135,17 @@ class DiskKeystore::Batch : public IndexBatch {
   std::map<uint32_t, uint64_t> dead_;
 };
 
-absl::Status DiskKeystore::ApplyFrozen() {
+absl::Status DiskKeystore::ApplyFrozen(Patience patience) {
   absl::Status status;
   bool more = true;
   while (more && status.ok()) {
     MutexLock lock(apply_mutex_);
-    status = ApplyNext(&more);
+    status = ApplyNext(patience, &more);
   }
   return status;
 }
 
-absl::Status DiskKeystore::ApplyNext(bool* more) {
+absl::Status DiskKeystore::ApplyNext(Patience patience, bool* more) {
   std::shared_ptr<WriteBuffer> buffer;
   {
     SharedLock lock(buffers_mutex_);
@@ -156,12 +159,9 @@ absl::Status DiskKeystore::ApplyNext(bool* more) {
   }
   // Everything the index will point at, and its position, must be in the log for good.
   if (!SeededBug("index-before-log")) {
+    // The log tells by itself why it takes nothing more, and wakes the writers that wait here.
     absl::Status status = segments_->WaitDurable(buffer->position);
-    if (!status.ok()) {
-      // The log tells by itself why it takes nothing more, to writers that wait here too.
-      changed_.NotifyAll();
-      return status;
-    }
+    if (!status.ok()) return status;
   }
   DiskIndex* index;
   {
@@ -171,6 +171,17 @@ absl::Status DiskKeystore::ApplyNext(bool* more) {
   // Only Close takes it away, and not while this lasts.
   if (index == nullptr) return Closed();
   absl::Status status = ApplyBuffer(buffer.get(), index);
+  if (absl::IsResourceExhausted(status)) {
+    MutexLock lock(state_mutex_);
+    was_short_ = true;
+  }
+  bool lags = false;
+  if (status.ok()) status = CheckPosition(*buffer, *index, &lags);
+  if (lags) {
+    absl::Status told = NoteLag(patience);
+    if (!told.ok()) Failed(told);
+    return status;
+  }
   if (!status.ok()) {
     Failed(status);
     // What it means to those who write and close.
@@ -231,17 +242,36 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer, DiskIndex* index) {
     buffer->applied_through = std::string(keys.key(keys.size() - 1));
     buffer->begun = true;
   }
-  absl::Status status = index->Flush();
-  if (!status.ok()) return status;
+  return index->Flush();
+}
+
+absl::Status DiskKeystore::CheckPosition(const WriteBuffer& buffer, const DiskIndex& index,
+                                         bool* lags) const {
   std::string note;
-  status = index->GetNote(IndexPosition::kNote, /*durable=*/true, &note);
+  absl::Status status = index.GetNote(IndexPosition::kNote, /*durable=*/true, &note);
+  if (!status.ok() && !absl::IsNotFound(status)) return status;
   IndexPosition position;
-  if (!status.ok() || !DecodeIndexPosition(note, &position) ||
-      position.sequence != buffer->position) {
-    return absl::InternalError(
-        absl::StrCat(config_.path, ": does not keep its position: ", status.message()));
+  const bool known = status.ok() && DecodeIndexPosition(note, &position);
+  if (known && position.sequence == buffer.position) return absl::OkStatus();
+  if (status.ok() && (!known || position.sequence > buffer.position)) {
+    return absl::InternalError(absl::StrCat(config_.path, ": does not keep its position"));
   }
-  return absl::OkStatus();
+  *lags = true;
+  return absl::ResourceExhaustedError(
+      absl::StrCat(config_.path, ": what it has flushed is not durable yet"));
+}
+
+absl::Status DiskKeystore::NoteLag(Patience patience) {
+  MutexLock lock(state_mutex_);
+  ++lags_;
+  // An index whose disk was full may still be busy with that, however long it takes.
+  if (lags_ > kMostLags && !was_short_) {
+    return absl::InternalError(
+        absl::StrCat(config_.path, ": what it has flushed does not become durable"));
+  }
+  if (lags_ <= kMostLags && patience == Patience::kWaits) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(config_.path, ": what it has flushed is not durable yet"));
 }
 
 }  // namespace rumcask

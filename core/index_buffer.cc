@@ -158,6 +158,18 @@ bool IndexBuffer::Relocate(std::string_view key, Location from, Location to) {
   return true;
 }
 
+void IndexBuffer::Insert(std::string_view key, const KeyVersion& version) {
+  size_t size;
+  {
+    SharedLock parts_lock(parts_mutex_);
+    Part* const part = PartOf(key)->second.get();
+    ExclusiveLock lock(part->mutex);
+    Add(part, part->tree.lower_bound(key), key, version);
+    size = part->tree.size();
+  }
+  if (size > kPartKeys) Split(key);
+}
+
 void IndexBuffer::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
   // One thread at a time, so that it may split.
   MutexLock load_lock(load_mutex_);

@@ -33,8 +33,8 @@ namespace rumcask {
 // changes anything, and takes the part's for the change alone. Parts are split and removed by the
 // writer, for which it keeps the readers out of all for some hundred nanoseconds.
 //
-// Apply and Relocate: one thread at a time. Load and FinishLoad: not beside them. Everything else:
-// any thread, any time.
+// Apply, Relocate and Insert: one thread at a time. Load and FinishLoad: not beside them. Everything
+// else: any thread, any time.
 class IndexBuffer {
  public:
   enum class Deletes {
@@ -50,6 +50,8 @@ class IndexBuffer {
   // What Keystore's functions of the same names promise, of this buffer alone.
   Location Apply(std::string_view key, Location location, uint64_t sequence);
   bool Relocate(std::string_view key, Location from, Location to);
+  // Adds a key that it does not have. Nothing is kept of what an older source has of it.
+  void Insert(std::string_view key, const KeyVersion& version);
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context);
   // For Deletes::kForget, after Load.
   void FinishLoad();

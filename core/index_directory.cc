@@ -30,21 +30,20 @@ bool IsDirectory(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-absl::Status PutAside(const std::string& path) {
+}  // namespace
+
+absl::Status PutAsideIfNoDirectory(const std::string& path) {
+  if (!Exists(path) || IsDirectory(path)) return absl::OkStatus();
   std::string aside;
   for (int i = 1; aside.empty() || Exists(aside); ++i) aside = absl::StrCat(path, ".", i);
   return ::rename(path.c_str(), aside.c_str()) == 0 ? absl::OkStatus()
                                                     : ErrnoStatus("rename", path, errno);
 }
 
-}  // namespace
-
 absl::Status MakeIndexDirectory(const std::string& path) {
   const std::string parent = ParentOf(path);
-  if (Exists(parent) && !IsDirectory(parent)) {
-    absl::Status status = PutAside(parent);
-    if (!status.ok()) return status;
-  }
+  absl::Status aside = PutAsideIfNoDirectory(parent);
+  if (!aside.ok()) return aside;
   for (const std::string& one : {parent, path}) {
     absl::Status status = PosixFileSystem()->CreateDirectory(one);
     if (absl::IsAlreadyExists(status)) continue;

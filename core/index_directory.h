@@ -17,6 +17,9 @@ namespace rumcask {
 // included, is renamed to DATABASE/index.N, with the first N that is free.
 absl::Status MakeIndexDirectory(const std::string& path);
 
+// The renaming alone: `path` is DATABASE/index.
+absl::Status PutAsideIfNoDirectory(const std::string& path);
+
 // Removes the directory and everything in it, links themselves and not what they point to, and
 // nothing if DATABASE/index is a link. OK if there is none.
 absl::Status RemoveIndexDirectory(const std::string& path);

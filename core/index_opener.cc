@@ -1,23 +1,11 @@
 #include "core/index_opener.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 
-#include "core/file_system.h"
-#include "core/index_directory.h"
+#include "core/manifest.h"
 #include "core/seeded_bug.h"
 
 namespace rumcask {
@@ -45,33 +33,18 @@ bool IsBroken(const absl::Status& status) {
   return absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
 }
 
-// Behind the name of a keystore: what BeginReindexing makes.
-constexpr absl::string_view kReindexing = ".reindexing";
-
-// Behind the name of a keystore, while its index is opened: how often that has been begun since it
-// last came to an end, a byte for each time. A damaged index may end the process when its library
-// stumbles over it; so that it does not do so for ever, it is given up after kMostDeaths.
-constexpr absl::string_view kOpening = ".opening";
+// How often opening an index may end the process: a damaged one may do so when its library stumbles
+// over it. So that it does not do so for ever, it is given up then.
 constexpr int kMostDeaths = 2;
 
 class OpeningNote {
  public:
-  // Nothing is noted of an index that is not there. What fails is of no importance.
-  OpeningNote(const std::string& index, bool read_only) : path_(absl::StrCat(index, kOpening)) {
-    struct stat status;
-    if (read_only || ::lstat(index.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return;
-    const int fd =
-        ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return;
-    if (::fstat(fd, &status) == 0) deaths_ = static_cast<int>(std::min<off_t>(status.st_size, 99));
-    noted_ = ::write(fd, ".", 1) == 1;
-    ::close(fd);
+  OpeningNote(IndexNotes* notes, std::string keystore, bool read_only)
+      : notes_(read_only ? nullptr : notes), keystore_(std::move(keystore)) {
+    if (notes_ != nullptr) deaths_ = notes_->BeginOpening(keystore_);
   }
   ~OpeningNote() {
-    if (!noted_) return;
-    ::unlink(path_.c_str());
-    // Power cuts do not count.
-    (void)PosixFileSystem()->SyncParent(path_);
+    if (notes_ != nullptr) notes_->EndOpening(keystore_);
   }
   OpeningNote(const OpeningNote&) = delete;
   OpeningNote& operator=(const OpeningNote&) = delete;
@@ -79,14 +52,10 @@ class OpeningNote {
   int deaths() const { return deaths_; }
 
  private:
-  const std::string path_;
+  IndexNotes* const notes_;
+  const std::string keystore_;
   int deaths_ = 0;
-  bool noted_ = false;
 };
-
-std::string NoteOf(const std::string& path, const std::string& keystore) {
-  return absl::StrCat(IndexPath(path, keystore), kReindexing);
-}
 
 // What follows a sentence that `status` may explain.
 std::string Reason(const absl::Status& status) {
@@ -96,15 +65,16 @@ std::string Reason(const absl::Status& status) {
 class Opener {
  public:
   Opener(const KeystoreFactory& factory, const std::string& path, const SegmentSet& segments,
-         bool read_only)
-      : factory_(factory), segments_(segments), read_only_(read_only) {
+         IndexNotes* notes, bool read_only)
+      : factory_(factory), segments_(segments), notes_(notes), read_only_(read_only) {
     config_.path = IndexPath(path, factory.traits.name);
     config_.read_only = read_only;
   }
 
   absl::StatusOr<OpenedIndex> Run(bool discard) {
     OpenedIndex opened;
-    const OpeningNote note(config_.path, read_only_);
+    opened.incarnation = segments_.manifest().incarnation;
+    const OpeningNote note(notes_, factory_.traits.name, read_only_);
     if (note.deaths() >= kMostDeaths) {
       opened.rebuilt = absl::StrCat("opening it has ended the process ", note.deaths(), " times");
       discard = true;
@@ -150,7 +120,8 @@ class Opener {
                           " may be gone");
     }
     if (position.sequence > last_sequence && !SeededBug("index-ahead-trusted")) {
-      opened->was_ahead = true;
+      absl::Status drawn = RandomBytes(&opened->incarnation, sizeof opened->incarnation);
+      if (!drawn.ok()) return std::string(drawn.message());
       return absl::StrCat("it ends at version ", position.sequence, ", the log at version ",
                           last_sequence);
     }
@@ -200,7 +171,7 @@ class Opener {
     if (!status.ok()) return status;
     absl::StatusOr<std::unique_ptr<DiskIndex>> index = factory_.open_index(config_);
     if (!index.ok()) return index.status();
-    FirstNotes notes(segments_.manifest().incarnation);
+    FirstNotes notes(opened.incarnation);
     status = (*index)->Apply(&notes);
     if (status.ok()) status = (*index)->Flush();
     if (!status.ok()) return status;
@@ -210,57 +181,17 @@ class Opener {
 
   const KeystoreFactory& factory_;
   const SegmentSet& segments_;
+  IndexNotes* const notes_;
   const bool read_only_;
   DiskIndexConfig config_;
 };
 
 }  // namespace
 
-std::string IndexPath(const std::string& path, const std::string& keystore) {
-  return absl::StrCat(path, "/index/", keystore);
-}
-
-bool IsKeystoreName(const std::string& name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-  });
-}
-
-void RemoveFormerIndex(const std::string& path, const std::string& keystore) {
-  if (IsKeystoreName(keystore)) (void)RemoveIndexDirectory(IndexPath(path, keystore));
-}
-
-absl::Status BeginReindexing(const std::string& path, const std::string& keystore) {
-  absl::Status status = MakeIndexDirectory(IndexPath(path, keystore));
-  if (!status.ok()) return status;
-  const std::string note = NoteOf(path, keystore);
-  const int fd = ::open(note.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return ErrnoStatus("create", note, errno);
-  ::close(fd);
-  return PosixFileSystem()->SyncParent(note);
-}
-
-void CleanUpReindexing(const std::string& path, const std::string& keystore) {
-  const std::string directory = absl::StrCat(path, "/index");
-  std::error_code error;
-  if (!std::filesystem::is_directory(std::filesystem::symlink_status(directory, error))) return;
-  std::vector<std::string> begun;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (absl::EndsWith(name, kReindexing)) begun.push_back(name);
-  }
-  for (std::string name : begun) {
-    name.resize(name.size() - kReindexing.size());
-    if (!IsKeystoreName(name)) continue;
-    const bool removed = name == keystore || RemoveIndexDirectory(IndexPath(path, name)).ok();
-    if (removed) ::unlink(NoteOf(path, name).c_str());
-  }
-}
-
 absl::StatusOr<OpenedIndex> OpenIndex(const KeystoreFactory& factory, const std::string& path,
-                                      const SegmentSet& segments, bool read_only, bool discard) {
-  return Opener(factory, path, segments, read_only).Run(discard);
+                                      const SegmentSet& segments, IndexNotes* notes, bool read_only,
+                                      bool discard) {
+  return Opener(factory, path, segments, notes, read_only).Run(discard);
 }
 
 }  // namespace rumcask

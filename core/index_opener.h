@@ -12,6 +12,7 @@
 
 #include "core/disk_index.h"
 #include "core/index_entry.h"
+#include "core/index_notes.h"
 #include "core/keystore.h"
 #include "core/segment_set.h"
 
@@ -25,9 +26,10 @@ struct OpenedIndex {
   IndexWitness witness;
   // Why it was made anew, or empty. Not for the first time.
   std::string rebuilt;
-  // It was of a history that goes beyond the log's: the log's must change its name, so that no
-  // further part of the other one is taken for its own.
-  bool was_ahead = false;
+  // The history that it is an index of. Another than MANIFEST's if it was of a history that goes
+  // beyond the log's: the log's must change its name to this, so that no further part of the other
+  // one is taken for its own, before anybody relies on the index.
+  uint64_t incarnation = 0;
 };
 
 // Opens DATABASE/index/NAME, `path` being the database and `segments` its log, as opened. An index
@@ -37,24 +39,8 @@ struct OpenedIndex {
 // FailedPrecondition instead. What only fails for now - the system has no more files or memory, the
 // device does not answer - is an error, and the index stays.
 absl::StatusOr<OpenedIndex> OpenIndex(const KeystoreFactory& factory, const std::string& path,
-                                      const SegmentSet& segments, bool read_only, bool discard);
-
-// Where the index of the keystore is.
-std::string IndexPath(const std::string& path, const std::string& keystore);
-
-// Whether a keystore may be called so: letters, digits, '_' and '-'. Other names, as a hostile file
-// may have them, could lead out of the directory.
-bool IsKeystoreName(const std::string& name);
-
-// Removes the index of a keystore that the database no longer has.
-void RemoveFormerIndex(const std::string& path, const std::string& keystore);
-
-// Notes on disk that the keystore's index is being built for a database that has another one, so
-// that what a crash leaves of it goes at the next opening.
-absl::Status BeginReindexing(const std::string& path, const std::string& keystore);
-// Removes what reindexings left that did not come to their end, and their notes; not the index of
-// `keystore`, which the database has. What can't be removed stays. No other file is touched.
-void CleanUpReindexing(const std::string& path, const std::string& keystore);
+                                      const SegmentSet& segments, IndexNotes* notes, bool read_only,
+                                      bool discard);
 
 }  // namespace rumcask
 

@@ -203,7 +203,8 @@ struct KeystoreFactory {
   std::function<absl::StatusOr<std::unique_ptr<DiskIndex>>(const DiskIndexConfig&)> open_index;
   // On disk: removes whatever is at the path; OK if nothing is.
   std::function<absl::Status(const std::string& path)> remove_index;
-  // On disk: memory for changes that are on their way to the index; up to three times this.
+  // On disk: memory for changes that are on their way to the index; up to three times this, and one
+  // write more for each thread that writes. Any number: Options::replay_bytes is a bound as well.
   uint64_t buffer_bytes = uint64_t{64} << 20;
 };
 

@@ -50,6 +50,7 @@ std::string EncodeBody(const Manifest& manifest) {
     body.push_back(range.sealed ? 1 : 0);
     AppendVarint(&body, range.required_end);
   }
+  body.push_back(manifest.keystore_persistent ? 1 : 0);
   return body;
 }
 
@@ -108,6 +109,14 @@ bool DecodeBody(std::string_view body, Manifest* manifest) {
     above = range.last_id;
     manifest->live.push_back(range);
   }
+  if (body.empty()) {
+    // Written before there was this field, when there were these two.
+    manifest->keystore_persistent = manifest->keystore != "hash" && manifest->keystore != "btree";
+    return true;
+  }
+  uint8_t persistent;
+  if (!ReadByte(&body, &persistent) || persistent > 1) return false;
+  manifest->keystore_persistent = persistent == 1;
   return body.empty();
 }
 

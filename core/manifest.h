@@ -38,7 +38,11 @@ struct Manifest {
   // Changes when the history of the log stops being the one an index may have seen: at creation,
   // backup and repair.
   uint64_t incarnation = 0;
+  // The name of the keystore; none as long as an opening that makes the database has not come to
+  // its end, and then any may have it.
   std::string keystore;
+  // That keystore has files of its own. Those that have none may take each other's place.
+  bool keystore_persistent = false;
   uint64_t max_key_bytes = kMaxKeyBytes;
   // The highest id it speaks for: a file with an id up to this that is not in `live` is dead.
   uint64_t highest_id = 0;

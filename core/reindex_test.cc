@@ -268,5 +268,86 @@ TEST_F(ReindexTest, EveryStateOfAnIndexOpens) {
   }
 }
 
+// Third parties' too, whatever they are called.
+TEST_F(ReindexTest, KeystoresInMemoryTakeEachOthersPlace) {
+  Fill(options_, 20);
+  for (const char* name : {"mine", "btree", "another-one", "hash"}) {
+    KeystoreFactory keystore = TestKeystore();
+    keystore.traits.name = name;
+    const std::unique_ptr<DB> db = Open(With(options_, keystore));
+    ASSERT_NE(db, nullptr);
+    EXPECT_EQ(db->KeyCount(), 20u);
+  }
+  // Of databases that one of them made, too.
+  KeystoreFactory mine = TestKeystore();
+  mine.traits.name = "mine";
+  Options options = With(options_, mine);
+  options.reindex = true;
+  Open(options).reset();
+  EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "mine");
+  EXPECT_EQ(Open(options_)->KeyCount(), 20u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, With(options_, OnDisk())).status()));
+  // One on disk of the same name is another.
+  options = With(options_, index_->Keystore("mine", /*looks_cheaply=*/true));
+  EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, options).status()));
+}
+
+TEST_F(ReindexTest, ADatabaseThatCouldNotBeMadeIsForEveryKeystore) {
+  KeystoreFactory in_memory = TestKeystore();
+  in_memory.create = [](const KeystoreConfig&) -> absl::StatusOr<std::unique_ptr<Keystore>> {
+    return absl::InternalError("not today");
+  };
+  KeystoreFactory on_disk = OnDisk();
+  on_disk.open_index = [](const DiskIndexConfig&) -> absl::StatusOr<std::unique_ptr<DiskIndex>> {
+    return absl::InternalError("not today");
+  };
+  for (const KeystoreFactory& fails : {in_memory, on_disk}) {
+    for (const KeystoreFactory& next : {TestKeystore(), OnDisk()}) {
+      CrashFileSystem disk;
+      Options options = With(options_, fails);
+      options.file_system = &disk;
+      EXPECT_EQ(DB::Open(kPath, options).status().message(), "not today");
+      options.keystore = next;
+      options.create_if_missing = true;
+      const std::unique_ptr<DB> db = Open(options);
+      ASSERT_NE(db, nullptr);
+      EXPECT_EQ(*DB::StoredKeystore(kPath, &disk), next.traits.name);
+    }
+  }
+}
+
+// Neither by an index that is ahead of the log, nor by one that fails, nor by both.
+TEST_F(ReindexTest, AnOpeningThatFailsLeavesManifestAsItIs) {
+  const Options options = With(options_, OnDisk());
+  const auto manifest = [this] { return disk_.Contents("/crash")["db/MANIFEST"]; };
+  for (const IndexFate fate : {IndexFate::kLatest, IndexFate::kNewer, IndexFate::kEmpty}) {
+    SCOPED_TRACE(IndexFateName(fate));
+    Fill(With(options_, OnDisk()), 100);
+    {
+      // So that there is something to bring to the index.
+      const std::unique_ptr<DB> db = Open(With(options_, OnDisk()));
+      ASSERT_TRUE(db->Put("last", std::string(3000, 'v'), {/*sync=*/true}).ok());
+      index_->FailApply(absl::ResourceExhaustedError("no room"));
+      EXPECT_FALSE(db->Close().ok());
+    }
+    index_ = index_->Cut(fate, 0);
+    for (const absl::Status& error :
+         {absl::InternalError("input/output error"), absl::ResourceExhaustedError("no room")}) {
+      index_->FailApply(error);
+      Options failing = With(options_, OnDisk());
+      failing.keystore->buffer_bytes = 1;
+      const std::string before = manifest();
+      const absl::Status status = DB::Open(kPath, failing).status();
+      EXPECT_FALSE(status.ok());
+      EXPECT_EQ(manifest(), before);
+    }
+    index_->FailApply(absl::OkStatus());
+    const std::unique_ptr<DB> db = Open(With(options_, OnDisk()));
+    ASSERT_NE(db, nullptr);
+    EXPECT_EQ(Keys(db.get()).size(), 101u);
+    EXPECT_TRUE(db->Verify()->clean());
+  }
+}
+
 }  // namespace
 }  // namespace rumcask

@@ -345,6 +345,7 @@ absl::Status Repairer::WriteNewManifest() {
   if (!status.ok()) return status;
   new_manifest_.uuid = manifest_.uuid;
   new_manifest_.keystore = manifest_.keystore;
+  new_manifest_.keystore_persistent = manifest_.keystore_persistent;
   new_manifest_.max_key_bytes = manifest_.max_key_bytes;
   new_manifest_.highest_id = std::max(new_manifest_.highest_id, log_.highest_id);
   new_manifest_.durable_sequence = highest_promised_;

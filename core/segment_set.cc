@@ -303,11 +303,18 @@ void SegmentSet::Activate(std::shared_ptr<SegmentWriter> next) {
 }
 
 absl::Status SegmentSet::ChangeManifest(const std::function<absl::Status(Manifest*)>& change) {
+  return CreateManifest(
+      change, [this](const Manifest& manifest) { return WriteManifest(directory_, manifest); });
+}
+
+absl::Status SegmentSet::CreateManifest(
+    const std::function<absl::Status(Manifest*)>& change,
+    const std::function<absl::Status(const Manifest&)>& create) {
   MutexLock lock(write_mutex_);
   if (manifest_kept_ || read_only_) return absl::OkStatus();
   Manifest manifest = log_.manifest;
   absl::Status status = change(&manifest);
-  if (status.ok()) status = WriteManifest(directory_, manifest);
+  if (status.ok()) status = create(manifest);
   if (status.ok()) log_.manifest = std::move(manifest);
   return status;
 }
@@ -360,6 +367,13 @@ void SegmentSet::Fail(absl::Status status) {
     news_.push_back([status](Listener* listener) { listener->OnBackgroundError(status); });
   }
   failed_.store(true, std::memory_order_release);
+  MutexLock lock(observer_mutex_);
+  if (failure_observer_) failure_observer_();
+}
+
+void SegmentSet::SetFailureObserver(std::function<void()> observer) {
+  MutexLock lock(observer_mutex_);
+  failure_observer_ = std::move(observer);
 }
 
 void SegmentSet::TellListener() {

@@ -98,11 +98,19 @@ class SegmentSet {
   // KeepManifest, after Close too; later, and read-only, it does nothing.
   absl::Status ChangeManifest(const std::function<absl::Status(Manifest*)>& change)
       ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // Only while opening a database that has no MANIFEST yet: the same, written by `create`.
+  absl::Status CreateManifest(const std::function<absl::Status(Manifest*)>& change,
+                              const std::function<absl::Status(const Manifest&)>& create)
+      ABSL_LOCKS_EXCLUDED(write_mutex_);
   // To be called before the database's lock is let go of.
   void KeepManifest() ABSL_LOCKS_EXCLUDED(write_mutex_);
 
   // Tells the listener, when it is told next, that writing has ended for a reason outside the log.
   void NoteBackgroundError(absl::Status status);
+
+  // Calls `observer` once writing has ended for good, on the thread that found out, which may hold
+  // any lock of the log's: it may take none of them. Null: no more, and none is under way.
+  void SetFailureObserver(std::function<void()> observer) ABSL_LOCKS_EXCLUDED(observer_mutex_);
 
   // Durable, closed, MANIFEST clean. Further appends fail.
   absl::Status Close();
@@ -245,6 +253,8 @@ class SegmentSet {
   absl::Status status_ ABSL_GUARDED_BY(status_mutex_);
   std::vector<std::function<void(Listener*)>> news_ ABSL_GUARDED_BY(status_mutex_);
   std::atomic<bool> failed_{false};
+  Mutex observer_mutex_;
+  std::function<void()> failure_observer_ ABSL_GUARDED_BY(observer_mutex_);
 
   // Reserves space ahead of the writers; must not wait for the device, as the other one does.
   BackgroundThread preparer_;

@@ -4,21 +4,26 @@
 #define RUMCASK_CORE_WRITE_BUFFER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "core/index_buffer.h"
 
 namespace rumcask {
 
 // Tells most keys that are not there from those that may be, so that a buffer does not tax the
-// reads of keys that are long in the index: a Bloom filter with two bits per key.
+// reads of keys that are long in the index: a Bloom filter with two bits per key. It takes memory
+// as keys come, a page at a time, so that making one, under the write lock, is cheap.
 class KeyFilter {
  public:
-  // `bits` is rounded up to a power of two.
-  explicit KeyFilter(uint64_t bits) : words_(WordsFor(bits)) {}
+  // `bits` is rounded up to a power of two, to a page's at least, and bounded: with more keys than
+  // that is meant for, fewer of those that are not there are told.
+  explicit KeyFilter(uint64_t bits);
+  ~KeyFilter();
+  KeyFilter(const KeyFilter&) = delete;
+  KeyFilter& operator=(const KeyFilter&) = delete;
 
   // `digest` is a hash of the key.
   void Add(uint64_t digest) {
@@ -30,15 +35,7 @@ class KeyFilter {
   }
 
  private:
-  static size_t WordsFor(uint64_t bits) {
-    size_t words = 1;
-    while (words * 64 < bits) words *= 2;
-    return words;
-  }
-  std::atomic<uint64_t>& Word(uint64_t hash) { return words_[hash / 64 % words_.size()]; }
-  const std::atomic<uint64_t>& Word(uint64_t hash) const {
-    return words_[hash / 64 % words_.size()];
-  }
+  std::atomic<uint64_t>& Word(uint64_t hash) const { return words_[hash / 64 % count_]; }
   void Set(uint64_t hash) {
     std::atomic<uint64_t>& word = Word(hash);
     const uint64_t bit = uint64_t{1} << (hash % 64);
@@ -50,7 +47,8 @@ class KeyFilter {
     return Word(hash).load(std::memory_order_acquire) >> (hash % 64) & 1;
   }
 
-  std::vector<std::atomic<uint64_t>> words_;
+  std::atomic<uint64_t>* words_;
+  size_t count_;
 };
 
 // Filled under the write lock until it is frozen, and then applied in parts.

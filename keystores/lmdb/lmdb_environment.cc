@@ -137,8 +137,8 @@ absl::StatusOr<LmdbEnvironment> OpenWithMap(const std::string& path, unsigned fl
       if ((flags & MDB_NOLOCK) == 0) mdb_reader_check(env.get(), &dead);
       return env;
     }
-    // mmap says so where addresses are limited.
-    if (result != ENOMEM || map_bytes / 2 < kLeastMapBytes) {
+    // mmap says so where addresses are limited: the one by the system, the other by Valgrind.
+    if ((result != ENOMEM && result != EINVAL) || map_bytes / 2 < kLeastMapBytes) {
       return LmdbStatus("mdb_env_open", path, result);
     }
   }

@@ -2,10 +2,14 @@
 
 #include "keystores/lmdb/lmdb_index.h"
 
+#include <dlfcn.h>
 #include <lmdb.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -25,6 +29,16 @@ static int syncs = 0;
 extern "C" int fdatasync(int fd) {
   ++syncs;
   return ::fsync(fd);
+}
+
+// So is this: where it is set, larger mappings are refused, in Valgrind's way.
+static size_t most_mapped = SIZE_MAX;
+extern "C" void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
+  static const auto next =
+      reinterpret_cast<void* (*)(void*, size_t, int, int, int, off_t)>(::dlsym(RTLD_NEXT, "mmap"));
+  if (size <= most_mapped) return next(at, size, protection, flags, fd, offset);
+  errno = EINVAL;
+  return MAP_FAILED;
 }
 
 namespace rumcask {
@@ -189,6 +203,35 @@ TEST_F(LmdbIndexTest, AsMuchIsMappedAsThereIsRoomFor) {
   EXPECT_EQ(index->KeyCount(), 1000);
 }
 #endif
+
+TEST_F(LmdbIndexTest, AsMuchIsMappedAsValgrindAllows) {
+  most_mapped = size_t{3} << 30;
+  const std::unique_ptr<DiskIndex> index = Open();
+  most_mapped = SIZE_MAX;
+  ASSERT_NE(index, nullptr);
+  Set(index.get(), 0, 1000, "value");
+  EXPECT_EQ(index->KeyCount(), 1000);
+}
+
+// A transaction that LMDB refuses takes none of the places that there are.
+TEST_F(LmdbIndexTest, AReaderThatCouldNotBeginLeavesItsPlaceToOthers) {
+  constexpr unsigned kReaders = 2;
+  const auto env = OpenLmdbEnvironment(path_, /*read_only=*/false, 2, kReaders);
+  ASSERT_TRUE(env.ok()) << env.status();
+  LmdbReaders readers(env->get(), path_);
+  for (int round = 0; round < 2; ++round) {
+    const LmdbReader first(&readers);
+    const LmdbReader second(&readers);
+    ASSERT_TRUE(first.status().ok() && second.status().ok());
+    const uint64_t memory = readers.MemoryBytes();
+    // If each of them kept one, the last would wait for ever.
+    for (size_t i = 0; i < 2 * LmdbReaders::kShardReaders; ++i) {
+      const LmdbReader third(&readers);
+      ASSERT_TRUE(absl::IsResourceExhausted(third.status())) << third.status();
+    }
+    EXPECT_EQ(readers.MemoryBytes(), memory);
+  }
+}
 
 TEST_F(LmdbIndexTest, MapsOfAnotherProgramAreRefused) {
   {

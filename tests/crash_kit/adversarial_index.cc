@@ -106,6 +106,10 @@ class AdversarialDisk::Index : public DiskIndex {
     {
       MutexLock lock(disk_->mutex_);
       if (disk_->history_.empty()) return absl::OkStatus();
+      if (disk_->lagging_ > 0) {
+        --disk_->lagging_;
+        return absl::OkStatus();
+      }
       disk_->flushed_.push_back(disk_->history_.back());
       disk_->history_ = {disk_->flushed_.back()};
       if (disk_->flushed_.size() > kMostFlushed) disk_->flushed_.erase(disk_->flushed_.begin());
@@ -238,6 +242,16 @@ void AdversarialDisk::Observe(const char* what) const {
 void AdversarialDisk::FailApply(absl::Status status) {
   MutexLock lock(mutex_);
   apply_error_ = std::move(status);
+}
+
+void AdversarialDisk::Lag(uint64_t flushes) {
+  MutexLock lock(mutex_);
+  lagging_ = flushes;
+}
+
+uint64_t AdversarialDisk::lagging() const {
+  MutexLock lock(mutex_);
+  return lagging_;
 }
 
 void AdversarialDisk::FailCalls(uint64_t call, absl::Status status, bool for_ever) {

@@ -69,6 +69,10 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   void SetObserver(std::function<void(const char* what)> observer);
   // From now on every Apply fails so; OK: no more.
   void FailApply(absl::Status status);
+  // The next `flushes` Flushes say OK before anything is durable. It is so only after the next one.
+  void Lag(uint64_t flushes);
+  // Flushes that were to be called so, and were not yet.
+  uint64_t lagging() const;
   // From now on the `call`-th call of the index - opening, Get, Scan, Apply, Flush, GetNote - fails
   // so, and with `for_ever` all after it. OK: none.
   void FailCalls(uint64_t call, absl::Status status, bool for_ever);
@@ -97,6 +101,7 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   absl::Status apply_error_ ABSL_GUARDED_BY(mutex_);
   std::function<void(const char*)> observer_ ABSL_GUARDED_BY(mutex_);
   uint64_t applied_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t lagging_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t failed_calls_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t first_failing_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -104,9 +104,7 @@ bool ErrorRun::Open(bool read_only) {
     return true;
   }
   CheckError("open", db.status());
-  // A database that was being created is there or not; one that existed is as it was. When an index
-  // fails, MANIFEST changes the history's name, so that it is not trusted again.
-  if (failed_index_calls() > 0) return false;
+  // A database that was being created is there or not; one that existed is as it was.
   if (before.count("db/MANIFEST") != 0 && Essence(disk_) != before) {
     Complain("failed open", "segments or MANIFEST have changed");
   }

@@ -77,7 +77,8 @@ absl::StatusOr<KeystoreFactory> NamedKeystore(std::string_view name) {
 absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags) {
   if (!flags.keystore.empty()) return NamedKeystore(flags.keystore);
   absl::StatusOr<std::string> stored = DB::StoredKeystore(flags.db);
-  if (!stored.ok()) return NamedKeystore(KeystoreNames().front());
+  // A database that was not made to the end has none.
+  if (!stored.ok() || stored->empty()) return NamedKeystore(KeystoreNames().front());
   absl::StatusOr<KeystoreFactory> factory = KeystoreByName(*stored);
   if (factory.ok()) return factory;
   return absl::FailedPreconditionError(

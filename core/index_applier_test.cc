@@ -1,0 +1,214 @@
+// What stands between the log and an index on disk, when the index is slow to do what it says.
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "core/db.h"
+#include "tests/crash_kit/adversarial_index.h"
+#include "tests/crash_kit/crash_file_system.h"
+#include "tests/crash_kit/fault_file_system.h"
+
+namespace rumcask {
+namespace {
+
+class IndexApplierTest : public testing::Test {
+ protected:
+  IndexApplierTest() {
+    options_.keystore = index_->Keystore("disk", /*looks_cheaply=*/false);
+    options_.keystore->buffer_bytes = 4096;
+    options_.create_if_missing = true;
+    options_.file_system = &faults_;
+  }
+  ~IndexApplierTest() override { index_->SetObserver(nullptr); }
+
+  void Open() {
+    db_.reset();
+    auto db = DB::Open("/crash/db", options_);
+    ASSERT_TRUE(db.ok()) << db.status();
+    db_ = *std::move(db);
+  }
+  // Fills buffers until a put does not return OK, or `most` of them.
+  absl::Status Fill(int most) {
+    absl::Status status;
+    for (int i = 0; i < most && status.ok(); ++i) {
+      status = db_->Put(absl::StrCat("key", next_++), "value");
+    }
+    return status;
+  }
+  // Until the index has all that was written before.
+  void PushOut() {
+    const uint64_t version = db_->GetStats().last_version;
+    for (int i = 0; db_->GetStats().index_version < version; ++i) {
+      ASSERT_LT(i, 100000) << "nothing reaches the index";
+      ASSERT_TRUE(db_->Put(absl::StrCat("pushed", i), "out").ok());
+    }
+  }
+  void ExpectAllThere() {
+    for (int i = 0; i < next_; ++i) {
+      ASSERT_TRUE(db_->Get(absl::StrCat("key", i)).ok()) << i;
+    }
+  }
+
+  CrashFileSystem disk_;
+  FaultFileSystem faults_{&disk_};
+  std::shared_ptr<AdversarialDisk> index_ = AdversarialDisk::Make();
+  Options options_;
+  std::unique_ptr<DB> db_;
+  int next_ = 0;
+};
+
+// Flush says OK, and the position is durable only later: not yet is not never.
+TEST_F(IndexApplierTest, APositionThatLagsIsWaitedFor) {
+  Open();
+  for (uint64_t round = 1; round < 6; ++round) {
+    index_->Lag(round % 3 + 1);
+    ASSERT_TRUE(Fill(500).ok()) << db_->BackgroundStatus();
+    PushOut();
+    EXPECT_EQ(index_->lagging(), 0u);
+    EXPECT_TRUE(db_->BackgroundStatus().ok()) << db_->BackgroundStatus();
+  }
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
+  EXPECT_EQ(db_->GetStats().index_rebuilt, "");
+  ExpectAllThere();
+}
+
+// After it was short of something an index may lag for long. Without a thread of ours the writers
+// are told, and each tries again.
+TEST_F(IndexApplierTest, APositionThatLagsAfterAFullDiskIsNeverGivenUp) {
+  options_.background_threads = 0;
+  Open();
+  index_->FailApply(absl::ResourceExhaustedError("no room"));
+  EXPECT_TRUE(absl::IsResourceExhausted(Fill(1000)));
+  index_->FailApply(absl::OkStatus());
+  index_->Lag(300);
+  while (index_->lagging() > 0) {
+    const absl::Status status = db_->Put("key", "value");
+    ASSERT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
+  }
+  ASSERT_TRUE(Fill(500).ok());
+  EXPECT_TRUE(db_->BackgroundStatus().ok()) << db_->BackgroundStatus();
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
+  EXPECT_EQ(db_->GetStats().index_rebuilt, "");
+}
+
+TEST_F(IndexApplierTest, AnIndexThatNeverKeepsWhatItFlushedIsGivenUp) {
+  options_.background_threads = 0;
+  Open();
+  index_->Lag(1000);
+  absl::Status status;
+  for (int i = 0; i < 1000 && !absl::IsFailedPrecondition(status); ++i) status = Fill(1000);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "does not become durable")) << status;
+  EXPECT_GT(index_->lagging(), 800u);
+  EXPECT_LT(index_->lagging(), 950u);
+}
+
+// One that has a later position than it was given is none of ours.
+TEST_F(IndexApplierTest, AnIndexThatIsAheadOfWhatItWasGivenIsGivenUp) {
+  options_.background_threads = 0;
+  Open();
+  index_->SetObserver([&](const char* what) {
+    if (std::string_view(what) != "apply") return;
+    index_->Tamper([](AdversarialDisk::State* state) { state->notes["position"] = "nonsense"; });
+  });
+  EXPECT_TRUE(absl::IsFailedPrecondition(Fill(2000)));
+}
+
+// Two buffers wait for an index that stands still, and so does a writer. That the log fails
+// meanwhile, for another one, it hears at once.
+TEST_F(IndexApplierTest, AWriterThatWaitsForTheIndexHearsThatTheLogHasFailed) {
+  Open();
+  std::promise<void> go_on;
+  std::atomic<bool> armed{true};
+  index_->SetObserver([&](const char* what) {
+    if (std::string_view(what) == "apply" && armed.exchange(false)) go_on.get_future().wait();
+  });
+  FaultPlan plan;
+  plan.call = 1;
+  plan.for_ever = true;
+  plan.matches = [](const Call& call) { return call.kind == CallKind::kSync; };
+  bool failed = false;
+  absl::Status status;
+  while (status.ok()) {
+    std::future<absl::Status> put = std::async(std::launch::async, [&] { return Fill(1); });
+    // One that takes so long waits for the index. If not, another one will.
+    if (put.wait_for(std::chrono::seconds(1)) != std::future_status::ready && !failed) {
+      faults_.SetPlan(plan);
+      failed = !db_->Sync().ok();
+    }
+    status = put.get();
+  }
+  EXPECT_TRUE(failed);
+  EXPECT_TRUE(absl::StrContains(status.message(), "read-only after")) << status;
+  EXPECT_FALSE(armed);
+  go_on.set_value();
+}
+
+// The applier tells the past versions of what it replaces in the index.
+TEST_F(IndexApplierTest, ASnapshotSeesWhatTheApplierReplaces) {
+  for (const bool looks_cheaply : {false, true}) {
+    SCOPED_TRACE(looks_cheaply);
+    index_ = AdversarialDisk::Make();
+    options_.keystore = index_->Keystore(looks_cheaply ? "looks" : "blind", looks_cheaply);
+    options_.keystore->buffer_bytes = 4096;
+    options_.background_threads = 0;
+    options_.reindex = true;
+    Open();
+    ASSERT_TRUE(db_->Put("replaced", "old").ok());
+    ASSERT_TRUE(db_->Put("deleted", "old").ok());
+    PushOut();
+    auto snapshot = db_->TakeSnapshot();
+    ASSERT_TRUE(snapshot.ok());
+    ASSERT_TRUE(db_->Put("replaced", "new").ok());
+    ASSERT_TRUE(db_->Delete("deleted").ok());
+    PushOut();
+    EXPECT_EQ(db_->Get("replaced", {snapshot->get()}).value_or("none"), "old");
+    EXPECT_EQ(db_->Get("deleted", {snapshot->get()}).value_or("none"), "old");
+    EXPECT_EQ(db_->Get("replaced").value_or("none"), "new");
+    EXPECT_TRUE(absl::IsNotFound(db_->Get("deleted").status()));
+  }
+}
+
+// What was seen in the index is of the generation before the look: a key that has come and gone
+// through the buffers meanwhile is looked for again.
+TEST_F(IndexApplierTest, AConditionIsLookedAtAgainIfABufferHasGoneMeanwhile) {
+  options_.background_threads = 0;
+  Open();
+  ASSERT_TRUE(db_->Put("first", "value").ok());
+  PushOut();
+  std::atomic<bool> armed{true};
+  index_->SetObserver([&](const char* what) {
+    if (std::string_view(what) != "got" || !armed.exchange(false)) return;
+    std::thread([&] {
+      ASSERT_TRUE(db_->Put("key", "meanwhile").ok());
+      PushOut();
+    }).join();
+  });
+  EXPECT_TRUE(absl::IsAlreadyExists(db_->PutIfAbsent("key", "late")));
+  EXPECT_FALSE(armed);
+  EXPECT_EQ(db_->Get("key").value_or("none"), "meanwhile");
+}
+
+TEST_F(IndexApplierTest, ABufferWithoutBoundIsNoLess) {
+  options_.keystore->buffer_bytes = UINT64_MAX;
+  options_.replay_bytes = 100000;
+  Open();
+  ASSERT_TRUE(Fill(5000).ok());
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
+  ExpectAllThere();
+}
+
+}  // namespace
+}  // namespace rumcask

@@ -1,0 +1,28 @@
+#include "core/write_buffer.h"
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace rumcask {
+namespace {
+
+TEST(KeyFilterTest, HasEveryKeyThatWasAddedAndFewOthers) {
+  for (const uint64_t bits : {uint64_t{1}, uint64_t{1} << 20, UINT64_MAX}) {
+    SCOPED_TRACE(bits);
+    KeyFilter filter(bits);
+    std::mt19937_64 random(1);
+    std::vector<uint64_t> added;
+    for (int i = 0; i < 3000; ++i) added.push_back(random());
+    for (const uint64_t digest : added) filter.Add(digest);
+    for (const uint64_t digest : added) ASSERT_TRUE(filter.MayHave(digest));
+    int others = 0;
+    for (int i = 0; i < 3000; ++i) others += filter.MayHave(random());
+    EXPECT_LT(others, 300);
+  }
+}
+
+}  // namespace
+}  // namespace rumcask

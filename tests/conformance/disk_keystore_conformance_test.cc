@@ -1,0 +1,48 @@
+// What core puts in front of an index on disk, against the contract of all keystores. Only Load is
+// not as there: DiskKeystore is given the log in its order, by one thread.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "tests/conformance/keystore_conformance.h"
+#include "tests/conformance/tested_keystore.h"
+#include "tests/conformance/whole_disk_keystore.h"
+#include "tests/crash_kit/adversarial_index.h"
+
+namespace rumcask {
+namespace {
+
+KeystoreFactory Whole(bool looks_cheaply, bool background) {
+  return WholeDiskKeystore(AdversarialDisk::Make()->Keystore("disk", looks_cheaply), background);
+}
+
+INSTANTIATE_TEST_SUITE_P(Looking, KeystoreConformance,
+                         testing::Values(KeystoreUnderTest(Whole(true, false))));
+INSTANTIATE_TEST_SUITE_P(Blind, KeystoreConformance,
+                         testing::Values(KeystoreUnderTest(Whole(false, false))));
+INSTANTIATE_TEST_SUITE_P(InTheBackground, KeystoreConformance,
+                         testing::Values(KeystoreUnderTest(Whole(true, true))));
+
+// A record is moved wherever its key is: in the active buffer, in one that waits, in the index, in
+// several of them; and it is there afterwards, for snapshots of before, too.
+TEST(DiskKeystoreTest, RecordsAreMovedWhereverTheirKeysAre) {
+  TestedKeystore tested(Whole(true, false));
+  std::vector<std::string> keys;
+  for (int i = 0; i < 200; ++i) keys.push_back(absl::StrCat("key", 1000 + i));
+  for (const std::string& key : keys) ASSERT_EQ(tested.Put(key), "");
+  const TestedKeystore::Held before = tested.Take();
+  for (int round = 0; round < 3; ++round) {
+    for (const std::string& key : keys) ASSERT_EQ(tested.Relocate(key), "");
+    ASSERT_EQ(tested.CompareNow(), "");
+    for (size_t i = 0; i < keys.size(); i += 3) ASSERT_EQ(tested.Put(keys[i]), "");
+    ASSERT_EQ(tested.CompareGetAt(before, keys), "");
+    ASSERT_EQ(tested.CompareWalk(before), "");
+  }
+}
+
+}  // namespace
+}  // namespace rumcask
