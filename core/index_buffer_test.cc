@@ -91,7 +91,7 @@ class IndexBufferTest : public testing::TestWithParam<IndexBuffer::Deletes> {
     }
   }
 
-  PastVersions past_{1 << 20};
+  PastVersions past_{{1 << 20, false}};
   EmptyRanges empty_;
   IndexBuffer buffer_{GetParam(), &past_, &empty_};
   uint64_t sequence_ = 0;
