@@ -36,8 +36,8 @@
 // read-only while none writes. A child made by fork must not use the parent's DB: every call there
 // returns FailedPrecondition and touches nothing, the destructor included.
 //
-// Errors. NotFound with an empty message: the key is missing. InvalidArgument: a bad key, value or
-// option, refused before any I/O. FailedPrecondition: closed, read-only, a forked child, or the
+// Errors. NotFound with an empty message: the key is missing. InvalidArgument: a bad key, value,
+// option or path, refused before any I/O. FailedPrecondition: closed, read-only, a forked child, or the
 // directory was removed while the database was open. ResourceExhausted: the disk or a quota is
 // full, or the process has no memory or file descriptor left; reads of what is open and a later
 // retry work. DataLoss: damage. PermissionDenied: the system refuses access. Internal: another

@@ -94,7 +94,6 @@ absl::Status ForeignError(std::string_view path) {
 // Opens the directory, making it first if it is missing and `create`s.
 absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_system,
                                                                std::string_view path, bool create) {
-  if (path.empty()) return absl::InvalidArgumentError("the path of the database is empty");
   absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
   if (directory.ok() || !absl::IsNotFound(directory.status())) return directory;
   if (!create) {
@@ -102,10 +101,6 @@ absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_
         absl::StrCat(Text(path), ": no database there, and create_if_missing is false"));
   }
   absl::Status status = file_system->CreateDirectory(path);
-  if (absl::IsNotFound(status)) {
-    return absl::NotFoundError(
-        absl::StrCat(Text(path), ": cannot be created, as its parent directory is missing"));
-  }
   if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
   return file_system->OpenDirectory(path);
 }

@@ -24,7 +24,9 @@ struct Extent {
 
 class IndexAudit {
  public:
-  IndexAudit(Store* store, VerifyReport* report) : store_(store), report_(report) {}
+  // `manifest` may be null, if it is damaged.
+  IndexAudit(Store* store, const Manifest* manifest, VerifyReport* report)
+      : store_(store), report_(report), numbers_(manifest, report) {}
 
   absl::Status Run() {
     const std::vector<Extent> extents = Look();
@@ -52,9 +54,11 @@ class IndexAudit {
   // Each record must be the key's newest, or the index must know a newer one.
   absl::Status CheckSegment(const Extent& extent) {
     const Segment& segment = *extent.segment;
+    numbers_.BeginSegment(segment.id(), segment.stream());
     return VerifySegment(store_->directory_.get(), store_->segments_.uuid(), segment.id(),
                          extent.end, extent.sealed, report_,
                          [&](const RecordHeader& header, std::string_view key, uint64_t offset) {
+                           numbers_.Record(header, offset);
                            if (header.is_data()) CheckRecord(segment, header, key, offset);
                          });
   }
@@ -175,6 +179,7 @@ class IndexAudit {
 
   Store* const store_;
   VerifyReport* const report_;
+  NumberAudit numbers_;
   RecordBuffer buffer_;
   absl::flat_hash_map<std::string, Damage> suspects_;
 };
@@ -185,8 +190,11 @@ absl::StatusOr<VerifyReport> DB::Verify() {
   absl::Status status = store_->CheckUsable();
   if (!status.ok()) return status;
   VerifyReport report;
-  status = VerifyManifest(store_->directory_.get(), &report);
-  if (status.ok()) status = IndexAudit(store_.get(), &report).Run();
+  Directory* const directory = store_->directory_.get();
+  status = VerifyManifest(directory, &report);
+  if (!status.ok()) return status;
+  const absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory);
+  status = IndexAudit(store_.get(), manifest.ok() ? &manifest->manifest : nullptr, &report).Run();
   if (!status.ok()) return status;
   return report;
 }

@@ -206,6 +206,7 @@ absl::StatusOr<std::vector<std::string>> Directory::List() {
 }
 
 absl::StatusOr<std::unique_ptr<Directory>> FileSystem::OpenDirectory(std::string_view path) {
+  if (path.empty()) return absl::InvalidArgumentError("the path of the database is empty");
   std::unique_ptr<Directory> directory;
   const int result = Uninterrupted([&] { return DoOpenDirectory(std::string(path), &directory); });
   if (result < 0) return ErrnoStatus("open directory", path, -result);
@@ -213,8 +214,13 @@ absl::StatusOr<std::unique_ptr<Directory>> FileSystem::OpenDirectory(std::string
 }
 
 absl::Status FileSystem::CreateDirectory(std::string_view path) {
-  return StatusOf("mkdir", path,
-                  Uninterrupted([&] { return DoCreateDirectory(std::string(path)); }));
+  if (path.empty()) return absl::InvalidArgumentError("the path of the database is empty");
+  const int result = Uninterrupted([&] { return DoCreateDirectory(std::string(path)); });
+  if (result == -ENOENT) {
+    return absl::NotFoundError(
+        absl::StrCat(Text(path), ": cannot be created, as its parent directory is missing"));
+  }
+  return StatusOf("mkdir", path, result);
 }
 
 absl::Status FileSystem::SyncParent(std::string_view path) {

@@ -219,9 +219,11 @@ class FileSystem {
   // Of all databases that are opened through this.
   std::shared_ptr<MappingBudget> mapping_budget() const { return mapping_budget_; }
 
-  // Opens a directory; NotFound if there is none, FailedPrecondition if it is something else.
+  // Opens a directory; NotFound if there is none, FailedPrecondition if it is something else,
+  // InvalidArgument if the path is empty.
   absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(std::string_view path);
-  // Creates one directory, mode 0700; its parent must exist. AlreadyExists if anything is there.
+  // Creates one directory, mode 0700. AlreadyExists if anything is there, NotFound if its parent
+  // does not exist.
   absl::Status CreateDirectory(std::string_view path);
   // Makes the entry of `path` in its parent directory survive a power cut.
   absl::Status SyncParent(std::string_view path);

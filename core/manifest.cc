@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/sector_reader.h"
+#include "core/seeded_bug.h"
 #include "core/text.h"
 #include "core/varint.h"
 
@@ -245,6 +246,14 @@ absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
 }
 
 absl::Status WriteManifest(Directory* directory, const Manifest& manifest, bool* sync_failed) {
+  // A number that is given out again puts a new record below an old one, for good.
+  const bool reuses_numbers = manifest.next_sequence <= manifest.durable_sequence;
+  if ((reuses_numbers && !SeededBug("repair-numbers-restart")) ||
+      manifest.next_sequence >= kEndOfNumbers) {
+    return absl::InternalError(
+        absl::StrCat(Text(directory->path()), "/MANIFEST: would go on with version ",
+                     manifest.next_sequence, " behind version ", manifest.durable_sequence));
+  }
   const auto synced = [sync_failed](absl::Status status) {
     if (!status.ok() && sync_failed != nullptr) *sync_failed = true;
     return status;

@@ -88,8 +88,9 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
 absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory);
 
 // Replaces MANIFEST in one step. On OK it survives a power cut. On an error of the last fsync
-// either the old or the new one may be found later. `*sync_failed` is set, and otherwise left as it
-// is, if the error is that of an fsync: then trying again would prove nothing.
+// either the old or the new one may be found later. InternalError, and nothing is changed, if it
+// would give out numbers again that durable records have. `*sync_failed` is set, and otherwise left
+// as it is, if the error is that of an fsync: then trying again would prove nothing.
 absl::Status WriteManifest(Directory* directory, const Manifest& manifest,
                            bool* sync_failed = nullptr);
 

@@ -15,11 +15,6 @@
 namespace rumcask {
 namespace {
 
-// Numbers given out before an unclean end and lost with the tail must not come back. Whatever was
-// given out since the last opening lies less than one of these blocks above the end of the prefix
-// and the number that opening began with, so skipping a whole one leaves them all behind.
-constexpr uint64_t kSequenceBlock = uint64_t{1} << 40;
-
 // So many ids must be left for segments to come; a file of ours would take ages to get there, but
 // anyone can make one by that name.
 constexpr uint64_t kSpareIds = uint64_t{1} << 32;
@@ -382,7 +377,7 @@ absl::Status Recovery::Judge() {
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
   // Also if nothing is there: what was given out may have been lost altogether.
   if (!log_.manifest.clean && !SeededBug("numbers-reused")) {
-    log_.next_sequence = (log_.next_sequence / kSequenceBlock + 2) * kSequenceBlock;
+    log_.next_sequence = FirstSequenceAfterLoss(log_.next_sequence);
   }
   if (log_.next_sequence <= kEndOfNumbers - kSequenceBlock) return absl::OkStatus();
   const uint64_t next = std::exchange(log_.next_sequence, seen + 1);

@@ -32,6 +32,14 @@
 
 namespace rumcask {
 
+// Numbers given out before an unclean end and lost with the tail must not come back. Whatever was
+// given out since the last opening lies less than one of these blocks above the end of the prefix
+// and the number that opening began with, so skipping a whole one leaves them all behind.
+inline constexpr uint64_t kSequenceBlock = uint64_t{1} << 40;
+inline uint64_t FirstSequenceAfterLoss(uint64_t next) {
+  return (next / kSequenceBlock + 2) * kSequenceBlock;
+}
+
 // A segment that belongs to the database.
 struct RecoveredSegment {
   uint64_t id = 0;

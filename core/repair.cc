@@ -1,10 +1,9 @@
 #include "core/repair.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,350 +13,418 @@
 #include "core/database_lock.h"
 #include "core/key_table.h"
 #include "core/manifest.h"
+#include "core/record_groups.h"
 #include "core/recovery.h"
+#include "core/repair_source.h"
+#include "core/seeded_bug.h"
+#include "core/segment_copy.h"
 #include "core/segment_file.h"
-#include "core/segment_sealer.h"
 #include "core/text.h"
 
 namespace rumcask {
 namespace {
 
-// What a segment's header says about the one before.
-struct ChainEnd {
-  uint64_t id = 0;
-  uint64_t end = 0;
-  uint64_t checksum = 0;
-};
+// More numbers than a thousand openings with unclean ends take.
+constexpr uint64_t kLostOpenings = kSequenceBlock << 12;
 
-// Writes one segment of the new database, under the id it had.
-class SegmentCopy {
- public:
-  // It follows `predecessor` in the chain.
-  SegmentCopy(Directory* into, const Uuid& uuid, uint64_t id, const ChainEnd& predecessor)
-      : into_(into), seed_(SegmentSeed(uuid, id)) {
-    header_.uuid = uuid;
-    header_.id = id;
-    header_.predecessor_id = predecessor.id;
-    header_.predecessor_end = predecessor.end;
-    header_.predecessor_checksum = predecessor.checksum;
-  }
-
-  absl::Status Add(RecordHeader header, std::string_view key, std::string_view value) {
-    // A batch whose other parts may be gone is no batch.
-    header.part = BatchPart::kNone;
-    header.value_bytes = static_cast<uint32_t>(value.size());
-    if (file_ == nullptr) {
-      absl::Status status = Begin(header);
-      if (!status.ok()) return status;
-    }
-    std::string record(header.record_bytes(), '\0');
-    EncodeRecordHeader(record.data(), header, seed_ + end_, InnerChecksum(key, value));
-    std::copy(key.begin(), key.end(), record.begin() + kRecordHeaderBytes);
-    std::copy(value.begin(), value.end(),
-              record.begin() + static_cast<ptrdiff_t>(kRecordHeaderBytes + key.size()));
-    last_checksum_ = LoadU64(record.data());
-    buffer_ += record;
-    end_ += record.size();
-    return buffer_.size() < kBuffer ? absl::OkStatus() : Flush();
-  }
-
-  bool empty() const { return file_ == nullptr; }
-  ChainEnd chain_end() const { return {header_.id, end_, last_checksum_}; }
-
-  absl::Status Finish() {
-    absl::Status status = Flush();
-    if (!status.ok()) return status;
-    absl::StatusOr<std::optional<Trailer>> trailer = SealSegmentFile(file_.get(), seed_, end_);
-    if (!trailer.ok() || trailer->has_value()) return trailer.status();
-    return absl::ResourceExhaustedError(absl::StrCat(file_->name(), ": no room for the footer"));
-  }
-
- private:
-  static constexpr size_t kBuffer = size_t{1} << 20;
-
-  absl::Status Begin(const RecordHeader& first) {
-    absl::StatusOr<std::unique_ptr<File>> file =
-        into_->Open(SegmentName(header_.id), OpenMode::kCreateNew);
-    if (!file.ok()) return file.status();
-    file_ = std::move(*file);
-    header_.base_sequence = first.sequence;
-    buffer_.resize(kSegmentHeaderBytes);
-    EncodeSegmentHeader(header_, buffer_.data());
-    return absl::OkStatus();
-  }
-
-  absl::Status Flush() {
-    absl::Status status = file_->Write(written_, buffer_);
-    written_ += buffer_.size();
-    buffer_.clear();
-    return status;
-  }
-
-  Directory* const into_;
-  const uint64_t seed_;
-  SegmentHeader header_;
-  std::unique_ptr<File> file_;
-  std::string buffer_;
-  uint64_t written_ = 0;
-  uint64_t end_ = kSegmentHeaderBytes;
-  uint64_t last_checksum_ = 0;
-};
+using Place = std::pair<std::string, uint64_t>;
 
 class Repairer {
  public:
   Repairer(Directory* from, FileSystem* file_system, std::string_view into)
       : from_(from), file_system_(file_system), into_path_(into) {}
 
-  absl::StatusOr<RepairReport> Run() {
-    absl::Status status = ReadSource();
-    if (status.ok()) status = file_system_->CreateDirectory(into_path_);
-    if (!status.ok()) return status;
-    absl::StatusOr<std::unique_ptr<Directory>> into = file_system_->OpenDirectory(into_path_);
-    if (!into.ok()) return into.status();
-    into_ = std::move(*into);
-    for (const RecoveredSegment& segment : log_.segments) {
-      status = CopySegment(segment);
-      if (!status.ok()) return status;
-    }
-    status = CopyDropped();
-    if (status.ok()) status = WriteNewManifest();
-    if (!status.ok()) return status;
-    return std::move(report_);
-  }
+  absl::StatusOr<RepairReport> Run();
 
  private:
-  absl::Status ReadSource();
-  absl::StatusOr<Manifest> ReconstructManifest();
-  absl::Status CopySegment(const RecoveredSegment& segment);
-  absl::StatusOr<bool> CopyByTable(SegmentFile* file, const RecoveredSegment& segment,
-                                   SegmentCopy* copy);
-  absl::Status CopyByScan(SegmentFile* file, uint64_t end, bool end_known, SegmentCopy* copy);
+  // The segment that is being copied.
+  struct Job {
+    const SourceSegment& source;
+    SegmentFile* file;
+    SegmentCopy* copy;
+    // Which records of the part that is being read are kept; kEverything within the log.
+    Beyond part;
+  };
+
+  absl::Status CopySegment(const SourceSegment& source);
+  absl::StatusOr<bool> CopyByTable(const Job& job);
+  absl::Status CopyByScan(Job* job);
+  absl::Status CopyPart(const Job& job, uint64_t begin, uint64_t end);
+  absl::Status CopyGroup(const Job& job, const RecordGroup& group);
+  bool Takes(const Job& job, const RecordGroup& group) const;
+  bool BeginsOpening(const Job& job, const RecordGroup& group) const;
+  absl::Status NoteDamage(const Job& job, const FoundDamage& damage);
   // Copies the record at `offset`, unless it no longer verifies; tells whether it does.
-  absl::StatusOr<bool> CopyRecord(SegmentFile* file, uint64_t offset, uint64_t bytes,
-                                  SegmentCopy* copy);
-  absl::Status CopyDropped();
-  absl::Status Keep(uint64_t id, SegmentCopy* copy);
+  absl::StatusOr<bool> CopyRecord(const Job& job, uint64_t offset, uint64_t bytes);
+  // Writes it with its number, or with a higher one if the order of the log demands that.
+  absl::Status Write(const Job& job, RecordHeader header, std::string_view key,
+                     std::string_view value);
+  absl::Status WriteLost(const Job& job, RecordHeader header, std::string_view key);
+  void LookForGap(const Job& job, uint64_t first);
+  absl::Status Keep(const SourceSegment& source, SegmentCopy* copy);
+  void Drop(const Job& job, const RecordGroup& group);
+  void Damaged(const Job& job, uint64_t offset, uint64_t bytes, std::string cause) {
+    report_.damages.push_back({job.file->name(), offset, bytes, std::move(cause)});
+  }
+  // Tells of what was dropped, at one place or at the one behind it.
+  void NoteDropped(const Job& job, uint64_t offset, uint64_t bytes);
+  // Of what recovery has found and copying too, what copying says stays: it knows more.
+  void RemoveDoubleDamages();
+  void Saw(uint64_t number) {
+    if (number < kEndOfRepairable) highest_seen_ = std::max(highest_seen_, number);
+  }
   absl::Status WriteNewManifest();
 
   Directory* const from_;
   FileSystem* const file_system_;
   const std::string into_path_;
   std::unique_ptr<Directory> into_;
-  Manifest manifest_;
-  RecoveredLog log_;
-  // Nothing above this was ever promised, nor is it part of the recovered prefix.
-  uint64_t highest_promised_ = 0;
-  Manifest new_manifest_;
-  ChainEnd tail_;
+  RepairSource source_;
   RepairReport report_;
+  Manifest new_manifest_;
+  ChainEnd user_tail_, survivor_tail_;
+  // Numbers in the old database's user stream: of the last record that was copied, and of any.
+  uint64_t last_ = 0;
+  uint64_t highest_seen_ = 0;
+  // Numbers in the new database: of the last record of the user stream, and of any.
+  uint64_t last_written_ = 0;
+  uint64_t highest_written_ = 0;
+  // Whether a footer tells that the segment copied last has ended where it seems to.
+  bool ended_ = true;
 };
 
-absl::Status Repairer::ReadSource() {
-  absl::StatusOr<DecodedManifest> decoded = ReadManifest(from_);
-  if (decoded.ok()) {
-    manifest_ = decoded->manifest;
-  } else if (absl::IsNotFound(decoded.status()) || absl::IsDataLoss(decoded.status())) {
-    report_.damages.push_back(
-        {std::string(kManifestName), 0, 0, std::string(decoded.status().message())});
-    absl::StatusOr<Manifest> made = ReconstructManifest();
-    if (!made.ok()) return made.status();
-    manifest_ = std::move(*made);
-  } else {
-    return decoded.status();
-  }
-  absl::StatusOr<RecoveredLog> log = Recover(from_, manifest_, /*read_only=*/true);
-  if (!log.ok()) return log.status();
-  log_ = std::move(*log);
-  report_.damages.insert(report_.damages.end(), log_.damages.begin(), log_.damages.end());
-  highest_promised_ = std::max(log_.last_sequence, log_.durable_sequence);
-  return absl::OkStatus();
-}
-
-// Without MANIFEST every segment with a sound header is taken for live. A retired one that came
-// back after a power cut would be too: that is what losing MANIFEST costs.
-absl::StatusOr<Manifest> Repairer::ReconstructManifest() {
-  Manifest manifest;
-  manifest.keystore = "hash";
-  absl::StatusOr<std::vector<std::string>> names = from_->List();
-  if (!names.ok()) return names.status();
-  std::sort(names->begin(), names->end());
-  bool found = false;
-  for (const std::string& name : *names) {
-    const std::optional<uint64_t> id = ParseSegmentName(name);
-    if (!id.has_value()) continue;
-    const absl::StatusOr<std::optional<Uuid>> named = SegmentFile::ReadUuid(from_, *id);
-    // What is no regular file is none of ours.
-    if (absl::IsFailedPrecondition(named.status())) continue;
-    if (!named.ok()) return named.status();
-    const std::optional<Uuid>& uuid = *named;
-    SegmentHeader header;
-    HeaderState state = HeaderState::kInvalid;
-    if (uuid.has_value()) {
-      absl::StatusOr<std::unique_ptr<SegmentFile>> file = SegmentFile::Open(from_, *uuid, *id);
-      if (!file.ok()) return file.status();
-      const absl::StatusOr<HeaderState> read = (*file)->ReadHeader(&header);
-      if (!read.ok()) return read.status();
-      state = *read;
-    }
-    if (state != HeaderState::kValid) {
-      report_.damages.push_back({name, 0, kSegmentHeaderBytes, "segment header is damaged"});
-      continue;
-    }
-    if (found && manifest.uuid != *uuid) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          from_->path(), "/", name, ": belongs to another database than the segments before"));
-    }
-    manifest.uuid = *uuid;
-    found = true;
-    manifest.Append(*id, header.stream, /*sealed=*/true, 0);
-  }
-  if (!found) return absl::NotFoundError(absl::StrCat(from_->path(), ": no database there"));
-  return manifest;
-}
-
-absl::StatusOr<bool> Repairer::CopyRecord(SegmentFile* file, uint64_t offset, uint64_t bytes,
-                                          SegmentCopy* copy) {
-  std::string record;
-  RecordHeader header;
-  const absl::StatusOr<bool> sound = file->ReadRecord(offset, bytes, &record, &header);
-  if (!sound.ok() || !*sound) return sound;
-  if (!header.has_number()) return true;  // a mark vouches for the old files only
-  ++report_.records_kept;
-  absl::Status status =
-      copy->Add(header, RecordKey(record.data(), header), RecordValue(record.data(), header));
+absl::StatusOr<RepairReport> Repairer::Run() {
+  absl::StatusOr<RepairSource> source = ReadRepairSource(from_, &report_);
+  if (!source.ok()) return source.status();
+  source_ = std::move(*source);
+  highest_seen_ = source_.highest_number;
+  absl::Status status = file_system_->CreateDirectory(into_path_);
   if (!status.ok()) return status;
-  return true;
-}
-
-absl::StatusOr<bool> Repairer::CopyByTable(SegmentFile* file, const RecoveredSegment& segment,
-                                           SegmentCopy* copy) {
-  std::string table;
-  const absl::StatusOr<bool> whole = file->ReadKeyTable(segment.trailer, &table);
-  if (!whole.ok() || !*whole) return whole;
-  KeyTableReader entry(table, segment.trailer);
-  while (entry.Next()) {
-    const uint64_t offset = entry.offset();
-    const uint64_t size = entry.header().record_bytes();
-    const absl::StatusOr<bool> copied = CopyRecord(file, offset, size, copy);
-    if (!copied.ok()) return copied.status();
-    if (*copied) continue;
-    report_.damages.push_back({SegmentName(segment.id), offset, size, "damaged record"});
-    RecordHeader header = entry.header();
-    absl::Status status;
-    if (header.kind == RecordKind::kDelete) {
-      ++report_.deletes_restored;
-      status = copy->Add(header, entry.key(), {});
-    } else if (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost) {
-      // An older put of the key must not become current: its place is taken.
-      ++report_.values_lost;
-      header.kind = RecordKind::kLost;
-      status = copy->Add(header, entry.key(), {});
-    }
+  absl::StatusOr<std::unique_ptr<Directory>> into = file_system_->OpenDirectory(into_path_);
+  if (!into.ok()) return into.status();
+  into_ = std::move(*into);
+  for (const SourceSegment& segment : source_.segments) {
+    status = CopySegment(segment);
     if (!status.ok()) return status;
   }
-  return true;
+  // What is gone with segments that were retired is not missing.
+  const uint64_t there = std::max(last_, source_.manifest.gc_horizon);
+  if (there < source_.promised) {
+    report_.versions_missing += source_.promised - there;
+    report_.damages.push_back(
+        {std::string(kManifestName), 0, 0,
+         absl::StrCat("the last version found is ", last_, ", but all through ", source_.promised,
+                      " were durable")});
+  }
+  RemoveDoubleDamages();
+  status = WriteNewManifest();
+  if (!status.ok()) return status;
+  return std::move(report_);
 }
 
-absl::Status Repairer::CopyByScan(SegmentFile* file, uint64_t end, bool end_known,
-                                  SegmentCopy* copy) {
-  struct Part {
-    uint64_t offset;
-    uint64_t bytes;
-  };
-  std::vector<Part> batch;  // parts of a batch whose end has not been seen
-  const auto damaged = [&](uint64_t offset, uint64_t length, std::string cause) {
-    report_.bytes_unreadable += length;
-    report_.damages.push_back({file->name(), offset, length, std::move(cause)});
-  };
-  return file->ForEachRecord(
-      kSegmentHeaderBytes, end,
-      [&](const FoundRecord& record) {
-        const RecordHeader& header = record.header;
-        // Beyond what was promised lie the traces of failed, cut and torn writes.
-        if (!header.has_number() || header.sequence > highest_promised_) return absl::OkStatus();
-        if (header.part == BatchPart::kFirst) batch.clear();
-        batch.push_back({record.offset, header.record_bytes()});
-        if (header.part != BatchPart::kNone && header.part != BatchPart::kLast) {
-          return absl::OkStatus();
-        }
-        for (const Part& part : batch) {
-          const absl::StatusOr<bool> copied = CopyRecord(file, part.offset, part.bytes, copy);
-          if (!copied.ok()) return copied.status();
-          if (!*copied) damaged(part.offset, part.bytes, "record no longer verifies");
-        }
-        batch.clear();
-        return absl::OkStatus();
-      },
-      [&](const FoundDamage& damage) {
-        if (damage.followed || end_known) {
-          damaged(damage.offset, damage.length,
-                  absl::StrCat(damage.cause, "; nothing tells its key"));
-        }
-        return absl::OkStatus();
-      });
+void Repairer::RemoveDoubleDamages() {
+  std::set<Place> known;
+  std::vector<Damage> damages;
+  for (auto damage = report_.damages.rbegin(); damage != report_.damages.rend(); ++damage) {
+    const bool placed = damage->file != kManifestName;
+    if (placed && !known.insert({damage->file, damage->offset}).second) continue;
+    damages.push_back(std::move(*damage));
+  }
+  std::reverse(damages.begin(), damages.end());
+  report_.damages = std::move(damages);
 }
 
-absl::Status Repairer::Keep(uint64_t id, SegmentCopy* copy) {
+absl::Status Repairer::CopySegment(const SourceSegment& source) {
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+      SegmentFile::Open(from_, source_.manifest.uuid, source.id);
+  if (!file.ok()) return file.status();
+  const bool user = source.stream == Stream::kUser;
+  SegmentCopy copy(into_.get(), source_.manifest.uuid, source.id, source.stream,
+                   user ? user_tail_ : survivor_tail_);
+  Job job{source, file->get(), &copy, Beyond::kEverything};
+  bool by_table = false;
+  if (source.trailer.has_value()) {
+    const absl::StatusOr<bool> copied = CopyByTable(job);
+    if (!copied.ok()) return copied.status();
+    by_table = *copied;
+  }
+  if (!by_table) {
+    absl::Status status = CopyByScan(&job);
+    if (!status.ok()) return status;
+  }
+  if (user) ended_ = source.trailer.has_value();
+  if (!source.header.has_value() && (!copy.empty() || source.end > kSegmentHeaderBytes)) {
+    ++report_.headers_damaged;
+    Damaged(job, 0, kSegmentHeaderBytes, "segment header is damaged");
+  }
+  return Keep(source, &copy);
+}
+
+absl::Status Repairer::Keep(const SourceSegment& source, SegmentCopy* copy) {
   if (copy->empty()) return absl::OkStatus();
   absl::Status status = copy->Finish();
   if (!status.ok()) return status;
-  new_manifest_.Append(id, Stream::kUser, /*sealed=*/true, 0);
-  tail_ = copy->chain_end();
+  new_manifest_.Append(source.id, source.stream, /*sealed=*/true, 0);
+  (source.stream == Stream::kUser ? user_tail_ : survivor_tail_) = copy->chain_end();
   return status;
 }
 
-absl::Status Repairer::CopySegment(const RecoveredSegment& segment) {
-  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
-      SegmentFile::Open(from_, manifest_.uuid, segment.id);
-  if (!file.ok()) return file.status();
-  SegmentCopy copy(into_.get(), manifest_.uuid, segment.id, tail_);
-  if (segment.has_trailer) {
-    absl::StatusOr<bool> copied = CopyByTable(file->get(), segment, &copy);
-    if (!copied.ok()) return copied.status();
-    if (*copied) return Keep(segment.id, &copy);
-    report_.damages.push_back({SegmentName(segment.id), segment.trailer.table_offset,
-                               segment.trailer.table_bytes, "key table is damaged"});
+// ---- records ----
+
+absl::Status Repairer::Write(const Job& job, RecordHeader header, std::string_view key,
+                             std::string_view value) {
+  if (job.source.stream == Stream::kUser) {
+    if (job.copy->empty()) LookForGap(job, header.sequence);
+    last_ = std::max(last_, header.sequence);
+    if (header.sequence <= last_written_) {
+      if (report_.records_renumbered++ == 0) {
+        Damaged(job, 0, 0,
+                absl::StrCat("has version ", header.sequence, " behind version ", last_written_,
+                             "; from there on records get higher ones"));
+      }
+      header.sequence = last_written_ + 1;
+    }
+    last_written_ = header.sequence;
   }
-  // If something promised is missing, it may lie beyond the place where recovery had to stop.
-  const bool searches_on = !segment.listed_sealed && log_.last_sequence < log_.durable_sequence;
-  const uint64_t end = searches_on ? (*file)->records_limit() : segment.end;
-  absl::Status status = CopyByScan(file->get(), end, /*end_known=*/!searches_on, &copy);
-  return status.ok() ? Keep(segment.id, &copy) : status;
+  highest_written_ = std::max(highest_written_, header.sequence);
+  return job.copy->Add(header, key, value);
 }
 
-absl::Status Repairer::CopyDropped() {
-  if (log_.last_sequence >= log_.durable_sequence) return absl::OkStatus();
-  for (uint64_t id : log_.dropped) {
-    absl::StatusOr<std::unique_ptr<SegmentFile>> file =
-        SegmentFile::Open(from_, manifest_.uuid, id);
-    if (!file.ok()) return file.status();
-    SegmentCopy copy(into_.get(), manifest_.uuid, id, tail_);
-    absl::Status status =
-        CopyByScan(file->get(), (*file)->records_limit(), /*end_known=*/false, &copy);
-    if (status.ok()) status = Keep(id, &copy);
+// Where no link tells what came before, the numbers do: they go on by one, or after an unclean end
+// with the first of a block.
+void Repairer::LookForGap(const Job& job, uint64_t first) {
+  if (!source_.manifest_lost || job.source.header.has_value()) return;
+  if (first <= last_ + 1 || first % kSequenceBlock == 0) return;
+  ++report_.segments_missing;
+  Damaged(job, 0, 0,
+          absl::StrCat("versions ", last_ + 1, " to ", first - 1, " before it are missing"));
+}
+
+absl::Status Repairer::WriteLost(const Job& job, RecordHeader header, std::string_view key) {
+  // An older put of the key must not become current: its place is taken.
+  ++report_.values_lost;
+  header.kind = RecordKind::kLost;
+  return Write(job, header, key, {});
+}
+
+absl::StatusOr<bool> Repairer::CopyRecord(const Job& job, uint64_t offset, uint64_t bytes) {
+  std::string record;
+  RecordHeader header;
+  const absl::StatusOr<bool> sound = job.file->ReadRecord(offset, bytes, &record, &header);
+  if (!sound.ok() || !*sound) return sound;
+  if (!header.has_number()) return true;  // a mark vouches for the old files only
+  Saw(header.sequence);
+  if (header.sequence >= kEndOfRepairable) {
+    Drop(job, {true, {{offset, header}}});
+    return true;
+  }
+  ++report_.records_kept;
+  absl::Status status =
+      Write(job, header, RecordKey(record.data(), header), RecordValue(record.data(), header));
+  if (!status.ok()) return status;
+  return true;
+}
+
+void Repairer::Drop(const Job& job, const RecordGroup& group) {
+  if (SeededBug("repair-drops-unseen")) return;
+  for (const RecordPlace& record : group.records) {
+    ++report_.records_dropped;
+    report_.bytes_dropped += record.header.record_bytes();
+  }
+  if (!group.whole) ++report_.incomplete_batches;
+  const RecordPlace& last = group.records.back();
+  const uint64_t begin = group.records.front().offset;
+  NoteDropped(job, begin, last.offset + last.header.record_bytes() - begin);
+}
+
+void Repairer::NoteDropped(const Job& job, uint64_t offset, uint64_t bytes) {
+  constexpr char kCause[] = "behind the end of the log; nothing vouches for it";
+  if (!report_.damages.empty()) {
+    Damage& last = report_.damages.back();
+    if (last.file == job.file->name() && last.cause == kCause && last.offset < offset) {
+      last.length = offset + bytes - last.offset;
+      return;
+    }
+  }
+  Damaged(job, offset, bytes, kCause);
+}
+
+// ---- with a key table ----
+
+absl::StatusOr<bool> Repairer::CopyByTable(const Job& job) {
+  const Trailer& trailer = *job.source.trailer;
+  std::string table;
+  const absl::StatusOr<bool> whole = job.file->ReadKeyTable(trailer, &table);
+  if (!whole.ok()) return whole.status();
+  if (!*whole) {
+    Damaged(job, trailer.table_offset, trailer.table_bytes, "key table is damaged");
+    return false;
+  }
+  KeyTableReader entry(table, trailer);
+  while (entry.Next()) {
+    const uint64_t offset = entry.offset();
+    const uint64_t size = entry.header().record_bytes();
+    const absl::StatusOr<bool> copied = CopyRecord(job, offset, size);
+    if (!copied.ok()) return copied.status();
+    if (*copied) continue;
+    const RecordHeader& header = entry.header();
+    Damaged(job, offset, size, "damaged record");
+    if (!header.has_number()) continue;
+    Saw(header.sequence);
+    absl::Status status;
+    if (header.sequence >= kEndOfRepairable) {
+      report_.bytes_unreadable += size;
+    } else if (header.kind == RecordKind::kDelete) {
+      ++report_.deletes_restored;
+      status = Write(job, header, entry.key(), {});
+    } else if (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost) {
+      status = WriteLost(job, header, entry.key());
+    } else if (job.source.stream == Stream::kUser) {
+      last_ = std::max(last_, header.sequence);  // a fence has nothing to lose
+    }
+    if (!status.ok()) return status;
+  }
+  return true;
+}
+
+// ---- without ----
+
+absl::Status Repairer::CopyByScan(Job* job) {
+  const SourceSegment& source = job->source;
+  const uint64_t begin = kSegmentHeaderBytes;
+  const uint64_t end = std::max(begin, std::min(source.end, source.limit));
+  absl::Status status = CopyPart(*job, begin, end);
+  if (status.ok() && source.beyond != Beyond::kNothing) {
+    job->part = source.beyond;
+    status = CopyPart(*job, end, source.limit);
+  }
+  const uint64_t from = std::max(source.file_bytes, begin);
+  if (!status.ok() || source.once_end <= from) return status;
+  return NoteDamage(*job,
+                    {from, source.once_end - from, /*followed=*/true, "the file is too short"});
+}
+
+absl::Status Repairer::CopyPart(const Job& job, uint64_t begin, uint64_t end) {
+  RecordGrouper grouper;
+  const auto on_group = [&](const RecordGroup& group) { return CopyGroup(job, group); };
+  absl::Status status = job.file->ForEachRecord(
+      begin, end,
+      [&](const FoundRecord& record) {
+        if (!record.header.has_number()) return absl::OkStatus();
+        Saw(record.header.sequence);
+        return grouper.Add(record, on_group);
+      },
+      [&](const FoundDamage& damage) { return NoteDamage(job, damage); });
+  return status.ok() ? grouper.Finish(on_group) : status;
+}
+
+// Whether it is the first of the records that were written after an opening which no link leads to.
+bool Repairer::BeginsOpening(const Job& job, const RecordGroup& group) const {
+  if (job.source.header.has_value() || group.records.front().offset != kSegmentHeaderBytes) {
+    return false;
+  }
+  return source_.manifest_lost ? ended_ : group.first_sequence() == source_.manifest.next_sequence;
+}
+
+bool Repairer::Takes(const Job& job, const RecordGroup& group) const {
+  const uint64_t first = group.first_sequence();
+  if (group.last_sequence() >= kEndOfRepairable) return false;
+  // Within the log only the order of the places counts.
+  const bool in_log = job.part == Beyond::kEverything;
+  if (in_log || SeededBug("repair-takes-everything")) return job.part != Beyond::kRefused;
+  if (job.part == Beyond::kRefused || first <= last_) return false;
+  const bool promised = job.part == Beyond::kPromised;
+  const uint64_t reached = promised ? std::max(last_, source_.promised) : last_;
+  return first <= (promised ? source_.promised : 0) || first == reached + 1 ||
+         BeginsOpening(job, group);
+}
+
+absl::Status Repairer::CopyGroup(const Job& job, const RecordGroup& group) {
+  if (!Takes(job, group)) {
+    Drop(job, group);
+    return absl::OkStatus();
+  }
+  // Nothing was promised of a batch at whose end the log ends.
+  const bool promised =
+      job.part == Beyond::kEverything || group.last_sequence() <= source_.promised;
+  if (!group.whole && !promised && !SeededBug("repair-keeps-half-batches")) {
+    Drop(job, group);
+    return absl::OkStatus();
+  }
+  if (!group.whole) ++report_.incomplete_batches;
+  for (const RecordPlace& place : group.records) {
+    const uint64_t bytes = place.header.record_bytes();
+    absl::Status status;
+    if (group.whole || SeededBug("repair-keeps-half-batches")) {
+      const absl::StatusOr<bool> copied = CopyRecord(job, place.offset, bytes);
+      if (copied.ok() && *copied) continue;
+      if (copied.ok()) status = NoteDamage(job, {place.offset, bytes, true, "changes under us"});
+      if (!copied.ok()) status = copied.status();
+    } else {
+      std::string record;
+      RecordHeader header;
+      const absl::StatusOr<bool> sound =
+          job.file->ReadRecord(place.offset, bytes, &record, &header);
+      if (!sound.ok()) return sound.status();
+      // Neither what it says nor what was before may be taken for the key's value.
+      if (*sound) status = WriteLost(job, header, RecordKey(record.data(), header));
+      Damaged(job, place.offset, bytes, "part of a batch of which other parts are damaged");
+    }
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
+
+absl::Status Repairer::NoteDamage(const Job& job, const FoundDamage& damage) {
+  const bool in_log = job.part == Beyond::kEverything;
+  uint64_t length = damage.length;
+  if (!damage.followed && (!in_log || damage.offset >= job.source.end)) {
+    // Zeros at the end were reserved for what was to come, unless it is known to have come.
+    const absl::StatusOr<TailTraces> traces = job.file->ReadTraces(damage.offset);
+    if (!traces.ok()) return traces.status();
+    const uint64_t once = std::max(job.source.once_end, damage.offset) - damage.offset;
+    length = std::min(length, std::max(traces->bytes, once));
+    if (length == 0) return absl::OkStatus();
+  }
+  if (in_log || (job.part == Beyond::kPromised && last_ < source_.promised)) {
+    report_.bytes_unreadable += length;
+    Damaged(job, damage.offset, length, absl::StrCat(damage.cause, "; nothing tells its key"));
+  } else if (!SeededBug("repair-drops-unseen")) {
+    report_.bytes_dropped += length;
+    NoteDropped(job, damage.offset, length);
+  }
+  return absl::OkStatus();
+}
+
+// ---- MANIFEST ----
 
 absl::Status Repairer::WriteNewManifest() {
   absl::Status status = into_->Sync();
   if (!status.ok()) return status;
-  new_manifest_.uuid = manifest_.uuid;
-  new_manifest_.keystore = manifest_.keystore;
-  new_manifest_.keystore_persistent = manifest_.keystore_persistent;
-  new_manifest_.max_key_bytes = manifest_.max_key_bytes;
-  new_manifest_.highest_id = std::max(new_manifest_.highest_id, log_.highest_id);
-  new_manifest_.durable_sequence = highest_promised_;
-  new_manifest_.gc_horizon = manifest_.gc_horizon;
-  new_manifest_.next_sequence = log_.next_sequence;
+  const Manifest& old = source_.manifest;
+  new_manifest_.uuid = old.uuid;
+  new_manifest_.keystore = old.keystore;
+  new_manifest_.keystore_persistent = old.keystore_persistent;
+  new_manifest_.max_key_bytes = old.max_key_bytes;
+  new_manifest_.highest_id = std::max(new_manifest_.highest_id, source_.highest_id);
+  new_manifest_.durable_sequence = highest_written_;
+  new_manifest_.gc_horizon = old.gc_horizon;
+  uint64_t floor = std::max(highest_seen_, highest_written_) + 1;
+  if (old.next_sequence < kEndOfRepairable) floor = std::max(floor, old.next_sequence);
+  // Without MANIFEST, whole openings may be gone of which nothing tells.
+  if (source_.manifest_lost) floor += kLostOpenings;
+  new_manifest_.next_sequence = FirstSequenceAfterLoss(floor);
+  if (SeededBug("repair-numbers-restart")) new_manifest_.next_sequence = old.next_sequence;
   new_manifest_.clean = true;
-  if (::getrandom(&new_manifest_.incarnation, sizeof(new_manifest_.incarnation), 0) !=
-      static_cast<ssize_t>(sizeof(new_manifest_.incarnation))) {
-    return ErrnoStatus("getrandom", "", errno);
+  status = NewIncarnation(&new_manifest_);
+  if (status.ok() && new_manifest_.next_sequence <= highest_written_ &&
+      !SeededBug("repair-numbers-restart")) {
+    status = absl::InternalError(
+        absl::StrCat(Text(into_path_), ": would go on with version ", new_manifest_.next_sequence,
+                     ", though there is a record with version ", highest_written_));
   }
   // MANIFEST last: whoever finds it finds a database that is there to stay.
-  status = file_system_->SyncParent(into_path_);
+  if (status.ok()) status = file_system_->SyncParent(into_path_);
   return status.ok() ? WriteManifest(into_.get(), new_manifest_) : status;
 }
 
@@ -368,6 +435,13 @@ absl::StatusOr<RepairReport> Repair(std::string_view path, std::string_view into
   if (file_system == nullptr) file_system = PosixFileSystem();
   absl::StatusOr<std::unique_ptr<Directory>> from = file_system->OpenDirectory(path);
   if (!from.ok()) return from.status();
+  // Before a source is read that may be large.
+  const absl::Status there = file_system->OpenDirectory(into).status();
+  if (absl::IsInvalidArgument(there)) return there;
+  if (there.ok() || absl::IsFailedPrecondition(there)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(Text(into), " exists; a repaired database needs a new directory"));
+  }
   absl::StatusOr<std::unique_ptr<DatabaseLock>> lock =
       DatabaseLock::Acquire(from->get(), LockKind::kShared, /*create=*/false);
   if (!lock.ok()) return lock.status();

@@ -108,6 +108,39 @@ class FooterCheck {
 
 }  // namespace
 
+void NumberAudit::BeginSegment(uint64_t id, Stream stream) {
+  id_ = id;
+  stream_ = stream;
+  told_ = false;
+  const ManifestRange* const range = manifest_ == nullptr ? nullptr : manifest_->Find(id);
+  vouched_end_ = range == nullptr ? 0 : range->sealed ? UINT64_MAX : range->required_end;
+}
+
+void NumberAudit::Record(const RecordHeader& header, uint64_t offset) {
+  if (!header.has_number()) return;
+  const uint64_t number = header.sequence;
+  if (offset < vouched_end_ && number >= manifest_->next_sequence) {
+    Tell(header, offset,
+         absl::StrCat("has version ", number, ", but MANIFEST gives out versions from ",
+                      manifest_->next_sequence, " on"));
+  } else if (offset < vouched_end_ && number > manifest_->durable_sequence) {
+    Tell(header, offset,
+         absl::StrCat("has version ", number, ", but MANIFEST knows of none above ",
+                      manifest_->durable_sequence));
+  }
+  if (stream_ != Stream::kUser) return;
+  if (number <= last_) {
+    Tell(header, offset, absl::StrCat("has version ", number, " behind version ", last_));
+  }
+  last_ = std::max(last_, number);
+}
+
+void NumberAudit::Tell(const RecordHeader& header, uint64_t offset, std::string cause) {
+  if (!std::exchange(told_, true)) {
+    report_->damages.push_back({SegmentName(id_), offset, header.record_bytes(), std::move(cause)});
+  }
+}
+
 absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, uint64_t end,
                            bool has_footer, VerifyReport* report, const RecordVisitor& visit) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> opened = SegmentFile::Open(directory, uuid, id);
@@ -222,7 +255,10 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
     bool live = false;
   };
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, Newest> newest;
-  const RecordVisitor visit = [&](const RecordHeader& header, std::string_view key, uint64_t) {
+  NumberAudit numbers(&manifest->manifest, &report);
+  const RecordVisitor visit = [&](const RecordHeader& header, std::string_view key,
+                                  uint64_t offset) {
+    numbers.Record(header, offset);
     if (!header.is_data()) return;
     const XXH128_hash_t digest = XXH3_128bits(key.data(), key.size());
     Newest& entry = newest[{digest.low64, digest.high64}];
@@ -231,6 +267,7 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
     }
   };
   for (const RecoveredSegment& segment : log->segments) {
+    numbers.BeginSegment(segment.id, segment.stream);
     status = VerifySegment(directory->get(), uuid, segment.id, segment.end,
                            segment.listed_sealed || segment.has_trailer, &report, visit);
     if (!status.ok()) return status;

@@ -34,8 +34,9 @@ struct VerifyReport {
 
 // Reads every byte of the database in `path` with pread and checks: MANIFEST's two copies, that
 // listed segments are there and long enough, every record's checksum, key tables against records,
-// counts, and the chain of segments. Changes nothing; needs no keystore. Takes the lock shared, so
-// it is Unavailable while a writer has the database open (use DB::Verify there); NotFound and
+// counts, the chain of segments, and that versions ascend and are not above those that MANIFEST
+// knows of. Changes nothing; needs no keystore. Takes the lock shared, so it is Unavailable while a
+// writer has the database open (use DB::Verify there); NotFound, InvalidArgument and
 // FailedPrecondition as for DB::Open. `file_system` null means the real one.
 absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file_system = nullptr);
 

@@ -1,14 +1,17 @@
 // rumcask repair DB --into NEW
 
 #include "core/repair.h"
+#include "core/text.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
@@ -20,26 +23,71 @@
 namespace rumcask::cli {
 namespace {
 
+std::string AsJson(const RepairReport& report) {
+  const nlohmann::ordered_json json = {
+      {"complete", report.complete()},
+      {"records_kept", report.records_kept},
+      {"deletes_restored", report.deletes_restored},
+      {"records_renumbered", report.records_renumbered},
+      {"headers_damaged", report.headers_damaged},
+      {"manifest_lost", report.manifest_lost},
+      {"segments_missing", report.segments_missing},
+      {"values_lost", report.values_lost},
+      {"bytes_unreadable", report.bytes_unreadable},
+      {"incomplete_batches", report.incomplete_batches},
+      {"records_dropped", report.records_dropped},
+      {"bytes_dropped", report.bytes_dropped},
+      {"versions_missing", report.versions_missing},
+      {"damages", DamagesAsJson(report.damages)},
+  };
+  // Names and causes come from a file that may be damaged.
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 std::string AsText(const RepairReport& report) {
-  return DamageLines(report.damages) +
-         absl::StrFormat(
-             "%s kept\n"
-             "%s written anew\n"
-             "%s lost: reading the key says so until it is written again\n"
-             "%s unreadable: keys that were only there may have come back with an older value\n",
-             FormatCount(report.records_kept, "record"),
-             FormatCount(report.deletes_restored, "damaged delete"),
-             FormatCount(report.values_lost, "value"), FormatBytes(report.bytes_unreadable));
+  std::string text = DamageLines(report.damages);
+  absl::StrAppend(&text, FormatCount(report.records_kept, "record"), " kept\n");
+  const auto add = [&text](uint64_t count, const std::string& what, const char* then) {
+    if (count > 0) absl::StrAppend(&text, what, then, "\n");
+  };
+  const auto add_count = [&add](uint64_t count, const char* noun, const char* then) {
+    add(count, FormatCount(count, noun), then);
+  };
+  add_count(report.deletes_restored, "damaged delete", " written anew");
+  add_count(report.records_renumbered, "record", " given a higher version");
+  add_count(report.headers_damaged, "segment", " read without its header");
+  add(report.manifest_lost, "MANIFEST lost",
+      ": nothing tells whether the newest segments are all there");
+  add_count(report.segments_missing, "segment", " missing");
+  add_count(report.values_lost, "value",
+            " lost: reading the key says so until it is written again");
+  add(report.bytes_unreadable, FormatBytes(report.bytes_unreadable),
+      " unreadable: keys that were only there may have come back with an older value");
+  add(report.incomplete_batches,
+      FormatCount(report.incomplete_batches) +
+          (report.incomplete_batches == 1 ? " batch" : " batches"),
+      " incomplete, of which nothing is kept");
+  add(report.bytes_dropped, FormatBytes(report.bytes_dropped),
+      absl::StrCat(" behind the end of the log not kept, with ",
+                   FormatCount(report.records_dropped, "sound record"))
+          .c_str());
+  add_count(report.versions_missing, "version", " at the end missing, though durable");
+  return text;
+}
+
+// What the library says of paths, in terms of the command line.
+absl::Status Explained(const absl::Status& status, std::string_view into) {
+  if (!absl::IsAlreadyExists(status)) return status;
+  return absl::AlreadyExistsError(absl::StrCat(Text(into), " exists; --into needs a new directory"));
 }
 
 absl::Status RepairInto(const Flags& flags, std::string_view into) {
   const absl::StatusOr<RepairReport> report =
       RetryWhileLocked(flags, [&] { return Repair(flags.db, into); });
-  if (!report.ok()) return report.status();
-  absl::Status status = Print(AsText(*report));
-  if (!status.ok()) return status;
-  if (report->values_lost == 0 && report->bytes_unreadable == 0) return absl::OkStatus();
-  return absl::DataLossError(absl::StrFormat("%s is complete but for what is lost", into));
+  if (!report.ok()) return Explained(report.status(), into);
+  absl::Status status = Print(flags.json ? AsJson(*report) : AsText(*report));
+  if (!status.ok() || report->complete()) return status;
+  return absl::DataLossError(absl::StrCat(Text(into), " is complete but for what is lost"));
 }
 
 }  // namespace
@@ -47,10 +95,11 @@ absl::Status RepairInto(const Flags& flags, std::string_view into) {
 int RunRepair(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Writes what is sound of the database to a new one. The old one is only read. Exit code 3 "
-      "if the new database was written, but something is lost.");
+      "if the new database was written, but something that may have been promised is not in it.");
   Flags flags;
   std::string into;
   AddDatabase(&line, &flags);
+  AddJson(&line, &flags);
   line.RequiredOption("--into", "NEW", &into,
                       "Directory of the new database, which must not exist");
   return Run("repair", &line, arguments, [&] { return RepairInto(flags, into); });

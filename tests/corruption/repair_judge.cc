@@ -1,0 +1,229 @@
+#include "tests/corruption/repair_judge.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/manifest.h"
+#include "core/verify.h"
+
+namespace rumcask {
+namespace {
+
+constexpr char kNewPath[] = "/crash/repaired";
+
+std::string PathOf(const std::string& name) { return absl::StrCat(kSamplePath, "/", name); }
+
+Options OptionsOn(FileSystem* file_system) {
+  Options options = SampleOptions();
+  options.file_system = file_system;
+  return options;
+}
+
+}  // namespace
+
+bool RepairJudge::IsSound(const RepairCase& damaged, const std::string& file, uint64_t begin,
+                          uint64_t end) const {
+  const auto at = damaged.files.find(file);
+  if (at == damaged.files.end() || at->second.size() < end) return false;
+  const UnreadableRange& range = damaged.unreadable;
+  // A sector that cannot be read takes all of its records.
+  if (range.end != 0 && range.name == PathOf(file) && begin < range.end && range.begin < end) {
+    return false;
+  }
+  return at->second.compare(begin, end - begin, database_->files.at(file), begin, end - begin) == 0;
+}
+
+bool RepairJudge::HasSoundTable(const RepairCase& damaged, const std::string& file) const {
+  const uint64_t size = database_->files.at(file).size();
+  const auto at = damaged.files.find(file);
+  return database_->sealed.count(file) > 0 && at != damaged.files.end() &&
+         at->second.size() == size && IsSound(damaged, file, database_->ends.at(file), size);
+}
+
+void RepairJudge::FindSound(const RepairCase& damaged, Repaired* out) const {
+  for (const TrackedRecord& record : database_->records) {
+    // No checksum covers the padding.
+    const RecordHeader& header = record.header;
+    const uint64_t end = record.offset + kRecordHeaderBytes + header.key_bytes + header.value_bytes;
+    const auto file = damaged.files.find(record.file);
+    if (IsSound(damaged, record.file, record.offset, end) && file->second.size() >= record.end() &&
+        (damaged.unreadable.end == 0 ||
+         IsSound(damaged, record.file, record.offset, record.end()))) {
+      out->sound.insert(header.sequence);
+    }
+  }
+}
+
+void RepairJudge::ReadAll(DB* db, State* state, std::set<std::string>* lost,
+                          std::vector<std::string>* violations) const {
+  for (const std::string& key : database_->Keys()) {
+    std::string value;
+    const absl::Status status = db->Get(key, &value);
+    if (status.ok()) {
+      (*state)[key] = value;
+    } else if (absl::IsDataLoss(status)) {
+      lost->insert(key);
+    } else if (!absl::IsNotFound(status)) {
+      violations->push_back(absl::StrCat(key, ": ", status.ToString()));
+    }
+  }
+}
+
+Repaired RepairJudge::Judge(const RepairCase& damaged, bool goes_on) const {
+  Repaired out;
+  CrashFileSystem file_system;
+  if (!file_system.CreateDirectory(kSamplePath).ok()) std::abort();
+  for (const auto& [name, bytes] : damaged.files) file_system.WriteFile(PathOf(name), bytes);
+  FindSound(damaged, &out);
+  {
+    FaultFileSystem unreadable(&file_system);
+    if (damaged.unreadable.end > 0) unreadable.SetUnreadable({damaged.unreadable});
+    absl::StatusOr<RepairReport> report = Repair(kSamplePath, kNewPath, &unreadable);
+    if (!report.ok()) {
+      out.violations.push_back(report.status().ToString());
+      return out;
+    }
+    out.report = std::move(*report);
+  }
+  if (file_system.Contents(kSamplePath) != damaged.files) {
+    out.violations.push_back("the source has changed");
+  }
+  const absl::StatusOr<VerifyReport> verified = VerifyFiles(kNewPath, &file_system);
+  if (!verified.ok()) {
+    out.violations.push_back(absl::StrCat("verify: ", verified.status().ToString()));
+  } else if (!verified->clean()) {
+    const Damage& damage = verified->damages.front();
+    out.violations.push_back(
+        absl::StrCat("verify: ", damage.file, " ", damage.offset, ": ", damage.cause));
+  }
+  auto db = DB::OpenReadOnly(kNewPath, OptionsOn(&file_system));
+  if (!db.ok()) {
+    out.violations.push_back(absl::StrCat("open: ", db.status().ToString()));
+    return out;
+  }
+  ReadAll(db->get(), &out.state, &out.lost, &out.violations);
+  db->reset();
+  CheckCounts(out, &out);
+  CheckKeys(damaged, &out);
+  auto directory = file_system.OpenDirectory(kNewPath);
+  const absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory->get());
+  if (!manifest.ok() || manifest->manifest.next_sequence <= database_->highest_version) {
+    out.violations.push_back("goes on with a version that was given out before");
+  }
+  if (goes_on) GoOn(&file_system, &out);
+  return out;
+}
+
+void RepairJudge::CheckCounts(const Repaired& repaired, Repaired* out) const {
+  const RepairReport& report = repaired.report;
+  // Sound parts of a batch of which others are not: their keys are written as lost.
+  uint64_t parts = 0;
+  for (const TrackedRecord& record : database_->records) {
+    if (repaired.sound.count(record.header.sequence) == 0) continue;
+    for (uint64_t n = record.first_of_batch; n <= record.last_of_batch; ++n) {
+      if (repaired.sound.count(n) == 0) {
+        ++parts;
+        break;
+      }
+    }
+  }
+  const uint64_t sound = repaired.sound.size();
+  if (report.records_kept > sound) {
+    out->violations.push_back(
+        absl::StrCat(report.records_kept, " records kept, only ", sound, " are sound"));
+  }
+  if (report.records_kept + report.records_dropped + parts < sound) {
+    out->violations.push_back(absl::StrCat(sound, " records are sound, ", report.records_kept,
+                                           " kept, ", report.records_dropped, " dropped, ", parts,
+                                           " in incomplete batches: the rest is not counted"));
+  }
+  if (report.records_renumbered > 0) out->violations.push_back("records were renumbered");
+}
+
+void RepairJudge::CheckKeys(const RepairCase& damaged, Repaired* out) const {
+  const RepairReport& report = out->report;
+  const uint64_t last_sound = out->sound.empty() ? 0 : *out->sound.rbegin();
+  const State whole = database_->StateAt(UINT64_MAX);
+  if (report.complete()) {
+    if (!out->lost.empty()) out->violations.push_back("complete, yet keys are lost");
+    const bool is_whole = out->state == whole;
+    const bool is_prefix = damaged.may_be_a_prefix && out->state == database_->StateAt(last_sound);
+    if (!is_whole && !is_prefix) out->violations.push_back("complete, yet not what it was");
+  }
+  if (!out->lost.empty() && report.values_lost == 0) {
+    out->violations.push_back("keys are lost, and none is counted");
+  }
+  const bool dropped = report.records_dropped > 0;
+  for (const std::string& key : database_->Keys()) {
+    const auto shown = out->state.find(key);
+    const bool has_value = shown != out->state.end();
+    if (has_value && database_->dropped.count(shown->second) > 0) {
+      out->violations.push_back(absl::StrCat(key, " has a value that was dropped long ago"));
+    } else if (has_value && !database_->Had(key, shown->second)) {
+      out->violations.push_back(absl::StrCat(key, " has a value that it never had"));
+    }
+    if (out->lost.count(key) > 0) continue;
+    // Writes of the key that the database must know of.
+    for (size_t i = 0; i < database_->history.size(); ++i) {
+      const TrackedWrite& write = database_->history[i];
+      if (write.key != key) continue;
+      const TrackedRecord& record = database_->records[i];
+      const bool known = out->sound.count(write.version) > 0 || HasSoundTable(damaged, record.file);
+      if (!known || dropped || damaged.may_be_a_prefix) continue;
+      // What is shown must be it or something newer.
+      const bool newer = std::any_of(database_->history.begin() + static_cast<ptrdiff_t>(i),
+                                     database_->history.end(), [&](const TrackedWrite& later) {
+                                       return later.key == key &&
+                                              later.value.has_value() == has_value &&
+                                              (!has_value || *later.value == shown->second);
+                                     });
+      if (!newer) {
+        out->violations.push_back(absl::StrCat(key, " is older than its known version ",
+                                               write.version, has_value ? "" : ", or missing"));
+      }
+    }
+  }
+}
+
+void RepairJudge::GoOn(CrashFileSystem* file_system, Repaired* out) const {
+  const auto check = [out](const absl::Status& status, const char* what) {
+    if (!status.ok()) out->violations.push_back(absl::StrCat(what, ": ", status.ToString()));
+    return status.ok();
+  };
+  auto db = DB::Open(kNewPath, OptionsOn(file_system));
+  if (!check(db.status(), "open for writing")) return;
+  WriteResult result;
+  const std::string key = *database_->Keys().begin();
+  if (!check((*db)->Put(key, "new", {/*sync=*/true}, &result), "put")) return;
+  if (result.version <= database_->highest_version) {
+    out->violations.push_back("a version was given out twice");
+  }
+  if (!check((*db)->Delete("no such key", {}), "delete")) return;
+  CrashFileSystem killed(file_system->Cut(KeepPolicy::DropUnsynced()));
+  db->reset();
+  db = DB::Open(kNewPath, OptionsOn(&killed));
+  if (!check(db.status(), "open after the kill")) return;
+  State state;
+  std::set<std::string> lost;
+  ReadAll(db->get(), &state, &lost, &out->violations);
+  State expected = out->state;
+  std::set<std::string> expected_lost = out->lost;
+  expected[key] = "new";
+  expected_lost.erase(key);
+  if (state != expected || lost != expected_lost) {
+    out->violations.push_back("is not what it was after going on");
+  }
+  if (!check((*db)->Put("another key", "value"), "put again")) return;
+  if (!check((*db)->Close(), "close")) return;
+  const absl::StatusOr<VerifyReport> verified = VerifyFiles(kNewPath, &killed);
+  if (check(verified.status(), "verify at the end") && !verified->clean()) {
+    out->violations.push_back(absl::StrCat("at the end ", verified->damages.front().cause));
+  }
+}
+
+}  // namespace rumcask
