@@ -26,6 +26,8 @@ struct Candidate {
   uint64_t file_bytes = 0;
   HeaderState state = HeaderState::kUnborn;
   SegmentHeader header;
+  // Read-only: the header cannot be read.
+  bool unreadable = false;
 };
 
 class Recovery {
@@ -195,7 +197,8 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
   const absl::StatusOr<HeaderState> state = (*file)->ReadHeader(&candidate.header);
   if (!state.ok()) return state.status();
   candidate.state = *state;
-  if ((*file)->bytes()->IsUnreadable(0, (*file)->records_limit())) {
+  candidate.unreadable = (*file)->bytes()->IsUnreadable(0, (*file)->records_limit());
+  if (candidate.unreadable) {
     absl::Status status = Unreadable(id, 0);
     if (!status.ok()) return status;
   }
@@ -280,6 +283,7 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(kSegmentHeaderBytes, limit, take);
   if (!stopped.ok()) return stopped.status();
   if ((*file)->bytes()->IsUnreadable(*stopped, limit)) {
+    segment->unreadable = true;
     absl::Status status = Unreadable(candidate.id, *stopped);
     // Read-only: what verifies behind it is offered.
     if (status.ok()) {
@@ -303,7 +307,14 @@ absl::Status Recovery::WalkChain() {
       log_.doomed.push_back(candidate.id);
       continue;
     }
-    const bool linked = candidate.state == HeaderState::kValid && chain_.GoesOn(candidate.header);
+    // A header that cannot be read may be the next one's, whose records tell by their checksums.
+    const bool linked = candidate.unreadable ||
+                        (candidate.state == HeaderState::kValid && chain_.GoesOn(candidate.header));
+    // What the device hides of the segment before lies below the end that this one names.
+    if (linked && !candidate.unreadable && chain_.Tail() != nullptr && chain_.Tail()->unreadable) {
+      log_.segments.back().end =
+          std::max(log_.segments.back().end, candidate.header.predecessor_end);
+    }
     // Where MANIFEST vouches for records they are searched for, whatever the header says.
     if (!linked && candidate.required_end <= kSegmentHeaderBytes) {
       absl::Status status = PassOver(candidate);
