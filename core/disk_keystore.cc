@@ -17,10 +17,12 @@ namespace {
 constexpr size_t kMostFrozen = 2;
 // How long a full disk is left alone.
 constexpr std::chrono::milliseconds kRetry(100);
-// So many deletes make it worth looking whether what was around them is gone: as many steps for
-// each of them if it is so, and so many deletes without a look if it is not.
-constexpr uint64_t kDeletesToExplore = 256;
-constexpr uint64_t kMostDeletesToExplore = 16384;
+// After so many deletes at most it is looked whether what is around them is gone: more often where
+// much was found, as when a range is deleted in order or little is left of one that is deleted in
+// none.
+constexpr uint64_t kMostDeletesToExplore = 256;
+constexpr uint64_t kMuchFound = 128;
+constexpr uint64_t kLittleFound = 64;
 constexpr size_t kExploredAtOnce = 4096;
 
 // What an index could not do, in a code that db.h speaks of. A missing key has no message; a
@@ -55,7 +57,7 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       live_(config_.live),
       witness_(config_.witness),
       active_(NewBuffer()),
-      deletes_to_explore_(kDeletesToExplore),
+      deletes_to_explore_(kMostDeletesToExplore),
       index_(std::move(index)),
       position_(config_.position) {
   // Whoever waits for the index waits for the log as well. That it has failed is noted by then, and
@@ -287,11 +289,12 @@ void DiskKeystore::ExploreDeleted() {
     key = explored_key_;
   }
   Sources sources(this);
-  const bool found = ExploreAround(&sources, &empty_, key, kExploredAtOnce);
-  // Deletes here and there leave nothing to find.
-  const uint64_t next = deletes_to_explore_.load(std::memory_order_relaxed) * 2;
-  deletes_to_explore_.store(found ? kDeletesToExplore : std::min(next, kMostDeletesToExplore),
-                            std::memory_order_relaxed);
+  const uint64_t found = ExploreAround(&sources, &empty_, key, kExploredAtOnce);
+  // Deletes here and there leave nothing to find; the last ones of many leave much each time.
+  uint64_t deletes = deletes_to_explore_.load(std::memory_order_relaxed);
+  if (found >= kMuchFound) deletes = std::max<uint64_t>(1, deletes / 4);
+  if (found < kLittleFound) deletes = std::min(kMostDeletesToExplore, deletes * 2);
+  deletes_to_explore_.store(deletes, std::memory_order_relaxed);
 }
 
 // ---- conditions ----

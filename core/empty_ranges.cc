@@ -78,6 +78,40 @@ EmptyRanges::Kind EmptyRanges::Find(uint64_t snapshot, std::string_view at, bool
   return it == ranges_.end() ? Kind::kNone : Kind::kTooNew;
 }
 
+bool EmptyRanges::NextRange(const Ranges& ranges, uint64_t snapshot, std::string_view at,
+                            bool reverse, std::string* begin) {
+  if (!reverse) {
+    for (auto it = ranges.upper_bound(at); it != ranges.end(); ++it) {
+      if (it->second.since > snapshot) continue;
+      *begin = it->first;
+      return true;
+    }
+    return false;
+  }
+  for (auto it = at.empty() ? ranges.end() : ranges.lower_bound(at); it != ranges.begin();) {
+    --it;
+    // The one that `at` is in, if any, does not begin behind it.
+    if (!HigherEnd(at, it->second.upper) || it->second.since > snapshot) continue;
+    *begin = it->second.upper;
+    return true;
+  }
+  return false;
+}
+
+bool EmptyRanges::FindNext(uint64_t snapshot, std::string_view at, bool reverse,
+                           std::string* begin) const {
+  if (known_.load() == 0) return false;
+  MutexLock lock(mutex_);
+  const bool found = NextRange(ranges_, snapshot, at, reverse, begin);
+  const auto own = for_snapshots_.find(snapshot);
+  std::string nearer;
+  if (own == for_snapshots_.end() || !NextRange(own->second, snapshot, at, reverse, &nearer)) {
+    return found;
+  }
+  if (!found || (reverse ? nearer > *begin : nearer < *begin)) *begin = std::move(nearer);
+  return true;
+}
+
 EmptyRanges::Ranges::iterator EmptyRanges::Erase(Ranges* ranges, Ranges::iterator it) {
   key_bytes_ -= it->first.size() + it->second.upper.size();
   return ranges->erase(it);

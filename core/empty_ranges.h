@@ -79,6 +79,11 @@ class EmptyRanges {
   // key no more, or, in reverse, the last key below which to go on; empty if nothing is left.
   Kind Find(uint64_t snapshot, std::string_view at, bool reverse, std::string* end) const;
 
+  // Whether there is a range known to be empty for the snapshot that begins behind `at`, in this
+  // direction. If so, replaces `*begin` by where the nearest one does: its first key, or, in
+  // reverse, the end below which it lies.
+  bool FindNext(uint64_t snapshot, std::string_view at, bool reverse, std::string* begin) const;
+
   // Notes that no key k with lower <= k < upper is there, as was found while watching. An empty
   // `upper` is no bound.
   void Learn(const Watch& watch, std::string_view lower, std::string_view upper);
@@ -97,6 +102,8 @@ class EmptyRanges {
 
   void Cut(std::string_view key);
   static Ranges::const_iterator RangeAt(const Ranges& ranges, std::string_view at, bool reverse);
+  static bool NextRange(const Ranges& ranges, uint64_t snapshot, std::string_view at, bool reverse,
+                        std::string* begin);
   void Insert(Ranges* ranges, std::string lower, Range range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ranges::iterator Erase(Ranges* ranges, Ranges::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void KeepToBound(Ranges* ranges, std::string_view but) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -51,6 +51,38 @@ TEST(EmptyRangesTest, AreFoundFromBothSides) {
   EXPECT_EQ(Found(ranges, 6, "c"), "to d");
 }
 
+TEST(EmptyRangesTest, TheNextOneIsFound) {
+  EmptyRanges ranges;
+  std::string begin;
+  EXPECT_FALSE(ranges.FindNext(9, "", false, &begin));
+  ranges.Changing(5);
+  Learn(&ranges, "d", "f");
+  ranges.Changing(7);
+  Learn(&ranges, "h", "k");
+  ranges.LearnFor(6, "b", "c");
+  ranges.LearnFor(6, "l", "");
+  const auto next = [&](uint64_t snapshot, std::string_view at, bool reverse = false) {
+    return ranges.FindNext(snapshot, at, reverse, &begin) ? begin : "none";
+  };
+  EXPECT_EQ(next(7, ""), "d");
+  EXPECT_EQ(next(7, "d"), "h");
+  EXPECT_EQ(next(7, "g"), "h");
+  EXPECT_EQ(next(7, "i"), "none");
+  EXPECT_EQ(next(5, "e"), "none");
+  EXPECT_EQ(next(6, ""), "b");
+  EXPECT_EQ(next(6, "b"), "d");
+  EXPECT_EQ(next(6, "d"), "l");
+  EXPECT_EQ(next(7, "", true), "k");
+  EXPECT_EQ(next(7, "k", true), "f");
+  EXPECT_EQ(next(7, "i", true), "f");
+  EXPECT_EQ(next(7, "g", true), "f");
+  EXPECT_EQ(next(7, "f", true), "none");
+  EXPECT_EQ(next(5, "k", true), "f");
+  EXPECT_EQ(next(6, "", true), "f");
+  EXPECT_EQ(next(6, "e", true), "c");
+  EXPECT_EQ(next(6, "c", true), "none");
+}
+
 TEST(EmptyRangesTest, WithoutEnds) {
   EmptyRanges ranges;
   Learn(&ranges, "", "");

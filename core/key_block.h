@@ -20,8 +20,8 @@ namespace rumcask {
 class KeyBlock {
  public:
   void Add(std::string_view key, Location location, uint64_t sequence) {
-    entries_.push_back({bytes_.size(), static_cast<uint32_t>(key.size()), passed_, location,
-                        sequence});
+    entries_.push_back(
+        {bytes_.size(), static_cast<uint32_t>(key.size()), passed_, location, sequence});
     bytes_.append(key);
     passed_ = 0;
   }

@@ -103,23 +103,31 @@ class Scan {
     return range_.reverse ? b < a : a < b;
   }
 
-  // What is left of the range.
+  // What is left of the range, up to where it is known to be empty for a while.
   KeyRange Rest() const {
     if (exhausted_) return {"x", "x", false, range_.reverse};
-    if (range_.reverse) return {range_.lower, place_, range_.after_lower, true};
-    return {place_, range_.upper, false, false};
+    if (range_.reverse) {
+      return stops_ ? KeyRange{stop_, place_, false, true}
+                    : KeyRange{range_.lower, place_, range_.after_lower, true};
+    }
+    return {place_, stops_ ? std::string_view(stop_) : range_.upper, false, false};
   }
 
   // Forgets what was fetched and goes on at `place`.
   void StartAt(std::string_view place) {
     parts_.resize(sources_->count());
-    for (Part& part : parts_) part.Clear();
-    past_part_.Clear();
-    past_through_.clear();
+    ForgetFetched();
     place_ = place;
     stepped_ = 0;
     next_look_ = kLookEach;
     newer_ = false;
+    FindStop();
+  }
+
+  void ForgetFetched() {
+    for (Part& part : parts_) part.Clear();
+    past_part_.Clear();
+    past_through_.clear();
   }
 
   absl::Status Walk() {
@@ -131,6 +139,10 @@ class Scan {
       if (!status.ok()) return status;
       if (!past_part_.done() && (first == nullptr || Before(past_part_.key(), first->key()))) {
         first = &past_part_;
+      }
+      if (first == nullptr && stops_) {
+        PassStop();
+        continue;
       }
       if (first == nullptr) {
         if (WatchesNow()) continue;
@@ -329,6 +341,11 @@ class Scan {
       watch_.reset();
       noting_ = Noting::kForSnapshot;
     }
+    if (noting_ == Noting::kNot && stepped_ >= kWorthContinuing && !newer_) {
+      // What comes before it is noted as well: that way again.
+      BeginWatching();
+      return true;
+    }
     const bool at_end =
         range_.reverse ? end <= range_.lower : !range_.upper.empty() && end >= range_.upper;
     exhausted_ = end.empty() || at_end;
@@ -339,17 +356,26 @@ class Scan {
       stepped_ = 0;
       next_look_ = kLookEach;
     }
-    for (Part& part : parts_) SkipTo(&part);
-    SkipTo(&past_part_);
+    ForgetFetched();
+    FindStop();
     return true;
   }
 
-  // Drops what is before the place.
-  void SkipTo(Part* part) const {
-    const auto before = [this](std::string_view key) {
-      return exhausted_ || (range_.reverse ? key >= place_ : key < place_);
-    };
-    while (!part->done() && before(part->key())) ++part->at;
+  // Where the next range begins that is known to be empty: nothing is fetched beyond it.
+  void FindStop() {
+    stops_ = !exhausted_ && !SeededBug("dead-keys-walked-again") &&
+             empty_->FindNext(sequence_, place_, range_.reverse, &stop_);
+    if (!stops_) return;
+    // Beyond the range it is nothing to this scan.
+    stops_ = range_.reverse ? stop_ > range_.lower : range_.upper.empty() || stop_ < range_.upper;
+  }
+
+  // All that is before the stop has been taken.
+  void PassStop() {
+    place_ = stop_;
+    ForgetFetched();
+    // If it has been cut meanwhile, what is there has to be looked at.
+    if (!Jump()) FindStop();
   }
 
   // Begins to watch if what was stepped over is worth it and later snapshots may not see it either.
@@ -386,6 +412,9 @@ class Scan {
   // Where to go on: at this key or, in reverse, below it.
   std::string place_;
   bool exhausted_ = false;  // nothing of the range is left there
+  // Beginning with this key or, in reverse, below it, nothing is there for a while.
+  std::string stop_;
+  bool stops_ = false;
 
   // Of the keys that are being stepped over.
   std::string run_begin_;
@@ -408,14 +437,14 @@ absl::Status ScanSnapshot(ScanSources* sources, const PastVersions& past, EmptyR
   return Scan(sources, &past, empty, &snapshot, range, limit, block).Run();
 }
 
-bool ExploreAround(ScanSources* sources, EmptyRanges* empty, std::string_view key, size_t most) {
+uint64_t ExploreAround(ScanSources* sources, EmptyRanges* empty, std::string_view key,
+                       size_t most) {
   KeyBlock found;
   const std::string after = After(key);
-  const uint64_t below =
-      Scan(sources, nullptr, empty, nullptr, {{}, after, false, true}, 1, &found).Explore(most);
-  const uint64_t above =
-      Scan(sources, nullptr, empty, nullptr, {key, {}, false, false}, 1, &found).Explore(most);
-  return below >= kWorthNoting || above >= kWorthNoting;
+  const KeyRange below = {{}, after, false, /*reverse=*/true};
+  const KeyRange above = {after, {}, false, /*reverse=*/false};
+  return Scan(sources, nullptr, empty, nullptr, below, 1, &found).Explore(most) +
+         Scan(sources, nullptr, empty, nullptr, above, 1, &found).Explore(most);
 }
 
 }  // namespace rumcask
