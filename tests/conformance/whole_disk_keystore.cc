@@ -64,6 +64,9 @@ class EmptyLog {
   static SegmentSet::Config Config() {
     SegmentSet::Config config = {};
     config.segment_bytes = kMinSegmentBytes;
+    config.max_open_files = 16;
+    config.process_mappings = 1000;
+    config.mapping_budget = std::make_shared<MappingBudget>();
     return config;
   }
 
@@ -145,6 +148,7 @@ class WholeKeystore : public Keystore {
     return status;
   }
   SnapshotUsage GetSnapshotUsage() const override { return disk_.GetSnapshotUsage(); }
+  void FinishForgetting() override { disk_.FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {
     block->Clear();
