@@ -21,12 +21,12 @@ absl::Status Segment::ReadIntoBuffer(Location location, RecordBuffer* buffer,
     const absl::Status status = cached_file_->Read(offset, buffer->data(), size);
     if (!status.ok()) {
       // A sector that can't be read is damage to this record, as is a file that ends before it or
-      // is no longer there. Want of memory or descriptors is not.
-      if (!absl::IsResourceExhausted(status)) {
+      // is no longer there. Want of memory, descriptors or rights is not.
+      if (!absl::IsResourceExhausted(status) && !absl::IsPermissionDenied(status)) {
         return Damaged(offset, std::string(status.message()));
       }
-      return absl::ResourceExhaustedError(
-          absl::StrCat(name(), " offset ", offset, ": ", status.message()));
+      return absl::Status(status.code(),
+                          absl::StrCat(name(), " offset ", offset, ": ", status.message()));
     }
     if (!DecodeRecordHeader(buffer->data(), end - offset, &record->header)) {
       return Damaged(offset, "no record");

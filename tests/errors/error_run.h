@@ -110,6 +110,8 @@ class ErrorRun {
   ErrorOracle oracle_;
   std::unique_ptr<DB> db_;
   bool read_only_ = false;
+  // Opened read-only, with damage told.
+  bool may_lack_keys_ = false;
   bool ends_at_error_ = false;
   bool ended_ = false;
   bool idles_ = false;  // the workload has ended
