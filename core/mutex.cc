@@ -146,7 +146,8 @@ void ReadMostlyMutex::WakeWriter() {
   FutexWakeAll(&left_);
 }
 
-void ReadMostlyMutex::LockSharedSlowly() {
+// Called and left by a reader that is counted.
+void ReadMostlyMutex::LockSharedSlowly() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const Waiting waiting;
   int look = 0;
   do {
