@@ -81,7 +81,7 @@ std::string WithoutUuid(std::string bytes) {
   clear(120, 8);
   const bool sealed = bytes.compare(bytes.size() - 96, 8, "rumcaskF") == 0;
   const std::vector<size_t> records = sealed ? std::vector<size_t>{0x80, 0xa8, 0xc8, 0xf0, 0x108}
-                                             : std::vector<size_t>{0x80, 0xf48};
+                                             : std::vector<size_t>{0x80, 0xf48, 0xf60};
   for (const size_t at : records) clear(at, 8);
   if (sealed) {
     for (const size_t field : {24, 72, 88}) clear(bytes.size() - 96 + field, 8);
