@@ -252,7 +252,7 @@ absl::StatusOr<bool> IndexLoader::LoadTable(SegmentFile* file, const RecoveredSe
     return absl::ResourceExhaustedError(absl::StrCat(segment->name(), ": no memory for ",
                                                      trailer.table_bytes, " bytes of key table"));
   }
-  const absl::StatusOr<bool> whole = file->ReadKeyTable(trailer, buffer.data());
+  absl::StatusOr<bool> whole = file->ReadKeyTable(trailer, buffer.data());
   if (!whole.ok() || !*whole) return whole;
   const std::string_view table(buffer.data(), trailer.table_bytes);
   EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);

@@ -128,7 +128,7 @@ absl::StatusOr<bool> Reconstruction::AnythingVerifies(const Uuid& uuid) const {
     absl::StatusOr<std::unique_ptr<SegmentFile>> file = SegmentFile::Open(directory_, uuid, id);
     if (absl::IsFailedPrecondition(file.status()) || absl::IsInternal(file.status())) continue;
     if (!file.ok()) return file.status();
-    const absl::StatusOr<bool> found = HasRecord(file->get());
+    absl::StatusOr<bool> found = HasRecord(file->get());
     if (!found.ok() || *found) return found;
   }
   return false;

@@ -210,7 +210,7 @@ absl::Status Repairer::WriteLost(const Job& job, RecordHeader header, std::strin
 absl::StatusOr<bool> Repairer::CopyRecord(const Job& job, uint64_t offset, uint64_t bytes) {
   std::string record;
   RecordHeader header;
-  const absl::StatusOr<bool> sound = job.file->ReadRecord(offset, bytes, &record, &header);
+  absl::StatusOr<bool> sound = job.file->ReadRecord(offset, bytes, &record, &header);
   if (!sound.ok() || !*sound) return sound;
   if (!header.has_number()) return true;  // a mark vouches for the old files only
   Saw(header.sequence);

@@ -30,16 +30,16 @@ absl::StatusOr<size_t> SectorReader::ReadAround(uint64_t offset, char* buffer, s
                                   (offset / kSectorBytes + 1) * kSectorBytes);
   if (split >= end || unreadable_.size() >= kMostRanges) {
     // An error may pass; what is given up here may be lost for good.
-    const absl::StatusOr<size_t> again = file_->ReadUpTo(offset, buffer, size);
+    absl::StatusOr<size_t> again = file_->ReadUpTo(offset, buffer, size);
     if (again.ok() || !absl::IsInternal(again.status())) return again;
     std::memset(buffer, 0, size);
     // A reader that comes by twice remembers one range.
     if (!IsUnreadable(offset, end)) unreadable_.push_back({offset, end});
     return size;
   }
-  const absl::StatusOr<size_t> first = ReadUpTo(offset, buffer, split - offset);
+  absl::StatusOr<size_t> first = ReadUpTo(offset, buffer, split - offset);
   if (!first.ok() || *first < split - offset) return first;
-  const absl::StatusOr<size_t> second = ReadUpTo(split, buffer + (split - offset), end - split);
+  absl::StatusOr<size_t> second = ReadUpTo(split, buffer + (split - offset), end - split);
   if (!second.ok()) return second;
   return *first + *second;
 }

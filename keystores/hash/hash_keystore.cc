@@ -151,7 +151,7 @@ class HashTable : public Keystore {
                      Location* location) const override {
     const Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    const absl::Status status = SnapshotRegistry::Check(snapshot);
+    absl::Status status = SnapshotRegistry::Check(snapshot);
     if (!status.ok()) return status;
     const StoredDigest digest(key);
     if (shard.undo == nullptr || !shard.undo->Find(digest, snapshot.sequence(), location)) {
