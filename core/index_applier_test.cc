@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -198,6 +199,54 @@ TEST_F(IndexApplierTest, AConditionIsLookedAtAgainIfABufferHasGoneMeanwhile) {
   EXPECT_TRUE(absl::IsAlreadyExists(db_->PutIfAbsent("key", "late")));
   EXPECT_FALSE(armed);
   EXPECT_EQ(db_->Get("key").value_or("none"), "meanwhile");
+}
+
+// While one buffer is being applied, writers are let in, each of which fills another. They are as
+// many as there are threads, and the buffers are not.
+TEST_F(IndexApplierTest, WritersThatAreLetInTogetherDoNotFillABufferEach) {
+  constexpr int kWriters = 8;
+  options_.replay_bytes = 1;
+  options_.append_mode = AppendMode::kWrite;
+  Open();
+  std::promise<void> stands;
+  std::promise<void> index_goes_on;
+  std::atomic<bool> index_armed{true};
+  std::atomic<int> flushes{0};
+  index_->SetObserver([&](const char* what) {
+    if (std::string_view(what) == "flush") ++flushes;
+    if (std::string_view(what) != "apply" || !index_armed.exchange(false)) return;
+    stands.set_value();
+    index_goes_on.get_future().wait();
+  });
+  ASSERT_TRUE(Fill(1).ok());
+  stands.get_future().wait();
+  // The first of the writers stands under the write lock until the others wait for that.
+  std::promise<void> reached;
+  std::promise<void> log_goes_on;
+  std::atomic<bool> log_armed{true};
+  faults_.SetHook([&](const Call& call) {
+    if (call.kind != CallKind::kWrite || !log_armed.exchange(false)) return;
+    reached.set_value();
+    log_goes_on.get_future().wait();
+  });
+  std::vector<std::thread> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back([&, i] { EXPECT_TRUE(db_->Put(absl::StrCat("w", i), "value").ok()); });
+  }
+  reached.get_future().wait();
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  log_goes_on.set_value();
+  // Those that were not let in yet wait for the index.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const uint64_t last = db_->GetStats().last_version;
+  index_goes_on.set_value();
+  for (std::thread& writer : writers) writer.join();
+  faults_.SetHook(nullptr);
+  PushOut();
+  EXPECT_GE(last, 2u);
+  // Of the first one, of the first writer's, and of as many as came later.
+  EXPECT_LE(flushes.load(), 2 + 1 + (kWriters + 1 - static_cast<int>(last)) + 1);
+  for (int i = 0; i < kWriters; ++i) EXPECT_TRUE(db_->Get(absl::StrCat("w", i)).ok());
 }
 
 TEST_F(IndexApplierTest, ABufferWithoutBoundIsNoLess) {
