@@ -110,7 +110,7 @@ class WholeKeystore : public Keystore {
 
   // By turns by itself and as who moves many does.
   bool Relocate(const PreparedKey& key, Location from, Location to) override {
-    if (relocations_++ % 2 == 0) {
+    if (relocations_++ % 5 < 2) {
       MutexLock lock(log_.segments().write_mutex());
       return disk_.Relocate(key, ToLog(from), ToLog(to));
     }
