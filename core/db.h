@@ -25,9 +25,9 @@
 // Damage. A read never returns bytes that fail their checksum, belong to another key, or are older
 // than a newer value that was acknowledged. A damaged record is DataLoss naming file and offset,
 // for its key only. Limits of that promise: with ReadMode::kMapped a sector the device cannot read
-// raises SIGBUS; keystores that identify a key by a digest state the odds of a collision; a keystore
-// on disk finds what its own files say, of which LMDB's have no checksums, until Verify compares
-// them with the log; and OpenReadOnly serves what it can of a database that Open refuses.
+// raises SIGBUS; keystores that identify a key by a digest state the odds of a collision; a
+// keystore on disk finds what its own files say, of which LMDB's have no checksums, until Verify
+// compares them with the log; and OpenReadOnly serves what it can of a database that Open refuses.
 //
 // Threads. Every function may be called from any thread at any time, except that the destructor
 // must be the last call. No lock is held while the caller's code runs.
@@ -37,8 +37,8 @@
 // returns FailedPrecondition and touches nothing, the destructor included.
 //
 // Errors. NotFound with an empty message: the key is missing. InvalidArgument: a bad key, value,
-// option or path, refused before any I/O. FailedPrecondition: closed, read-only, a forked child, or the
-// directory was removed while the database was open. ResourceExhausted: the disk or a quota is
+// option or path, refused before any I/O. FailedPrecondition: closed, read-only, a forked child, or
+// the directory was removed while the database was open. ResourceExhausted: the disk or a quota is
 // full, or the process has no memory or file descriptor left; reads of what is open and a later
 // retry work. DataLoss: damage. PermissionDenied: the system refuses access. Internal: another
 // error of the system; as all its errors, with the call, the file and the reason in the message.
@@ -95,9 +95,9 @@ class DB {
   static absl::StatusOr<std::unique_ptr<DB>> OpenReadOnly(std::string_view path,
                                                           const Options& options);
 
-  // The keystore that the database in `path` was made with or reindexed to, by its name; empty if the
-  // opening that was to make it did not come to its end, so that it may still be any. NotFound if
-  // there is no database.
+  // The keystore that the database in `path` was made with or reindexed to, by its name; empty if
+  // the opening that was to make it did not come to its end, so that it may still be any. NotFound
+  // if there is no database.
   static absl::StatusOr<std::string> StoredKeystore(std::string_view path,
                                                     FileSystem* file_system = nullptr);
 

@@ -33,8 +33,8 @@ namespace rumcask {
 // changes anything, and takes the part's for the change alone. Parts are split and removed by the
 // writer, for which it keeps the readers out of all for some hundred nanoseconds.
 //
-// Apply, Relocate and Insert: one thread at a time. Load and FinishLoad: not beside them. Everything
-// else: any thread, any time.
+// Apply, Relocate and Insert: one thread at a time. Load and FinishLoad: not beside them.
+// Everything else: any thread, any time.
 class IndexBuffer {
  public:
   enum class Deletes {

@@ -49,7 +49,8 @@ struct RecoveredSegment {
   // Something vouches for all of its records, and its footer is whole: it is what it was when it
   // was sealed, though MANIFEST does not list it as that yet.
   bool vouched_for = false;
-  // Read-only: a sector in it cannot be read, so that only its successor tells where its records end.
+  // Read-only: a sector in it cannot be read, so that only its successor tells where its records
+  // end.
   bool unreadable = false;
   // Its footer is valid, and its records need not be read to know their keys.
   bool has_trailer = false;

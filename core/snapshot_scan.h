@@ -43,8 +43,8 @@ absl::Status ScanSnapshot(ScanSources* sources, const PastVersions& past, EmptyR
                           KeyBlock* block);
 
 // Looks from `key` on in both directions for keys that are there now, at `most` entries on each
-// side, and notes in `empty` how far there are none if that is worth it. Returns how many entries it
-// had to step over.
+// side, and notes in `empty` how far there are none if that is worth it. Returns how many entries
+// it had to step over.
 uint64_t ExploreAround(ScanSources* sources, EmptyRanges* empty, std::string_view key, size_t most);
 
 }  // namespace rumcask

@@ -1,7 +1,6 @@
 // rumcask repair DB --into NEW
 
 #include "core/repair.h"
-#include "core/text.h"
 
 #include <cstdint>
 #include <string>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
+#include "core/text.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/damage_report.h"
@@ -78,7 +78,8 @@ std::string AsText(const RepairReport& report) {
 // What the library says of paths, in terms of the command line.
 absl::Status Explained(const absl::Status& status, std::string_view into) {
   if (!absl::IsAlreadyExists(status)) return status;
-  return absl::AlreadyExistsError(absl::StrCat(Text(into), " exists; --into needs a new directory"));
+  return absl::AlreadyExistsError(
+      absl::StrCat(Text(into), " exists; --into needs a new directory"));
 }
 
 absl::Status RepairInto(const Flags& flags, std::string_view into) {
