@@ -104,7 +104,8 @@ void ChainOracle::Apply(const Written& write, State* state) {
   }
 }
 
-bool ChainOracle::Matches(const State& found, uint64_t floor, uint64_t kept, size_t* count) const {
+bool ChainOracle::Matches(const State& found, uint64_t floor, uint64_t kept, size_t* fewest,
+                          size_t* count) const {
   size_t least = 0;
   for (size_t i = 0; i < writes_.size(); ++i) {
     if (writes_[i].ok && writes_[i].version <= floor) least = i + 1;
@@ -114,6 +115,7 @@ bool ChainOracle::Matches(const State& found, uint64_t floor, uint64_t kept, siz
   for (size_t i = 0;; ++i) {
     // The last of all that match is taken: the most that can have survived.
     if (i >= least && Equal(state, found)) {
+      if (!matches) *fewest = i;
       *count = i;
       matches = true;
     }
@@ -141,11 +143,12 @@ std::string ChainOracle::Difference(const State& found, uint64_t floor) const {
 
 std::string ChainOracle::Settle(const State& found, uint64_t floor) {
   const size_t failed = failed_writes();
+  size_t fewest = 0;
   size_t count = 0;
   uint64_t kept = 0;
   bool matches = false;
   for (; !matches && kept < (uint64_t{1} << failed); ++kept) {
-    matches = Matches(found, floor, kept, &count);
+    matches = Matches(found, floor, kept, &fewest, &count);
   }
   if (!matches) {
     uint64_t newest = 0;
@@ -155,6 +158,10 @@ std::string ChainOracle::Settle(const State& found, uint64_t floor) {
                         "; against that version: ", Difference(found, floor));
   }
   --kept;
+  // A put and a delete of its key may leave what was there before: then neither need be.
+  for (size_t i = 0; i < fewest; ++i) {
+    if (writes_[i].ok) highest_ = std::max(highest_, writes_[i].version);
+  }
   std::vector<Written> writes;
   for (size_t i = 0; i < count; ++i) {
     if (writes_[i].ok) {
@@ -185,7 +192,6 @@ std::string ChainOracle::Settle(const State& found, uint64_t floor) {
   for (auto it = last_versions_.begin(); it != last_versions_.end();) {
     it = it->second > last ? last_versions_.erase(it) : std::next(it);
   }
-  highest_ = std::max(highest_, last);
   MutexLock lock(mutex_);
   promise_.returned = last;
   return "";

@@ -79,8 +79,10 @@ class ChainOracle {
   };
 
   static void Apply(const Written& write, State* state);
-  // What the first `count` writes leave, failed ones where their bit in `kept` is set.
-  bool Matches(const State& found, uint64_t floor, uint64_t kept, size_t* count) const;
+  // Whether the first so many writes leave what was found, failed ones counted where their bit in
+  // `kept` is set: `*fewest` at the least, `*count` at the most.
+  bool Matches(const State& found, uint64_t floor, uint64_t kept, size_t* fewest,
+               size_t* count) const;
   std::string Difference(const State& found, uint64_t floor) const;
 
   State base_;  // before all of writes_
