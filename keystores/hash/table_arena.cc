@@ -57,8 +57,8 @@ void TableArena::Free(void* block, size_t bytes) {
     const size_t size = kUnit << order;
     const size_t index = (address - chunk) / size;
     const Address buddy = chunk + (index ^ 1) * size;
-    if (free_[order].count(buddy) == 0) break;
-    (void)RemoveFree(buddy, order);
+    if (free_[order].erase(buddy) == 0) break;
+    (void)EndResidence(buddy, order);
     if (buddy < address) address = buddy;
   }
   AddFree(address, order, /*resident=*/true);
@@ -69,8 +69,7 @@ void TableArena::AddFree(Address block, int order, bool resident) {
   if (resident && order >= kGivenBackOrder) resident_.emplace(block, order);
 }
 
-bool TableArena::RemoveFree(Address block, int order) {
-  free_[order].erase(block);
+bool TableArena::EndResidence(Address block, int order) {
   return order < kGivenBackOrder || resident_.erase(block) > 0;
 }
 
@@ -88,7 +87,8 @@ void TableArena::GiveBack() {
     const auto [block, order] = *std::prev(resident_.end());
     const size_t bytes = kUnit << order;
     if (order == kMaxOrder && chunks_.size() > 1) {
-      (void)RemoveFree(block, order);
+      free_[order].erase(block);
+      resident_.erase(block);
       chunks_.erase(block);
       munmap(reinterpret_cast<void*>(block), bytes);
     } else {
@@ -113,7 +113,8 @@ TableArena::Address TableArena::TakeBlock(int order, bool low) {
     block = NewChunk();
   } else {
     block = *free_[from].begin();
-    resident = RemoveFree(block, from);
+    free_[from].erase(free_[from].begin());
+    resident = EndResidence(block, from);
   }
   // What is too much goes back in halves.
   while (from > order) {

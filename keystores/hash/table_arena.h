@@ -52,8 +52,8 @@ class TableArena {
 
   Address TakeBlock(int order, bool low) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddFree(Address block, int order, bool resident) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether it was resident.
-  bool RemoveFree(Address block, int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // To be called when it is free no more. Whether it may have been resident.
+  bool EndResidence(Address block, int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveBack() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Address NewChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The chunk that `block` is in.
