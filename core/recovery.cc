@@ -382,6 +382,8 @@ absl::Status Recovery::Judge() {
                      ", but all versions through ", log_.durable_sequence, " were durable"));
     if (!status.ok()) return status;
   }
+  // A MANIFEST from before the last writes, which a device lost a write of or somebody put back.
+  if (log_.last_sequence > log_.manifest.durable_sequence) log_.manifest.clean = false;
   log_.report.was_clean = log_.manifest.clean;
   log_.report.last_version = log_.last_sequence;
   const uint64_t seen = std::max({log_.last_sequence, log_.durable_sequence, highest_seen_});

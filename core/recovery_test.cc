@@ -249,6 +249,7 @@ TEST_F(RecoveryTest, TheHighestNumberIsThatOfAllThatIsSeen) {
   SegmentBytes sealed = SegmentBytes(kUuid, 1).AddPut(500, "a", "1").Seal();
   Write(1, sealed);
   manifest_.clean = true;
+  manifest_.durable_sequence = 500;
   manifest_.Append(1, Stream::kUser, /*sealed=*/true, 0);
   RecoveredLog log = MustFind();
   EXPECT_EQ(log.last_sequence, 500u);
@@ -264,6 +265,17 @@ TEST_F(RecoveryTest, TheHighestNumberIsThatOfAllThatIsSeen) {
   Write(2, SegmentBytes(whole, 2).Seal());
   manifest_.Append(2, Stream::kUser, /*sealed=*/true, 0);
   EXPECT_EQ(MustFind().next_sequence, 501u);
+}
+
+TEST_F(RecoveryTest, ACleanManifestFromBeforeTheLastWritesIsNotClean) {
+  manifest_.clean = true;
+  manifest_.durable_sequence = 1;
+  Write(1, SegmentBytes(kUuid, 1).AddPut(1, "a", "1").AddPut(2, "b", "2"));
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(log.last_sequence, 2u);
+  EXPECT_FALSE(log.report.was_clean);
+  EXPECT_FALSE(log.continues_last);
+  EXPECT_GT(log.next_sequence, 3u);
 }
 
 TEST_F(RecoveryTest, NumbersAreLeftBehindAfterEveryUncleanEnd) {
