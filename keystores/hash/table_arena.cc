@@ -4,6 +4,7 @@
 
 #include <iterator>
 #include <new>
+#include <utility>
 
 namespace rumcask {
 namespace {
@@ -57,15 +58,27 @@ void TableArena::Free(void* block, size_t bytes) {
     const size_t size = kUnit << order;
     const size_t index = (address - chunk) / size;
     const Address buddy = chunk + (index ^ 1) * size;
-    if (free_[order].erase(buddy) == 0) break;
+    if (!RemoveFree(buddy, order)) break;
     (void)EndResidence(buddy, order);
     if (buddy < address) address = buddy;
   }
   AddFree(address, order, /*resident=*/true);
 }
 
+bool TableArena::RemoveFree(Address block, int order) {
+  const auto found = free_[order].find(block);
+  if (found == free_[order].end()) return false;
+  spare_node_ = free_[order].extract(found);
+  return true;
+}
+
 void TableArena::AddFree(Address block, int order, bool resident) {
-  free_[order].insert(block);
+  if (spare_node_.empty()) {
+    free_[order].insert(block);
+  } else {
+    spare_node_.value() = block;
+    free_[order].insert(std::move(spare_node_));
+  }
   if (resident && order >= kGivenBackOrder) resident_.emplace(block, order);
 }
 
@@ -87,7 +100,7 @@ void TableArena::GiveBack() {
     const auto [block, order] = *std::prev(resident_.end());
     const size_t bytes = kUnit << order;
     if (order == kMaxOrder && chunks_.size() > 1) {
-      free_[order].erase(block);
+      (void)RemoveFree(block, order);
       resident_.erase(block);
       chunks_.erase(block);
       munmap(reinterpret_cast<void*>(block), bytes);
@@ -113,7 +126,7 @@ TableArena::Address TableArena::TakeBlock(int order, bool low) {
     block = NewChunk();
   } else {
     block = *free_[from].begin();
-    free_[from].erase(free_[from].begin());
+    (void)RemoveFree(block, from);
     resident = EndResidence(block, from);
   }
   // What is too much goes back in halves.

@@ -50,7 +50,12 @@ class TableArena {
   // An address within the chunks.
   using Address = uintptr_t;
 
+  // Blocks of one size, lowest first, so that what is free gathers at one end.
+  using Blocks = std::set<Address>;
+
   Address TakeBlock(int order, bool low) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether it was there.
+  bool RemoveFree(Address block, int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddFree(Address block, int order, bool resident) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // To be called when it is free no more. Whether it may have been resident.
   bool EndResidence(Address block, int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -60,8 +65,9 @@ class TableArena {
   Address ChunkOf(Address block) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
-  // Lowest first, so that what is free gathers at one end.
-  std::set<Address> free_[kMaxOrder + 1] ABSL_GUARDED_BY(mutex_);
+  Blocks free_[kMaxOrder + 1] ABSL_GUARDED_BY(mutex_);
+  // Of a block that is free no more, for the next one: most calls take one and leave one.
+  Blocks::node_type spare_node_ ABSL_GUARDED_BY(mutex_);
   std::set<Address> chunks_ ABSL_GUARDED_BY(mutex_);
   // The free blocks that are large enough to be given back and were not, with their order.
   std::map<Address, int> resident_ ABSL_GUARDED_BY(mutex_);
