@@ -27,9 +27,20 @@ void Assign(std::string_view value, std::string* to) {
   }
 }
 
-bool HasBytes(const std::vector<std::string>& values) {
-  return std::any_of(values.begin(), values.end(),
-                     [](const std::string& value) { return !value.empty(); });
+// Whether a key may be a view of what a value holds: it lies between the lowest and the highest
+// byte of them. Telling exactly which it is would take a search for each key.
+bool MayShareBytes(absl::Span<const std::string_view> keys,
+                   const std::vector<std::string>& values) {
+  uintptr_t lowest = UINTPTR_MAX, highest = 0;
+  for (const std::string& value : values) {
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(value.data());
+    lowest = std::min(lowest, begin);
+    highest = std::max(highest, begin + value.size());
+  }
+  if (highest <= lowest) return false;
+  return std::any_of(keys.begin(), keys.end(), [=](std::string_view key) {
+    return reinterpret_cast<uintptr_t>(key.data()) - lowest < highest - lowest;
+  });
 }
 
 // The bytes of a replaced record are dead.
@@ -142,7 +153,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
   std::vector<absl::Status> results(keys.size(), store_->CheckUsable());
   results.swap(*statuses);
   std::string copies;
-  const bool copied = HasBytes(*values);
+  const bool copied = MayShareBytes(keys, *values);
   if (copied) {
     size_t bytes = 0;
     for (const std::string_view key : keys) bytes += key.size();
@@ -164,16 +175,20 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
         prepared[i].key = {copy, prepared[i].key.size()};
         copy += prepared[i].key.size();
       }
-      status[i] = store_->CheckKey(prepared[i].key);
-      if (!status[i].ok()) continue;
+      // Assigned to only if there is something to say; see Find.
+      if (absl::Status bad = store_->CheckKey(prepared[i].key); !bad.ok()) {
+        status[i] = std::move(bad);
+        continue;
+      }
       store_->keystore_->Prepare(&prepared[i]);
       store_->keystore_->Prefetch(prepared[i]);
     }
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
-      status[i] = options.snapshot == nullptr
-                      ? store_->keystore_->Get(prepared[i], &locations[i])
-                      : FindAt(*options.snapshot, prepared[i], &locations[i]);
+      absl::Status found = options.snapshot == nullptr
+                               ? store_->keystore_->Get(prepared[i], &locations[i])
+                               : FindAt(*options.snapshot, prepared[i], &locations[i]);
+      if (!found.ok()) status[i] = std::move(found);
     }
     for (size_t i = 0; i < count; ++i) {
       if (status[i].ok()) store_->segments_.segment(locations[i])->Touch(locations[i]);
@@ -181,8 +196,13 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
       RecordView record;
-      status[i] = store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
-      if (status[i].ok()) Assign(record.value(), &(*values)[begin + i]);
+      absl::Status read =
+          store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
+      if (read.ok()) {
+        Assign(record.value(), &(*values)[begin + i]);
+      } else {
+        status[i] = std::move(read);
+      }
     }
   }
 }

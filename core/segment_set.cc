@@ -133,9 +133,9 @@ absl::Status SegmentSet::Open(RecoveredLog log) {
 
 absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   if (closed_) return absl::FailedPreconditionError("database is closed");
-  if (read_only_) return absl::FailedPreconditionError("database is open read-only");
   if (failed_.load(std::memory_order_relaxed)) return status();
   if (!writable_) {
+    if (read_only_) return absl::FailedPreconditionError("database is open read-only");
     absl::Status status = BecomeWritable();
     if (!status.ok()) return Explained(std::move(status));
   }
@@ -329,17 +329,6 @@ void SegmentSet::NoteBackgroundError(absl::Status status) {
   MutexLock lock(status_mutex_);
   news_.push_back(
       [status = std::move(status)](Listener* listener) { listener->OnBackgroundError(status); });
-}
-
-void SegmentSet::AfterWrite() {
-  const uint64_t unsealed = unsealed_.load(std::memory_order_acquire);
-  if (unsealed == 0) return;
-  // The write itself has succeeded; what fails here is told by status() and the next write.
-  if (config_.background_threads == 0) {
-    (void)SealPending();
-  } else if (unsealed > max_unsealed_) {
-    HelpSealing();
-  }
 }
 
 absl::Status SegmentSet::CheckLinked(const File* file) const {

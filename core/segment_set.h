@@ -85,7 +85,9 @@ class SegmentSet {
 
   // To be called after writing, without the lock: does what a background thread would, if there is
   // none or if it is too far behind.
-  void AfterWrite();
+  void AfterWrite() {
+    if (unsealed_.load(std::memory_order_acquire) != 0) HelpSealing();
+  }
 
   // Tells the listener what has happened since it was last told. To be called without any lock: at
   // the end of whatever may have failed or sealed.

@@ -29,11 +29,16 @@ absl::Status SegmentSet::SealPending() {
   return status;
 }
 
-// Writers wait for whoever is sealing, and then seal the next one themselves: so there is nobody
-// who would have to wake them, whatever fails.
+// The write itself has succeeded; what fails here is told by status() and the next write.
 void SegmentSet::HelpSealing() {
+  if (config_.background_threads == 0) {
+    (void)SealPending();
+    return;
+  }
+  // Writers wait for whoever is sealing, and then seal the next one themselves: so there is nobody
+  // who would have to wake them, whatever fails.
   bool more = true;
-  while (more) {
+  while (more && unsealed_.load(std::memory_order_acquire) > max_unsealed_) {
     MutexLock seal_lock(seal_mutex_);
     if (unsealed_.load(std::memory_order_acquire) <= max_unsealed_) return;
     // The sealer, which was woken for this segment, tells the listener.
