@@ -227,19 +227,19 @@ absl::Status NewIncarnation(Manifest* manifest) {
 }
 
 absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
-  absl::StatusOr<std::unique_ptr<File>> file = directory->Open(kManifestName, OpenMode::kReadOnly);
-  if (!file.ok()) return file.status();
-  absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
-  if (*size > kMaxManifestBytes) {
-    return absl::DataLossError(absl::StrCat((*file)->name(), ": ", *size, " bytes is too large"));
+  absl::StatusOr<FileToRead> opened = OpenToRead(directory, kManifestName);
+  if (!opened.ok()) return opened.status();
+  const File& file = *opened->file;
+  if (opened->size > kMaxManifestBytes) {
+    return absl::DataLossError(
+        absl::StrCat(file.name(), ": ", opened->size, " bytes is too large"));
   }
-  std::string bytes(*size, '\0');
-  SectorReader reader(file->get());
+  std::string bytes(opened->size, '\0');
+  SectorReader reader(&file);
   const absl::StatusOr<size_t> got = reader.ReadUpTo(0, bytes.data(), bytes.size());
   if (!got.ok()) return got.status();
   bytes.resize(*got);
-  absl::StatusOr<DecodedManifest> decoded = DecodeManifest(bytes, (*file)->name());
+  absl::StatusOr<DecodedManifest> decoded = DecodeManifest(bytes, file.name());
   // Zeros stand in for what cannot be read, and may be what stood there.
   if (decoded.ok() && reader.IsUnreadable(0, bytes.size())) decoded->damaged_copies = 1;
   return decoded;

@@ -105,7 +105,8 @@ absl::Status SourceReader::FindManifest() {
     source_.manifest.clean = false;
     return absl::OkStatus();
   }
-  if (!absl::IsNotFound(decoded.status()) && !absl::IsDataLoss(decoded.status())) {
+  if (!absl::IsNotFound(decoded.status()) && !absl::IsDataLoss(decoded.status()) &&
+      !absl::IsInternal(decoded.status())) {
     return decoded.status();
   }
   absl::StatusOr<Manifest> made = ReconstructManifest(directory_, &report_->damages);

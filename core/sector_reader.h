@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,6 +18,14 @@
 #include "core/file_system.h"
 
 namespace rumcask {
+
+// Opens a file that is not believed, for reading. Tried twice, as an error of the device may pass
+// and what is given up here may be lost for good.
+struct FileToRead {
+  std::unique_ptr<File> file;
+  uint64_t size = 0;
+};
+absl::StatusOr<FileToRead> OpenToRead(Directory* directory, std::string_view name);
 
 // Not thread-safe: it remembers what could not be read.
 class SectorReader {
@@ -38,6 +48,12 @@ class SectorReader {
     uint64_t end;
   };
 
+  // As much as is given up at once at `offset`, which is more than a sector only where a large area
+  // that cannot be read ends.
+  uint64_t GivenUpAt(uint64_t offset) const;
+  // Whether all of it is known to be unreadable: then the device is not asked again.
+  bool IsKnown(Range range) const;
+  void Remember(Range range);
   absl::StatusOr<size_t> ReadAround(uint64_t offset, char* buffer, size_t size);
 
   const File* const file_;

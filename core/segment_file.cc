@@ -22,10 +22,6 @@ bool IsZero(const char* bytes, size_t size) {
   return std::all_of(bytes, bytes + size, [](char c) { return c == 0; });
 }
 
-absl::StatusOr<std::unique_ptr<File>> OpenFile(Directory* directory, uint64_t id) {
-  return directory->Open(SegmentName(id), OpenMode::kReadOnly);
-}
-
 }  // namespace
 
 SegmentFile::SegmentFile(std::unique_ptr<File> file, const Uuid& uuid, uint64_t id, uint64_t size)
@@ -38,18 +34,17 @@ SegmentFile::SegmentFile(std::unique_ptr<File> file, const Uuid& uuid, uint64_t 
 
 absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Open(Directory* directory,
                                                                const Uuid& uuid, uint64_t id) {
-  absl::StatusOr<std::unique_ptr<File>> file = OpenFile(directory, id);
-  if (!file.ok()) return file.status();
-  const absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
-  return std::make_unique<SegmentFile>(std::move(*file), uuid, id, *size);
+  absl::StatusOr<FileToRead> opened = OpenToRead(directory, SegmentName(id));
+  if (!opened.ok()) return opened.status();
+  return std::make_unique<SegmentFile>(std::move(opened->file), uuid, id, opened->size);
 }
 
 absl::StatusOr<std::optional<Uuid>> SegmentFile::ReadUuid(Directory* directory, uint64_t id) {
-  absl::StatusOr<std::unique_ptr<File>> file = OpenFile(directory, id);
-  if (!file.ok()) return file.status();
+  absl::StatusOr<FileToRead> opened = OpenToRead(directory, SegmentName(id));
+  if (!opened.ok()) return opened.status();
   char bytes[kSegmentHeaderBytes];
-  const absl::StatusOr<size_t> got = SectorReader(file->get()).ReadUpTo(0, bytes, sizeof(bytes));
+  const absl::StatusOr<size_t> got =
+      SectorReader(opened->file.get()).ReadUpTo(0, bytes, sizeof(bytes));
   if (!got.ok()) return got.status();
   return SegmentHeaderUuid({bytes, *got});
 }

@@ -140,6 +140,31 @@ TEST(SegmentFile, AnUnreadableSectorOfZerosIsNoRecordEither) {
   EXPECT_FALSE(*sound);
 }
 
+TEST(SegmentFile, ALargeAreaCostsWhatLiesInIt) {
+  SegmentBytes segment(kUuid, kId);
+  segment.AddPut(1, "lost", std::string(size_t{2} << 20, 'v'));
+  std::vector<std::string> sound;
+  uint64_t number = 2;
+  for (; number < 40; ++number) {
+    sound.push_back(absl::StrCat("key ", number));
+    segment.AddPut(number, sound.back(), std::string(2000, 'v'));
+  }
+  segment.AddPut(number, "too", std::string(2000, 'v')).AddPut(number + 1, "last", "v");
+  sound.push_back("last");
+  BadSectorsFile* device;
+  const auto file = Open(segment, &device);
+  // All of the first record's value but what it ends with.
+  for (uint64_t at = 0; at < uint64_t{2} << 20; at += kSector) {
+    device->FailSector(kSegmentHeaderBytes + at);
+  }
+  device->FailSector(segment.offset(39) + kSector);
+  const Walk walk = WalkAll(file.get(), segment.bytes().size());
+  EXPECT_TRUE(walk.status.ok());
+  // At the end of so large an area a bit more is given up than lies in it.
+  ASSERT_GE(walk.keys.size(), sound.size() - 20);
+  EXPECT_TRUE(std::equal(walk.keys.rbegin(), walk.keys.rend(), sound.rbegin()));
+}
+
 TEST(SegmentFile, ADeviceThatHasFailedIsNotAskedSectorBySector) {
   SegmentBytes segment(kUuid, kId);
   segment.AddPut(1, "k", std::string(size_t{8} << 20, 'v'));

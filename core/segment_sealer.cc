@@ -37,8 +37,10 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segm
   }
   if (step == SegmentScanner::Step::kError) return scanner.status();
   if (step == SegmentScanner::Step::kInvalid) {
-    return absl::DataLossError(
-        absl::StrCat(file->name(), " offset ", scanner.offset(), ": record changed under us"));
+    const bool unreadable = reader.IsUnreadable(scanner.offset(), end);
+    return absl::DataLossError(absl::StrCat(
+        file->name(), " offset ", scanner.offset(),
+        unreadable ? ": a sector of this record cannot be read" : ": record changed under us"));
   }
   const std::string rest = builder.Finish(end, segment_seed);
   Trailer trailer;

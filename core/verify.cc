@@ -144,6 +144,11 @@ void NumberAudit::Tell(const RecordHeader& header, uint64_t offset, std::string 
 absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, uint64_t end,
                            bool has_footer, VerifyReport* report, const RecordVisitor& visit) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> opened = SegmentFile::Open(directory, uuid, id);
+  if (absl::IsInternal(opened.status())) {
+    // The device cannot open it, which says nothing about the others.
+    report->damages.push_back({SegmentName(id), 0, 0, std::string(opened.status().message())});
+    return absl::OkStatus();
+  }
   if (!opened.ok()) return opened.status();
   SegmentFile* const file = opened->get();
   ++report->segments;
@@ -197,7 +202,7 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
 
 absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
   absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory);
-  if (absl::IsDataLoss(manifest.status())) {
+  if (absl::IsDataLoss(manifest.status()) || absl::IsInternal(manifest.status())) {
     report->damages.push_back(
         {std::string(kManifestName), 0, 0, std::string(manifest.status().message())});
     return absl::OkStatus();

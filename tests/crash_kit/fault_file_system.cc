@@ -25,7 +25,7 @@ int ErrnoOf(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
       return -EACCES;
     case absl::StatusCode::kFailedPrecondition:
-      return -ENOTDIR;
+      return -EMEDIUMTYPE;
     case absl::StatusCode::kUnavailable:
       return -EWOULDBLOCK;
     default:
