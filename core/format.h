@@ -200,6 +200,9 @@ struct SegmentHeader {
   uint64_t predecessor_checksum = 0;
   // A sync mark as of the segment's birth: all user records with numbers <= this were durable.
   uint64_t durable_sequence = 0;
+
+  // The highest number that a record in the segments before this one can have.
+  uint64_t numbers_below() const { return base_sequence == 0 ? 0 : base_sequence - 1; }
 };
 
 void EncodeSegmentHeader(const SegmentHeader& header, char* to);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/sealed_ends.h"
 #include "core/seeded_bug.h"
 #include "core/segment_file.h"
 #include "core/user_chain.h"
@@ -18,6 +19,38 @@ namespace {
 // So many ids must be left for segments to come; a file of ours would take ages to get there, but
 // anyone can make one by that name.
 constexpr uint64_t kSpareIds = uint64_t{1} << 32;
+
+// The end of a segment's records as they are found one after the other: the last whole record or
+// whole batch.
+class EndOfRecords {
+ public:
+  explicit EndOfRecords(RecoveredSegment* segment) : segment_(segment) {}
+
+  void Take(const FoundRecord& record) {
+    ++records_;
+    if (record.header.has_number()) {
+      last_ = std::max(last_, record.header.sequence);
+    } else {
+      marked_ = std::max(marked_, record.header.sequence);
+    }
+    if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
+        SeededBug("half-batch-kept")) {
+      segment_->end = record.end();
+      segment_->last_sequence = std::max(segment_->last_sequence, last_);
+      segment_->last_checksum = record.header.checksum;
+      segment_->records += std::exchange(records_, 0);
+    }
+  }
+
+  // The highest number that a mark among them vouches for.
+  uint64_t marked() const { return marked_; }
+
+ private:
+  RecoveredSegment* const segment_;
+  uint64_t last_ = 0;
+  uint64_t records_ = 0;
+  uint64_t marked_ = 0;
+};
 
 // A user segment that MANIFEST does not vouch for as sealed.
 struct Candidate {
@@ -44,7 +77,12 @@ class Recovery {
     if (status.ok()) status = CheckListed();
     if (status.ok()) status = ReadCandidates();
     if (status.ok()) status = WalkChain();
-    if (status.ok()) status = BoundSealed();
+    if (status.ok()) {
+      status = FindSealedEnds(directory_, &log_, &highest_seen_,
+                              [this](std::string file, uint64_t offset, std::string cause) {
+                                return Damaged(std::move(file), offset, std::move(cause));
+                              });
+    }
     if (status.ok()) status = Judge();
     if (!status.ok()) return status;
     return std::move(log_);
@@ -59,9 +97,14 @@ class Recovery {
     return absl::OkStatus();
   }
 
-  // What has the file's name is no regular file.
+  // What has the file's name is no regular file, or the device cannot open it.
   absl::Status DamagedFile(uint64_t id, const absl::Status& status) {
     return Damaged(SegmentName(id), 0, std::string(status.message()));
+  }
+  // Whether a segment that cannot be opened for that reason is damage, instead of ending
+  // everything.
+  bool IsDamage(const absl::Status& opened) const {
+    return absl::IsFailedPrecondition(opened) || (read_only_ && absl::IsInternal(opened));
   }
 
   // What cannot be read cannot be called a torn tail: it may be records that were promised, and the
@@ -72,11 +115,6 @@ class Recovery {
         "a sector behind this cannot be read, so that it is not known where the log ends");
   }
 
-  // The highest number that the segments before this one can have.
-  static uint64_t NumbersBelow(const SegmentHeader& header) {
-    return std::max(header.base_sequence, uint64_t{1}) - 1;
-  }
-
   absl::Status ListFiles();
   absl::Status CheckListed();
   absl::Status ReadSealed(uint64_t id, Stream stream);
@@ -84,14 +122,18 @@ class Recovery {
   absl::Status ReadCandidate(uint64_t id, uint64_t required_end);
   absl::Status WalkChain();
   absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
+  // Takes what the footer says, if something vouches for all of the segment's records.
+  bool TakeFooter(RecoveredSegment* segment) const;
+  // Looks for what the files behind that segment vouch for.
+  absl::Status ReadMarksBehind(uint64_t id);
+  // To be called when it is known what comes behind the tail: the segment with that header, or
+  // nothing that could tell where the tail ends.
+  absl::Status SettleTail(const SegmentHeader* successor);
   absl::Status Judge();
-  absl::Status BoundSealed();
-  absl::Status EndByLink(const SegmentHeader& successor, RecoveredSegment* segment);
-  absl::Status EndByScan(RecoveredSegment* segment);
-  absl::StatusOr<std::optional<SegmentHeader>> HeaderOf(uint64_t id);
   absl::Status PassOver(const Candidate& candidate);
-  // Takes account of what is in a file from `begin` on and is not kept.
-  absl::Status NoteDropped(const Candidate& candidate, uint64_t begin);
+  // Takes account of what is in a file from `begin` on and is not kept. Returns whether all of it
+  // could be read.
+  absl::StatusOr<bool> NoteDropped(const Candidate& candidate, uint64_t begin);
   absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
     return SegmentFile::Open(directory_, log_.manifest.uuid, id);
   }
@@ -110,7 +152,12 @@ absl::Status Recovery::ListFiles() {
   absl::StatusOr<std::vector<std::string>> names = directory_->List();
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
-    if (const std::optional<uint64_t> id = ParseSegmentName(name)) present_.push_back(*id);
+    const std::optional<uint64_t> id = ParseSegmentName(name);
+    // Whoever put a directory or the like there uses up no ids.
+    if (id.has_value() &&
+        (*id < kEndOfNumbers - kSpareIds || !absl::IsFailedPrecondition(Open(*id).status()))) {
+      present_.push_back(*id);
+    }
   }
   std::sort(present_.begin(), present_.end());
   log_.highest_id = std::max(log_.manifest.highest_id, present_.empty() ? 0 : present_.back());
@@ -147,7 +194,7 @@ absl::Status Recovery::CheckListed() {
 
 absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
-  if (absl::IsFailedPrecondition(file.status())) return DamagedFile(id, file.status());
+  if (IsDamage(file.status())) return DamagedFile(id, file.status());
   if (!file.ok()) return file.status();
   const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
   if (!trailer.ok()) return trailer.status();
@@ -165,7 +212,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     segment.last_checksum = segment.trailer.last_checksum;
     segment.records = segment.trailer.records;
   } else {
-    // Where its records end is found out by BoundSealed.
+    // Where its records end is found out by FindSealedEnds.
     segment.end = std::max((*file)->records_limit(), uint64_t{kSegmentHeaderBytes});
     ++log_.report.damaged_footers;
     const uint64_t at = size < kTrailerBytes ? 0 : size - kTrailerBytes;
@@ -189,6 +236,7 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
     // A directory, a link or the like by that name is none of ours, unless MANIFEST lists one.
     return required_end == 0 ? absl::OkStatus() : DamagedFile(id, file.status());
   }
+  if (IsDamage(file.status())) return DamagedFile(id, file.status());
   if (!file.ok()) return file.status();
   Candidate candidate;
   candidate.id = id;
@@ -211,7 +259,7 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
     if (!SeededBug("headers-prove-nothing")) {
       log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
     }
-    highest_seen_ = std::max(highest_seen_, NumbersBelow(candidate.header));
+    highest_seen_ = std::max(highest_seen_, candidate.header.numbers_below());
   }
   candidates_.push_back(candidate);
   return absl::OkStatus();
@@ -247,57 +295,85 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
     if (!read.ok()) return read.status();
     whole = *read;
   }
-  if (whole && segment->trailer.last_sequence > 0 &&
-      (segment->trailer.last_sequence <= log_.durable_sequence ||
-       SeededBug("footer-is-evidence"))) {
-    // The footer was made durable together with the records before it, if not after them.
-    segment->has_trailer = true;
-    segment->vouched_for = true;
-    segment->end = segment->trailer.table_offset;
-    segment->last_sequence = segment->trailer.last_sequence;
-    segment->last_checksum = segment->trailer.last_checksum;
-    segment->records = segment->trailer.records;
-    return absl::OkStatus();
-  }
+  if (whole && TakeFooter(segment)) return absl::OkStatus();
   // A footer alone proves nothing about the records before it: they are read.
   ++log_.report.scanned_segments;
-  uint64_t last = 0;
-  uint64_t records = 0;
-  const auto take = [&](const FoundRecord& record) {
-    ++records;
-    if (record.header.has_number()) {
-      last = std::max(last, record.header.sequence);
-    } else {
-      log_.durable_sequence = std::max(log_.durable_sequence, record.header.sequence);
-    }
-    // The stream ends at the last whole record or whole batch.
-    if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
-        SeededBug("half-batch-kept")) {
-      segment->end = record.end();
-      segment->last_sequence = last;
-      segment->last_checksum = record.header.checksum;
-      segment->records = records;
-    }
-  };
+  EndOfRecords end(segment);
   const uint64_t limit = (*file)->records_limit();
-  const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(kSegmentHeaderBytes, limit, take);
+  const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(
+      kSegmentHeaderBytes, limit, [&end](const FoundRecord& record) { end.Take(record); });
   if (!stopped.ok()) return stopped.status();
-  if ((*file)->bytes()->IsUnreadable(*stopped, limit)) {
-    segment->unreadable = true;
-    absl::Status status = Unreadable(candidate.id, *stopped);
-    // Read-only: what verifies behind it is offered.
-    if (status.ok()) {
-      status = (*file)->ForEachRecord(
-          *stopped, limit,
-          [&](const FoundRecord& record) {
-            if (!record.header.has_number() || record.header.sequence > last) take(record);
-            return absl::OkStatus();
-          },
-          [](const FoundDamage&) { return absl::OkStatus(); });
-    }
+  log_.durable_sequence = std::max(log_.durable_sequence, end.marked());
+  if (whole && *stopped < segment->trailer.table_offset) {
+    // A rotten record, or one that was never promised. What vouches for the segment may come behind
+    // it: the mark that its sealing called for is in a later one.
+    absl::Status status = ReadMarksBehind(candidate.id);
     if (!status.ok()) return status;
+    if (TakeFooter(segment)) return absl::OkStatus();
   }
+  segment->unreadable = (*file)->bytes()->IsUnreadable(*stopped, limit);
   segment->has_trailer = whole && segment->trailer.table_offset == segment->end;
+  return absl::OkStatus();
+}
+
+bool Recovery::TakeFooter(RecoveredSegment* segment) const {
+  const Trailer& trailer = segment->trailer;
+  if (trailer.last_sequence == 0 ||
+      (trailer.last_sequence > log_.durable_sequence && !SeededBug("footer-is-evidence"))) {
+    return false;
+  }
+  // The footer was made durable together with the records before it, if not after them.
+  segment->has_trailer = true;
+  segment->vouched_for = true;
+  segment->end = trailer.table_offset;
+  segment->last_sequence = trailer.last_sequence;
+  segment->last_checksum = trailer.last_checksum;
+  segment->records = trailer.records;
+  return true;
+}
+
+absl::Status Recovery::ReadMarksBehind(uint64_t id) {
+  if (SeededBug("marks-behind-rot-ignored")) return absl::OkStatus();
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.id <= id) continue;
+    absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
+    if (!file.ok()) return file.status();
+    const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(0);
+    if (!traces.ok()) return traces.status();
+    log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::SettleTail(const SegmentHeader* successor) {
+  RecoveredSegment* const tail = chain_.Tail();
+  if (tail == nullptr || !tail->unreadable) return absl::OkStatus();
+  if (successor != nullptr && successor->predecessor_id == tail->id &&
+      successor->predecessor_end == tail->end &&
+      successor->predecessor_checksum == tail->last_checksum) {
+    // What cannot be read is no record: the log goes on where they end.
+    tail->unreadable = false;
+    return absl::OkStatus();
+  }
+  absl::Status status = Unreadable(tail->id, tail->end);
+  if (!status.ok()) return status;
+  // Read-only: what verifies behind it is offered.
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(tail->id);
+  if (!file.ok()) return file.status();
+  EndOfRecords end(tail);
+  const uint64_t last = tail->last_sequence;
+  status = (*file)->ForEachRecord(
+      tail->end, (*file)->records_limit(),
+      [&](const FoundRecord& record) {
+        if (!record.header.has_number() || record.header.sequence > last) end.Take(record);
+        return absl::OkStatus();
+      },
+      [](const FoundDamage&) { return absl::OkStatus(); });
+  if (!status.ok()) return status;
+  log_.durable_sequence = std::max(log_.durable_sequence, end.marked());
+  log_.last_sequence = std::max(log_.last_sequence, tail->last_sequence);
+  // What the device hides of it lies below the end that its successor names.
+  if (successor != nullptr) tail->end = std::max(tail->end, successor->predecessor_end);
   return absl::OkStatus();
 }
 
@@ -310,19 +386,16 @@ absl::Status Recovery::WalkChain() {
     // A header that cannot be read may be the next one's, whose records tell by their checksums.
     const bool linked = candidate.unreadable ||
                         (candidate.state == HeaderState::kValid && chain_.GoesOn(candidate.header));
-    // What the device hides of the segment before lies below the end that this one names.
-    if (linked && !candidate.unreadable && chain_.Tail() != nullptr && chain_.Tail()->unreadable) {
-      log_.segments.back().end =
-          std::max(log_.segments.back().end, candidate.header.predecessor_end);
-    }
     // Where MANIFEST vouches for records they are searched for, whatever the header says.
     if (!linked && candidate.required_end <= kSegmentHeaderBytes) {
       absl::Status status = PassOver(candidate);
       if (!status.ok()) return status;
       continue;
     }
+    absl::Status status = SettleTail(linked && !candidate.unreadable ? &candidate.header : nullptr);
+    if (!status.ok()) return status;
     RecoveredSegment segment;
-    absl::Status status = ScanCandidate(candidate, &segment);
+    status = ScanCandidate(candidate, &segment);
     if (!status.ok()) return status;
     if (!linked || segment.end < candidate.required_end) {
       status = Damaged(SegmentName(candidate.id), linked ? segment.end : 0,
@@ -340,11 +413,13 @@ absl::Status Recovery::WalkChain() {
     log_.segments.push_back(std::move(segment));
     if (footed) continue;
     // Space after the end of an unsealed segment may hold marks of what came after the cut.
-    status = NoteDropped(candidate, records_end);
-    if (!status.ok()) return status;
+    const absl::StatusOr<bool> readable = NoteDropped(candidate, records_end);
+    if (!readable.ok()) return readable.status();
+    if (!*readable) log_.segments.back().unreadable = true;
   }
-  chain_.DropEmptyEnd();
-  return absl::OkStatus();
+  absl::Status status = SettleTail(nullptr);
+  if (status.ok()) chain_.DropEmptyEnd();
+  return status;
 }
 
 absl::Status Recovery::PassOver(const Candidate& candidate) {
@@ -353,23 +428,22 @@ absl::Status Recovery::PassOver(const Candidate& candidate) {
   ++log_.report.dropped_segments;
   log_.dropped_file_bytes += candidate.file_bytes;
   // A header that is torn may be a record's.
-  return NoteDropped(candidate, candidate.state == HeaderState::kValid ? kSegmentHeaderBytes : 0);
+  const uint64_t begin = candidate.state == HeaderState::kValid ? kSegmentHeaderBytes : 0;
+  const absl::StatusOr<bool> readable = NoteDropped(candidate, begin);
+  if (!readable.ok()) return readable.status();
+  return *readable ? absl::OkStatus() : Unreadable(candidate.id, begin);
 }
 
-absl::Status Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
+absl::StatusOr<bool> Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
   if (!file.ok()) return file.status();
   const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(begin);
   if (!traces.ok()) return traces.status();
-  if ((*file)->bytes()->IsUnreadable(begin, (*file)->records_limit())) {
-    absl::Status status = Unreadable(candidate.id, begin);
-    if (!status.ok()) return status;
-  }
   if (!SeededBug("marks-beyond-tear-ignored")) {
     log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
   }
   log_.report.dropped_bytes += traces->bytes;
-  return absl::OkStatus();
+  return !(*file)->bytes()->IsUnreadable(begin, (*file)->records_limit());
 }
 
 absl::Status Recovery::Judge() {
@@ -396,80 +470,6 @@ absl::Status Recovery::Judge() {
   const uint64_t next = std::exchange(log_.next_sequence, seen + 1);
   return Damaged(std::string(kManifestName), 0,
                  absl::StrCat("version ", next, " leaves none for further writes"));
-}
-
-absl::StatusOr<std::optional<SegmentHeader>> Recovery::HeaderOf(uint64_t id) {
-  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
-  if (!file.ok()) return file.status();
-  SegmentHeader header;
-  const absl::StatusOr<HeaderState> state = (*file)->ReadHeader(&header);
-  if (!state.ok()) return state.status();
-  if (*state != HeaderState::kValid) return std::nullopt;
-  return header;
-}
-
-// A sealed segment whose footer is damaged: the header of its successor tells where its records
-// end. The last one ends with its last record that verifies, and has to hold what was durable.
-absl::Status Recovery::BoundSealed() {
-  std::sort(log_.segments.begin(), log_.segments.end(),
-            [](const RecoveredSegment& a, const RecoveredSegment& b) { return a.id < b.id; });
-  for (size_t i = 0; i < log_.segments.size(); ++i) {
-    RecoveredSegment& segment = log_.segments[i];
-    if (!segment.listed_sealed || segment.has_trailer || segment.stream != Stream::kUser) continue;
-    std::optional<SegmentHeader> successor;
-    const auto next =
-        std::find_if(log_.segments.begin() + static_cast<ptrdiff_t>(i) + 1, log_.segments.end(),
-                     [](const RecoveredSegment& other) { return other.stream == Stream::kUser; });
-    if (next != log_.segments.end()) {
-      absl::StatusOr<std::optional<SegmentHeader>> header = HeaderOf(next->id);
-      if (!header.ok()) return header.status();
-      if (header->has_value() && (*header)->predecessor_id == segment.id) successor = **header;
-    }
-    absl::Status status =
-        successor.has_value() ? EndByLink(*successor, &segment) : EndByScan(&segment);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Recovery::EndByLink(const SegmentHeader& successor, RecoveredSegment* segment) {
-  segment->last_checksum = successor.predecessor_checksum;
-  highest_seen_ = std::max(highest_seen_, NumbersBelow(successor));
-  if (successor.predecessor_end <= segment->end) {
-    segment->end = std::max(successor.predecessor_end, uint64_t{kSegmentHeaderBytes});
-    return absl::OkStatus();
-  }
-  return Damaged(
-      SegmentName(segment->id), segment->file_bytes,
-      absl::StrCat("the file ends here, its records end at ", successor.predecessor_end));
-}
-
-absl::Status Recovery::EndByScan(RecoveredSegment* segment) {
-  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(segment->id);
-  if (!file.ok()) return file.status();
-  const uint64_t limit = std::min(segment->end, segment->file_bytes);
-  segment->end = kSegmentHeaderBytes;
-  uint64_t last = 0;
-  absl::Status status = (*file)->ForEachRecord(
-      kSegmentHeaderBytes, limit,
-      [&](const FoundRecord& record) {
-        segment->end = record.end();
-        segment->last_checksum = record.header.checksum;
-        ++segment->records;
-        // What a mark vouches for comes before it.
-        last = std::max(last, record.header.sequence);
-        if (record.header.has_number()) segment->last_sequence = last;
-        return absl::OkStatus();
-      },
-      // Damage is told of by whoever loads the segment.
-      [](const FoundDamage&) { return absl::OkStatus(); });
-  if (!status.ok()) return status;
-  highest_seen_ = std::max(highest_seen_, last);
-  log_.last_sequence = std::max(log_.last_sequence, segment->last_sequence);
-  if (last >= log_.durable_sequence) return absl::OkStatus();
-  return Damaged(SegmentName(segment->id), segment->end,
-                 absl::StrCat("the records end here with version ", last, ", but all through ",
-                              log_.durable_sequence, " were durable"));
 }
 
 }  // namespace

@@ -10,7 +10,10 @@
 // Let e be the last number of the prefix before the cut, and d the highest number vouched for by
 // MANIFEST, a segment's header or a sync mark, also one beyond the cut or in a file that does not
 // belong. e < d: something that was promised is gone - damage. Otherwise what lies beyond the cut
-// was never promised: a torn tail, which is dropped. There is no other rule.
+// was never promised: a torn tail, which is dropped. What the device cannot read is neither: where
+// it lies beyond the end of the log, or in a file that does not belong, it may hide something that
+// was promised, and opening for writing is refused. Where a successor's link names the end before
+// it, it is no record and hides nothing. There is no other rule.
 //
 // Recover only reads. The changes it calls for are made by CommitRecovery, before the first write.
 

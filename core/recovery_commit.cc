@@ -60,7 +60,13 @@ absl::Status Seal(Directory* directory, const Uuid& uuid, uint64_t durable,
 
 // Makes the footer of a segment durable whose records are. It may have been found in the page cache
 // only, as the process may have ended between writing and syncing it.
-absl::Status KeepFooter(Directory* directory, const RecoveredSegment& segment, bool* final) {
+absl::Status KeepFooter(Directory* directory, const RecoveredLog& log,
+                        const RecoveredSegment& segment, bool* final) {
+  // Whatever made a later record durable made the footers before it durable first: a sync waits for
+  // them, and sealing goes in the order of the segments.
+  if (segment.last_sequence < log.durable_sequence) {
+    return absl::OkStatus();
+  }
   absl::StatusOr<std::unique_ptr<File>> file =
       directory->Open(SegmentName(segment.id), OpenMode::kReadWrite);
   if (!file.ok()) return file.status();
@@ -85,7 +91,7 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final
     if (!segment.listed_sealed && !continued) {
       absl::Status status =
           segment.vouched_for && !SeededBug("vouched-for-read-again")
-              ? KeepFooter(directory, segment, final)
+              ? KeepFooter(directory, *log, segment, final)
               : Seal(directory, next.uuid, log->durable_sequence, &segment, final);
       if (!status.ok()) return status;
     }

@@ -3,15 +3,18 @@
 
 #include "core/recovery.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 #include "core/segment_bytes.h"
 #include "tests/crash_kit/crash_file_system.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
@@ -29,7 +32,7 @@ class RecoveryTest : public testing::Test {
     disk_.WriteFile(std::string(kPath) + "/" + SegmentName(id), bytes);
   }
   absl::StatusOr<RecoveredLog> Find(bool read_only = false) {
-    auto directory = disk_.OpenDirectory(kPath);
+    auto directory = device_.OpenDirectory(kPath);
     return Recover(directory->get(), manifest_, read_only);
   }
   RecoveredLog MustFind() {
@@ -44,6 +47,7 @@ class RecoveryTest : public testing::Test {
   }
 
   CrashFileSystem disk_;
+  FaultFileSystem device_{&disk_};
   Manifest manifest_;
 };
 
@@ -225,6 +229,93 @@ TEST_F(RecoveryTest, AFooterAloneVouchesForNothing) {
   EXPECT_EQ(log.report.dropped_segments, 1u);
 }
 
+TEST_F(RecoveryTest, AMarkBehindItVouchesForASegmentWithARottenRecord) {
+  SegmentBytes first = First();
+  // Born before the sealing of the first, so that its header vouches for nothing.
+  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
+  const SegmentBytes unmarked = second;
+  first.Seal();
+  first.bytes()[first.offset(1) + 25] ^= 1;
+  Write(1, first);
+  Write(2, second.AddMark(2).AddPut(4, "d", "4"));
+  RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
+  EXPECT_TRUE(log.segments[0].vouched_for);
+  EXPECT_EQ(log.last_sequence, 4u);
+  // Also from further behind.
+  Write(2, unmarked);
+  Write(3, SegmentBytes(unmarked, 3).AddPut(4, "d", "4").AddMark(3));
+  log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2, 3}));
+  EXPECT_TRUE(log.segments[0].vouched_for);
+  // Without a mark it is a torn tail that was never promised.
+  disk_.RemoveFile(std::string(kPath) + "/" + SegmentName(3));
+  log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.last_sequence, 1u);
+}
+
+TEST_F(RecoveryTest, AFooterThatCannotBeReadIsNotTheEndOfTheLog) {
+  SegmentBytes first(kUuid, 1);
+  for (uint64_t i = 1; i <= 200; ++i) first.AddPut(i, absl::StrCat("key ", i), "v");
+  const SegmentBytes second = SegmentBytes(first, 2, /*durable_sequence=*/200).AddPut(201, "c", "");
+  const SegmentBytes elsewhere(SegmentBytes(first).AddPut(201, "x", "x"), 2, 200);
+  first.Seal();
+  // Every sector that holds nothing but footer.
+  const uint64_t sectors = first.bytes().size() / 512;
+  ASSERT_GT(sectors, (first.records_end() + 511) / 512 + 2);
+  for (uint64_t sector = (first.records_end() + 511) / 512; sector <= sectors; ++sector) {
+    SCOPED_TRACE(sector);
+    device_.SetUnreadable(
+        {{std::string(kPath) + "/" + SegmentName(1), sector * 512, sector * 512 + 512}});
+    Write(1, first);
+    Write(2, second);
+    RecoveredLog log = MustFind();
+    EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
+    EXPECT_EQ(log.last_sequence, 201u);
+    EXPECT_EQ(log.segments[0].end, first.records_end());
+    EXPECT_FALSE(log.segments[0].unreadable);
+    // Only where the successor does not name that end, or is not there, may it hide records.
+    Write(2, elsewhere);
+    EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+    disk_.RemoveFile(std::string(kPath) + "/" + SegmentName(2));
+    EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+    const absl::StatusOr<RecoveredLog> shown = Find(/*read_only=*/true);
+    ASSERT_TRUE(shown.ok()) << shown.status();
+    EXPECT_EQ(shown->last_sequence, 200u);
+    EXPECT_TRUE(shown->segments[0].unreadable);
+    EXPECT_EQ(shown->damages.size(), 1u);
+  }
+}
+
+TEST_F(RecoveryTest, ReadOnlyAFileThatCannotBeOpenedCostsItsRecordsOnly) {
+  const SegmentBytes first = First();
+  Write(1, first);
+  Write(2, SegmentBytes(first, 2).AddPut(3, "c", "3"));
+  const std::string second = std::string(kPath) + "/" + SegmentName(2);
+  FaultPlan plan;
+  plan.call = 1;
+  plan.for_ever = true;
+  plan.matches = [&](const Call& call) {
+    return call.kind == CallKind::kOpen && call.name == second;
+  };
+  for (const bool sealed : {false, true}) {
+    SCOPED_TRACE(sealed);
+    if (sealed) {
+      manifest_.Append(1, Stream::kUser, /*sealed=*/false, 0);
+      manifest_.Append(2, Stream::kUser, /*sealed=*/true, 0);
+    }
+    device_.SetPlan(plan);
+    // What has failed now may work the next time.
+    EXPECT_TRUE(absl::IsInternal(Find().status()));
+    const absl::StatusOr<RecoveredLog> shown = Find(/*read_only=*/true);
+    ASSERT_TRUE(shown.ok()) << shown.status();
+    ASSERT_EQ(shown->damages.size(), 1u);
+    EXPECT_EQ(shown->damages[0].file, SegmentName(2));
+    EXPECT_EQ(IdsOf(*shown), Ids{1});
+  }
+}
+
 TEST_F(RecoveryTest, ATornFooterOfWhatWasDurableIsReadRecordByRecord) {
   SegmentBytes first = First();
   const SegmentBytes second = SegmentBytes(first, 2, /*durable_sequence=*/2).AddPut(3, "c", "3");
@@ -333,6 +424,9 @@ TEST_F(RecoveryTest, ADirectoryNamedLikeASegmentIsLeftAlone) {
   EXPECT_EQ(IdsOf(log), Ids{1});
   EXPECT_TRUE(log.doomed.empty());
   EXPECT_EQ(log.highest_id, 7u);
+  // One by the last name there is uses up no ids.
+  ASSERT_TRUE(disk_.CreateDirectory(std::string(kPath) + "/" + SegmentName(kEndOfNumbers)).ok());
+  EXPECT_EQ(MustFind().highest_id, 7u);
   // Where MANIFEST lists a segment it is damage.
   manifest_.Append(7, Stream::kUser, /*sealed=*/true, 0);
   const absl::Status status = Find().status();
@@ -375,6 +469,28 @@ TEST_F(RecoveryTest, CommittingReadsNothingThatWasVouchedFor) {
   const ManifestRange* const range = log.manifest.Find(1);
   ASSERT_NE(range, nullptr);
   EXPECT_TRUE(range->sealed);
+}
+
+TEST_F(RecoveryTest, CommittingSyncsOnlyTheFootersThatMayNotBeDurable) {
+  SegmentBytes first = First();
+  SegmentBytes second = SegmentBytes(first, 2, /*durable_sequence=*/2).AddPut(3, "c", "3");
+  SegmentBytes third = SegmentBytes(second, 3, /*durable_sequence=*/3).AddPut(4, "d", "4");
+  Write(1, first.Seal());
+  Write(2, second.Seal());
+  Write(3, third);
+  RecoveredLog log = MustFind();
+  ASSERT_TRUE(log.segments[0].vouched_for && log.segments[1].vouched_for);
+  auto directory = device_.OpenDirectory(kPath);
+  std::vector<std::string> synced;
+  device_.SetHook([&](const Call& call) {
+    if (call.kind == CallKind::kSync) synced.push_back(call.name.substr(call.name.size() - 20));
+  });
+  bool final = false;
+  ASSERT_TRUE(CommitRecovery(directory->get(), &log, &final).ok());
+  device_.SetHook(nullptr);
+  EXPECT_EQ(std::count(synced.begin(), synced.end(), SegmentName(1)), 0);
+  EXPECT_EQ(std::count(synced.begin(), synced.end(), SegmentName(2)), 1);
+  EXPECT_GT(std::count(synced.begin(), synced.end(), SegmentName(3)), 0);
 }
 
 }  // namespace

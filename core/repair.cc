@@ -279,6 +279,8 @@ absl::StatusOr<bool> Repairer::CopyByTable(const Job& job) {
       status = Write(job, header, entry.key(), {});
     } else if (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost) {
       status = WriteLost(job, header, entry.key());
+    } else if (header.kind != RecordKind::kFence) {
+      report_.bytes_unreadable += size;
     } else if (job.source.stream == Stream::kUser) {
       last_ = std::max(last_, header.sequence);  // a fence has nothing to lose
     }

@@ -44,7 +44,8 @@ struct RepairReport {
   // Bytes of records whose very key cannot be known. An older value of such a key may have become
   // current.
   uint64_t bytes_unreadable = 0;
-  // Batches of which a part is damaged or missing. None of their operations is kept.
+  // Batches of which a part is damaged or missing, in segments without a key table. None of their
+  // operations is kept. (A key table tells what is damaged, which counts in values_lost.)
   uint64_t incomplete_batches = 0;
   // Sound records behind the end of the log, for which nothing vouches: what follows the tear that
   // a power cut leaves, or follows damage.

@@ -240,18 +240,17 @@ absl::Status SegmentSet::Close() {
     found_only = !closed_ && !read_only_ && !writable_ && !SeededBug("found-not-synced");
     newest = last_sequence_;
   }
-  if (found_only) {
-    absl::Status status = WaitDurable(newest);
-    if (!status.ok()) return status;
-  }
+  absl::Status status;
+  if (found_only) status = WaitDurable(newest);
   {
     MutexLock lock(write_mutex_);
     if (closed_) return absl::OkStatus();
+    // Whatever failed: the database's lock goes too, so no writer that waits may begin now.
     closed_ = true;
-    if (read_only_ || !writable_) return absl::OkStatus();  // nothing was changed
+    if (read_only_ || !writable_) return status;  // nothing was changed
   }
   StopBackground();
-  absl::Status status = this->status();
+  if (status.ok()) status = this->status();
   if (status.ok()) status = SealPending();
   if (status.ok()) status = CloseFiles();
   {

@@ -4,7 +4,7 @@
 
 namespace rumcask {
 
-const RecoveredSegment* UserChain::TailWithout(size_t dropped) const {
+RecoveredSegment* UserChain::TailWithout(size_t dropped) const {
   for (size_t i = log_->segments.size() - dropped; i > 0; --i) {
     if (log_->segments[i - 1].stream == Stream::kUser) return &log_->segments[i - 1];
   }

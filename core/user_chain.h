@@ -17,7 +17,7 @@ class UserChain {
   explicit UserChain(RecoveredLog* log) : log_(log) {}
 
   // The last user segment; null if there is none.
-  const RecoveredSegment* Tail() const { return TailWithout(0); }
+  RecoveredSegment* Tail() const { return TailWithout(0); }
 
   // Whether the segment with that header goes on behind the tail. A segment without records goes on
   // behind its predecessor, and so may a later one: of a roll that failed, the header may have
@@ -29,7 +29,7 @@ class UserChain {
 
  private:
   // The tail if the last `dropped` segments were not there.
-  const RecoveredSegment* TailWithout(size_t dropped) const;
+  RecoveredSegment* TailWithout(size_t dropped) const;
   bool Links(const SegmentHeader& header, const RecoveredSegment* tail) const;
   // Whether it was born, has no records, and MANIFEST vouches for none.
   bool IsEmpty(const RecoveredSegment& segment) const;

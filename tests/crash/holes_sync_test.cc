@@ -209,8 +209,8 @@ TEST_P(HolesTest, H13_AFailedSyncOfRecoveryIsFinal) {
     EXPECT_EQ(Get(Key(0)), std::string(200, 'v'));
     db_.reset();
   }
-  // Three segments, the directory, MANIFEST and the directory again.
-  EXPECT_GE(syncs, 6);
+  // The segments that nothing vouches for, the directory, MANIFEST and the directory again.
+  EXPECT_GE(syncs, 4);
 }
 
 // A full disk met there is not: it comes before any sync of what is written, and passes.
