@@ -54,8 +54,9 @@ class DiskKeystore : public Keystore {
     IndexWitness witness;
   };
 
-  // `segments` must outlive it; locations are those of its table. `forsake` is called when the
-  // index can no longer be trusted: it sees to it that the next opening builds a new one.
+  // `segments` must outlive it; locations are those of its table. `forsake` is called, under
+  // no lock, when the index can no longer be trusted: it sees to it that the next opening builds a
+  // new one.
   DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segments, Config config,
                std::function<void()> forsake);
   ~DiskKeystore() override;
@@ -159,7 +160,11 @@ class DiskKeystore : public Keystore {
   // What the index will say about itself when it has the buffer.
   IndexPosition PositionAfter(const WriteBuffer& buffer) const;
   // Notes why the buffer was not applied: for now, or for good.
+  // May be called under the write lock, e.g. by a look into a damaged index.
   void Failed(const absl::Status& status) const;
+  // Calls `forsake` if the index has failed for good since. Without locks, as that waits for the
+  // write lock: by the background, or where there is none after writes and by Close.
+  void ForsakeIfFailed();
   void NoteProgress();
   // Whether writers have to look at the state before they write.
   void UpdateThrottle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_mutex_);
@@ -181,6 +186,9 @@ class DiskKeystore : public Keystore {
   absl::Status Damaged(const std::string& how) const;
   IndexEntry EntryFor(const KeyVersion& version) const;
   absl::Status Closed() const;
+
+  // Frozen buffers beyond which writers wait: one is being applied and one is next.
+  static constexpr size_t kMostFrozen = 2;
 
   const Config config_;
   SegmentSet* const segments_;
@@ -225,6 +233,7 @@ class DiskKeystore : public Keystore {
   mutable Mutex state_mutex_;
   mutable CondVar changed_;
   mutable absl::Status status_ ABSL_GUARDED_BY(state_mutex_);
+  mutable std::atomic<bool> forsakes_{false};
   mutable bool failed_ ABSL_GUARDED_BY(state_mutex_) = false;  // for good
   bool closed_ ABSL_GUARDED_BY(state_mutex_) = false;
   // Whether the index has been short of room, or of something else that may come back.

@@ -176,14 +176,28 @@ void SnapshotRegistry::ForgetSlice(size_t most) {
   {
     MutexLock lock(mutex_);
     if (!background_) return;
-    if (!started_) {
-      started_ = true;
-      const auto forget = [this](bool) { ForgetInBackground(); };
-      background_ = thread_.Start(std::chrono::milliseconds(0), forget).ok();
-      Note();
-    }
   }
+  if (!started_.exchange(true)) StartThread();
   thread_.Wake();
+}
+
+// Without the registry's lock, which changes to the database wait for.
+void SnapshotRegistry::StartThread() {
+  MutexLock starting(start_mutex_);
+  {
+    MutexLock lock(mutex_);
+    if (!background_) return;  // Finish or Stop has come first
+  }
+  const auto forget = [this](bool) { ForgetInBackground(); };
+  if (thread_.Start(std::chrono::milliseconds(0), forget).ok()) return;
+  MutexLock lock(mutex_);
+  background_ = false;
+  Note();
+}
+
+void SnapshotRegistry::StopThread() {
+  MutexLock starting(start_mutex_);
+  thread_.Stop();
 }
 
 void SnapshotRegistry::ForgetInBackground() {
@@ -197,7 +211,7 @@ void SnapshotRegistry::Finish() {
     background_ = false;
     Note();
   }
-  thread_.Stop();
+  StopThread();
   while (true) {
     {
       MutexLock lock(mutex_);
@@ -214,7 +228,7 @@ void SnapshotRegistry::Stop() {
     stopping_ = true;
     background_ = false;
   }
-  thread_.Stop();
+  StopThread();
 }
 
 }  // namespace rumcask

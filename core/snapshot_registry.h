@@ -130,6 +130,8 @@ class SnapshotRegistry {
   // The same, and leaves the rest to the background if there is one.
   void ForgetSlice(size_t most) ABSL_LOCKS_EXCLUDED(mutex_);
   void ForgetInBackground() ABSL_LOCKS_EXCLUDED(mutex_);
+  void StartThread() ABSL_LOCKS_EXCLUDED(mutex_, start_mutex_);
+  void StopThread() ABSL_LOCKS_EXCLUDED(mutex_, start_mutex_);
 
   const uint64_t max_undo_bytes_;
   const Forget forget_;
@@ -150,7 +152,10 @@ class SnapshotRegistry {
   bool forgetting_ ABSL_GUARDED_BY(mutex_) = false;  // somebody is in forget_
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool background_ ABSL_GUARDED_BY(mutex_);
-  bool started_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // A start is not beside a stop.
+  Mutex start_mutex_;
+  std::atomic<bool> started_{false};
   BackgroundThread thread_;
 };
 
