@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/index_directory.h"
+#include "core/mutex.h"
 #include "keystores/lmdb/lmdb_environment.h"
 #include "keystores/lmdb/lmdb_readers.h"
 
@@ -56,7 +57,9 @@ class LmdbIndex : public DiskIndex {
 
   absl::Status Flush() override { return absl::OkStatus(); }
 
-  absl::Status GetNote(std::string_view name, bool /*durable*/, std::string* value) const override {
+  absl::Status GetNote(std::string_view name, bool durable, std::string* value) const override {
+    if (!durable) return GetFrom(notes_, name, value);
+    MutexLock lock(commit_mutex_);
     return GetFrom(notes_, name, value);
   }
 
@@ -86,6 +89,11 @@ class LmdbIndex : public DiskIndex {
   const MDB_dbi entries_;
   const MDB_dbi notes_;
   mutable LmdbReaders readers_;
+  // A reader that loses its processor while it begins may see what a transaction that is being
+  // committed has written into the file: mdb_txn_renew0 takes the newest transaction's number first
+  // and then that number's meta page, which the commit after the next one overwrites before it is
+  // durable.
+  mutable Mutex commit_mutex_;
   // LMDB keeps for later the memory of the pages that a transaction changed.
   std::atomic<uint64_t> kept_pages_{0};
 };
@@ -169,8 +177,11 @@ absl::Status LmdbIndex::Apply(IndexBatch* batch) {
   MDB_stat stat;
   result = mdb_stat(txn.get(), entries_, &stat);
   if (result != MDB_SUCCESS) return Failed("mdb_stat", result);
-  // Ends the transaction even if it fails.
-  result = mdb_txn_commit(txn.release());
+  {
+    MutexLock lock(commit_mutex_);
+    // Ends the transaction even if it fails.
+    result = mdb_txn_commit(txn.release());
+  }
   if (result != MDB_SUCCESS) return Failed("mdb_txn_commit", result);
   ExtendLmdbFile(env_.get());
 
