@@ -194,7 +194,10 @@ class HashTable : public Keystore {
       locations->clear();
       while (locations->empty()) {
         next_ = keystore_->NextOccupied(next_, snapshot_.get());
-        if (next_ == kShards) return absl::OkStatus();
+        if (next_ == kShards) {
+          // No marks may be left because the snapshot was given up.
+          return snapshot_ == nullptr ? absl::OkStatus() : SnapshotRegistry::Check(*snapshot_);
+        }
         const Shard& shard = keystore_->shards_[next_++];
         ShardLocked lock(shard.lock);
         ThreadScanWork().steps += 1 + shard.table.memory_bytes() / kLineBytes;

@@ -345,24 +345,33 @@ TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
   EXPECT_EQ(tested.CompareNow(), "");
 }
 
+// However little is left of the keys that it was on its way through.
 TEST_P(UndoBoundConformance, AWalkUnderWayEndsWhenItsSnapshotIsGivenUp) {
-  TestedKeystore tested(factory(), 5000);
-  for (int i = 0; i < 2000; ++i) ASSERT_EQ(tested.Put(absl::StrCat("key", i)), "");
-  const Held held = tested.Take();
-  const std::unique_ptr<KeystoreCursor> cursor = tested.keystore().NewCursor(held.snapshot);
-  KeyBlock block;
-  std::vector<Location> part;
-  const auto next = [&]() -> absl::Status {
-    if (cursor != nullptr) return cursor->Next(&part);
-    const std::string last(block.empty() ? "" : block.key(block.size() - 1));
-    return tested.keystore().Scan(*held.snapshot, {last, {}, !last.empty()}, 5, &block);
-  };
-  ASSERT_TRUE(next().ok());
-  for (int i = 0; i < 2000; ++i) ASSERT_EQ(tested.Put(absl::StrCat("key", i)), "");
-  for (int again = 0; again < 3; ++again) {
-    const absl::Status status = next();
-    EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-    EXPECT_FALSE(status.message().empty());
+  for (const bool deletes : {false, true}) {
+    for (const uint64_t bound : {uint64_t{5000}, uint64_t{0}}) {
+      SCOPED_TRACE(absl::StrCat(deletes ? "deletes" : "puts", ", bound ", bound));
+      TestedKeystore tested(factory(), bound);
+      for (int i = 0; i < 2000; ++i) ASSERT_EQ(tested.Put(absl::StrCat("key", i)), "");
+      const Held held = tested.Take();
+      const std::unique_ptr<KeystoreCursor> cursor = tested.keystore().NewCursor(held.snapshot);
+      KeyBlock block;
+      std::vector<Location> part;
+      const auto next = [&]() -> absl::Status {
+        if (cursor != nullptr) return cursor->Next(&part);
+        const std::string last(block.empty() ? "" : block.key(block.size() - 1));
+        return tested.keystore().Scan(*held.snapshot, {last, {}, !last.empty()}, 5, &block);
+      };
+      ASSERT_TRUE(next().ok());
+      for (int i = 0; i < 2000; ++i) {
+        const std::string key = absl::StrCat("key", i);
+        ASSERT_EQ(deletes ? tested.Delete(key) : tested.Put(key), "");
+      }
+      for (int again = 0; again < 3; ++again) {
+        const absl::Status status = next();
+        EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+        EXPECT_FALSE(status.message().empty());
+      }
+    }
   }
 }
 
