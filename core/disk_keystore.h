@@ -197,7 +197,9 @@ class DiskKeystore : public Keystore {
   PastVersions past_;
   mutable EmptyRanges empty_;
 
-  // Order of locks: apply_mutex_, the write lock, then the others, each alone.
+  // Order of locks: apply_mutex_, the write lock, buffers_mutex_. Under the last one come a
+  // buffer's own, the past versions', the snapshots' and the empty ranges', in this order. The
+  // others, below, are held alone.
   Mutex apply_mutex_;
   // As in the index.
   LiveBytes live_ ABSL_GUARDED_BY(apply_mutex_);

@@ -68,7 +68,10 @@ class DiskKeystore::Batch : public IndexBatch {
       if (keystore_.exact_) CountDead(now);
       return false;
     }
-    if (old.sequence < now.sequence) past_->Keep(changes_[i].key, old, now.sequence);
+    // A snapshot that is taken from now on sees the buffer's version or a newer one.
+    if (old.sequence < now.sequence && past_->wanted()) {
+      past_->Keep(changes_[i].key, old, now.sequence);
+    }
     CountDead(old);
     Debit(old);
     Credit(now);

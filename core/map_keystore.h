@@ -124,7 +124,7 @@ class MapKeystore : public Keystore {
   std::map<std::string, std::pair<Location, bool>, std::less<>> loading_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Goes by the name of the default keystore, so that databases made with it can be opened with that.
+// Goes by the name of the default keystore, which it stands in for.
 inline KeystoreFactory TestKeystore() {
   KeystoreFactory factory;
   factory.traits.name = "hash";

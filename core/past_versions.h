@@ -53,8 +53,8 @@ class PastVersions {
   // Keeps `version`, which record `end` replaces, if a snapshot sees it. May be called again with
   // the same version.
   void Keep(std::string_view key, const KeyVersion& version, uint64_t end);
-  // To be called after changes while `wanted`, without locks: gives up the oldest snapshots beyond
-  // the bound, and helps to forget.
+  // To be called after changes while `wanted`, without locks that readers take: gives up the oldest
+  // snapshots beyond the bound, and helps to forget.
   void KeepUp() { snapshots_.KeepUp(); }
 
   // Whether one of the versions here is what the snapshot sees of the key. To be asked after
