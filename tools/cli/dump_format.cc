@@ -213,15 +213,19 @@ absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::stri
       absl::Status status = decoder.Append(piece);
       if (!status.ok()) return status;
     } while (lines_->NextPiece(&piece));
-    absl::Status status = decoder.Finish();
-    if (!status.ok()) return status;
-  } else {
-    while (lines_->NextPiece(&piece)) {
-    }
+    // Whether it ends where it should is a question only of a line that was read to its end.
+    absl::Status status = EndOfData(what);
+    return status.ok() ? decoder.Finish() : status;
   }
-  if (!lines_->status().ok()) return lines_->status();
-  if (lines_->terminated()) return absl::OkStatus();
+  while (lines_->NextPiece(&piece)) {
+  }
+  return EndOfData(what);
+}
+
+absl::Status DumpReader::EndOfData(std::string_view what) {
+  if (lines_->status().ok() && lines_->terminated()) return absl::OkStatus();
   in_record_ = false;
+  if (!lines_->status().ok()) return lines_->status();
   return absl::InvalidArgumentError(absl::StrFormat("the input ends within the %s", what));
 }
 

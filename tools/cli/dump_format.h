@@ -79,6 +79,8 @@ class DumpReader : public RecordReader {
   // The line just started, whose leading space has been seen if `rest` is given.
   absl::Status ReadData(std::string_view what, size_t limit, std::string_view rest,
                         std::string* to);
+  // Whether the line of data was there to its end.
+  absl::Status EndOfData(std::string_view what);
   absl::Status AfterLastRecord(std::string_view first_piece);
 
   const bool escapes_confirmed_;

@@ -1,3 +1,5 @@
+#include <signal.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -16,6 +18,7 @@
 
 #include "core/options.h"
 #include "tools/cli/dump_format.h"
+#include "tools/cli/interrupt.h"
 #include "tools/cli/line_reader.h"
 #include "tools/cli/lines_format.h"
 #include "tools/cli/output.h"
@@ -191,6 +194,8 @@ TEST(DumpReader, NamesWhatIsWrong) {
       {header + " 61\n", 5, "the key has no value"},
       {header + " 61\nDATA=END\n", 6, "the key has no value"},
       {header + " 61\n 62", 6, "the input ends within the value"},
+      {header + " 61\n 6", 6, "the input ends within the value"},
+      {header + " 6", 5, "the input ends within the key"},
       {header + " 61\n 62\n", 6, "without DATA=END"},
       {header + " 61\n 6\n", 6, "the value ends within a byte"},
       {header + " 6g\n 62\n", 5, "the key has a character that is no hex"},
@@ -206,6 +211,46 @@ TEST(DumpReader, NamesWhatIsWrong) {
     EXPECT_TRUE(absl::IsInvalidArgument(reading.status)) << c.content;
     EXPECT_THAT(reading.message(), HasSubstr(c.cause));
     EXPECT_EQ(reading.line_number, c.line) << c.cause;
+  }
+}
+
+// A pipe in which more could follow, but does not.
+class OpenPipe {
+ public:
+  explicit OpenPipe(std::string_view content) {
+    EXPECT_EQ(::pipe(ends_), 0);
+    EXPECT_EQ(::write(ends_[1], content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
+  }
+  ~OpenPipe() {
+    for (const int end : ends_) ::close(end);
+  }
+  OpenPipe(const OpenPipe&) = delete;
+  OpenPipe& operator=(const OpenPipe&) = delete;
+
+  int fd() const { return ends_[0]; }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+TEST(DumpReader, CtrlCWithinARecordIsNotItsFault) {
+  const std::string header = "VERSION=3\nformat=%\nHEADER=END\n 61\n ";
+  for (const auto& [format, rest] :
+       {std::pair("bytevalue", "6"), std::pair("print", "6\\"), std::pair("print", "6\\6"),
+        std::pair("print", "x"), std::pair("bytevalue", "")}) {
+    std::string content = header + rest;
+    OpenPipe pipe(content.replace(content.find('%'), 1, format));
+    LineReader lines(pipe.fd());
+    DumpReader reader(/*escapes_confirmed=*/false, &lines);
+    ASSERT_TRUE(reader.Begin().ok());
+    const Interrupt interrupt;
+    ::raise(SIGINT);
+    std::string key;
+    std::string value;
+    const absl::Status status = reader.Next(&key, &value).status();
+    EXPECT_TRUE(absl::IsCancelled(status)) << format << " " << rest << ": " << status;
+    EXPECT_FALSE(reader.CanSkip());
   }
 }
 

@@ -20,7 +20,10 @@ Interrupt::Interrupt() {
   if (before_.sa_handler != SIG_IGN) ::sigaction(SIGINT, &action, nullptr);
 }
 
-Interrupt::~Interrupt() { ::sigaction(SIGINT, &before_, nullptr); }
+Interrupt::~Interrupt() {
+  ::sigaction(SIGINT, &before_, nullptr);
+  raised = 0;
+}
 
 bool Interrupt::Raised() { return raised != 0; }
 

@@ -16,7 +16,7 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // Whether one has come.
+  // Whether one has come to the one that lives.
   static bool Raised();
 
  private:
