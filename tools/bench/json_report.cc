@@ -16,6 +16,7 @@
 #include "nlohmann/json.hpp"
 
 #include "tools/bench/measurement.h"
+#include "tools/cli/json_text.h"
 
 namespace rumcask::bench {
 namespace {
@@ -121,8 +122,7 @@ std::string AsJson(const Report& report) {
     for (const Measurement& m : result.rounds) item["rounds"].push_back(ToJson(m));
     json["results"].push_back(std::move(item));
   }
-  // Invalid UTF-8, in a path perhaps, must not cost the results.
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return cli::JsonText(json, /*indent=*/1) + "\n";
 }
 
 absl::StatusOr<Report> ReportFromJson(std::string_view text) {

@@ -75,7 +75,8 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
   Output output(STDOUT_FILENO, "standard output");
   std::unique_ptr<RecordWriter> writer;
   if (delimited) {
-    writer = std::make_unique<LinesWriter>(*separator, flags.hex, &output);
+    writer =
+        std::make_unique<LinesWriter>(*separator, flags.hex, ::isatty(STDOUT_FILENO) == 1, &output);
   } else {
     writer = std::make_unique<DumpWriter>(
         format == "print" ? DumpEncoding::kPrint : DumpEncoding::kByteValue,
@@ -105,10 +106,9 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
 int RunDump(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints all records in the text format of LMDB and Berkeley DB, which 'rumcask load', "
-      "mdb_load "
-      "and, with --for bdb, db_load read, or as lines. What can't be read because of damage is "
-      "left out; the dump then "
-      "lacks its last line, DATA=END, and the exit code is 3.");
+      "mdb_load and, with --for bdb, db_load read, or as lines. On a terminal keys and values in "
+      "lines are escaped as scan does it, which load does not undo. What can't be read because of "
+      "damage is left out; the dump then lacks its last line, DATA=END, and the exit code is 3.");
   Flags flags;
   DumpFlags dump;
   AddDatabase(&line, &flags);

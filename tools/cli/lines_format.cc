@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 
 #include "core/options.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/text_encoding.h"
 
 namespace rumcask::cli {
@@ -112,9 +113,15 @@ absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
   if (value.find('\n') != std::string_view::npos) {
     return absl::InvalidArgumentError("a value has a newline");
   }
-  output_->Append(key);
-  output_->Append(separator_);
-  output_->Append(value);
+  if (on_terminal_) {
+    output_->Append(Printable(key, Escaping::kBackslash));
+    output_->Append(Printable(separator_, Escaping::kLines));
+    output_->Append(Printable(value, Escaping::kBackslash));
+  } else {
+    output_->Append(key);
+    output_->Append(separator_);
+    output_->Append(value);
+  }
   output_->Append("\n");
   return absl::OkStatus();
 }

@@ -48,8 +48,10 @@ class LinesReader : public RecordReader {
 // Refuses records that would not come back the same.
 class LinesWriter : public RecordWriter {
  public:
-  LinesWriter(std::string_view separator, bool hex, Output* output)
-      : separator_(separator), hex_(hex), output_(output) {}
+  // `on_terminal`: keys and values are escaped, for people to look at; what is printed can't be
+  // loaded then.
+  LinesWriter(std::string_view separator, bool hex, bool on_terminal, Output* output)
+      : separator_(separator), hex_(hex), on_terminal_(on_terminal), output_(output) {}
 
   void Begin() override {}
   absl::Status Write(std::string_view key, std::string_view value) override;
@@ -58,6 +60,7 @@ class LinesWriter : public RecordWriter {
  private:
   const std::string separator_;
   const bool hex_;
+  const bool on_terminal_;
   Output* const output_;
 };
 

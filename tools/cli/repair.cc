@@ -17,6 +17,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/damage_report.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 
@@ -40,8 +41,7 @@ std::string AsJson(const RepairReport& report) {
       {"versions_missing", report.versions_missing},
       {"damages", DamagesAsJson(report.damages)},
   };
-  // Names and causes come from a file that may be damaged.
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return JsonText(json, /*indent=*/2) + "\n";
 }
 
 std::string AsText(const RepairReport& report) {

@@ -18,6 +18,7 @@
 #include "core/db.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"
@@ -76,7 +77,7 @@ std::string Shown(std::string_view key, const Iterator* value_of, Style style) {
     nlohmann::ordered_json json;
     AddText("key", key, &json);
     if (value_of != nullptr) AddText("value", value_of->value(), &json);
-    return json.dump() + "\n";
+    return JsonText(json, /*indent=*/-1) + "\n";
   }
   const auto shown = [style](std::string_view bytes) {
     if (style == Style::kHex) return ToHex(bytes);
@@ -129,8 +130,10 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
 int RunScan(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints KEY<TAB>VALUE, one a line, in the order of the keys if the keystore has one. On a "
-      "terminal control characters and backslashes are shown as a backslash and two hexadecimal "
-      "digits; elsewhere the bytes are printed as they are, so that a newline in a value begins a "
+      "terminal control characters, those that change the direction of writing, and backslashes "
+      "are "
+      "shown as a backslash and two hexadecimal digits a byte; elsewhere the bytes are printed as "
+      "they are, so that a newline in a value begins a "
       "line, unless --null, --json or --hex is given. What can't be read because of damage is left "
       "out, and the exit code is 3.");
   Flags flags;

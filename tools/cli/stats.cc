@@ -16,6 +16,7 @@
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"
@@ -76,7 +77,7 @@ std::string AsJson(const Stats& stats, const IndexOnDisk& index) {
         {"dead_bytes", DeadBytes(segment.log_bytes, segment.live_bytes)},
     });
   }
-  return json.dump(2) + "\n";
+  return JsonText(json, /*indent=*/2) + "\n";
 }
 
 // How the database was left.

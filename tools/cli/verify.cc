@@ -15,6 +15,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/damage_report.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 
@@ -33,8 +34,7 @@ std::string AsJson(const VerifyReport& report) {
       {"unused_bytes", report.unused_bytes},
       {"damages", DamagesAsJson(report.damages)},
   };
-  // Names and causes come from a file that may be damaged.
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return JsonText(json, /*indent=*/2) + "\n";
 }
 
 std::string AsText(const VerifyReport& report) {
