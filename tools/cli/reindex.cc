@@ -16,6 +16,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/progress.h"
 
 namespace rumcask::cli {
@@ -55,7 +56,7 @@ absl::Status Reindex(const Flags& flags, const std::string& to) {
   // What is still in memory goes to the index now.
   absl::Status status = (*db)->Close();
   if (!status.ok()) return status;
-  return Print(absl::StrFormat("%s takes the place of %s\n", to, *stored));
+  return Print(absl::StrFormat("%s takes the place of %s\n", to, Printable(*stored)));
 }
 
 }  // namespace
