@@ -28,6 +28,8 @@
 #include "tools/bench/yardsticks.h"
 #include "tools/cli/command_line.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
+#include "tools/cli/suggestion.h"
 
 namespace rumcask::bench {
 namespace {
@@ -41,7 +43,7 @@ constexpr char kDescription[] =
     "of --format=json.";
 
 int Fail(std::string_view program, int exit_code, std::string_view message) {
-  absl::FPrintF(stderr, "rumcask: %s\n", message);
+  absl::FPrintF(stderr, "rumcask: %s\n", cli::Printable(message));
   if (exit_code == kExitUsage) absl::FPrintF(stderr, "Try '%s --help'.\n", program);
   return exit_code;
 }
@@ -177,6 +179,10 @@ int RunBench(std::string_view program, const std::vector<std::string>& arguments
   }
   std::vector<EngineType> systems = {YardstickEngine(), NothingEngine()};
   systems.insert(systems.end(), peers.begin(), peers.end());
+  if (!arguments.empty() && cli::MostSimilar(arguments[0], {"compare"})) {
+    return Fail(program, kExitUsage,
+                absl::StrFormat("unexpected argument '%s'; did you mean 'compare'?", arguments[0]));
+  }
   cli::CommandLine line(kDescription);
   BenchOptions options;
   DeclareFlags(systems, &line, &options);

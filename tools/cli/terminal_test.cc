@@ -55,6 +55,16 @@ TEST(Suggestion, OnlyOfWhatIsClose) {
   EXPECT_EQ(MostSimilar("x", verbs), std::nullopt);
 }
 
+TEST(Suggestion, AlsoOfWhatIsAbbreviated) {
+  const std::vector<std::string_view> flags = {"--keystore", "--keys-only", "--version"};
+  EXPECT_EQ(MostSimilar("--keys", flags), "--keys-only") << "a whole word of it";
+  EXPECT_EQ(MostSimilar("--key", flags), std::nullopt) << "two begin so";
+  EXPECT_EQ(MostSimilar("--keyst", flags), "--keystore");
+  EXPECT_EQ(MostSimilar("-v", flags), "--version");
+  EXPECT_EQ(MostSimilar("--", flags), std::nullopt);
+  EXPECT_EQ(MostSimilar("", flags), std::nullopt);
+}
+
 TEST(Wrapped, BreaksBetweenWords) {
   EXPECT_EQ(Wrapped("short", 4), "short");
   EXPECT_EQ(Wrapped("", 4), "");
