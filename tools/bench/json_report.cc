@@ -17,6 +17,7 @@
 
 #include "tools/bench/measurement.h"
 #include "tools/cli/json_text.h"
+#include "tools/cli/printable.h"
 
 namespace rumcask::bench {
 namespace {
@@ -95,9 +96,11 @@ absl::StatusOr<Report> Parse(const Json& json) {
   return report;
 }
 
-std::string Quoted(std::string_view text) {
-  if (text.find_first_of(",\"\n") == std::string_view::npos) return std::string(text);
-  return absl::StrCat("\"", absl::StrReplaceAll(std::string(text), {{"\"", "\"\""}}), "\"");
+// Remarks have errors in them, with paths and what else is not ours.
+std::string Quoted(std::string_view raw) {
+  const std::string text = cli::Printable(raw);
+  if (text.find_first_of(",\"") == std::string::npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
 }  // namespace
