@@ -272,6 +272,7 @@ absl::StatusOr<Schedule> ScheduleOf(const BenchOptions& options,
 Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
   const RunnerSettings& runner = schedule.pass.runner;
   const Workload& first = schedule.pass.workloads.front();
+  const std::string sizes = runner.value_sizes.ToString();
   std::vector<std::string> operations;
   for (const Workload& workload : schedule.pass.workloads) {
     if (workload.action != Workload::Action::kOperations &&
@@ -285,8 +286,9 @@ Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
             : absl::StrFormat("%s %s", workload.name, cli::FormatCount(workload.operations)));
   }
   return {
-      {"keys", absl::StrFormat("%s of %d bytes", cli::FormatCount(first.keys), options.key_size)},
-      {"values", runner.value_sizes.ToString() + " bytes, incompressible"},
+      {"keys", absl::StrFormat("%s of %s", cli::FormatCount(first.keys),
+                               cli::FormatCount(options.key_size, "byte"))},
+      {"values", absl::StrCat(sizes, sizes == "1" ? " byte" : " bytes", ", incompressible")},
       {"operations", absl::StrJoin(operations, ", ")},
       {"threads", absl::StrCat(runner.threads)},
       {"loop", runner.target > 0 ? absl::StrFormat("open, %g operations per second", runner.target)

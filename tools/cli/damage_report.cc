@@ -13,7 +13,8 @@ std::string DamageLines(const std::vector<Damage>& damages) {
   std::string text;
   for (const Damage& damage : damages) {
     absl::StrAppendFormat(&text, "%s, offset %d", Printable(damage.file), damage.offset);
-    if (damage.length > 0) absl::StrAppendFormat(&text, ", %d bytes", damage.length);
+    if (damage.length > 0)
+      absl::StrAppendFormat(&text, ", %d byte%s", damage.length, damage.length == 1 ? "" : "s");
     absl::StrAppendFormat(&text, ": %s\n", Printable(damage.cause));
   }
   return text;

@@ -18,6 +18,7 @@
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/dump_format.h"
+#include "tools/cli/figures.h"
 #include "tools/cli/lines_format.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
@@ -97,8 +98,8 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
       records == stats.keys
           ? absl::StrCat(status.message(), "; the dump lacks its end")
           : absl::StrCat(status.message(),
-                         absl::StrFormat("; the dump is incomplete: it has %d of %d records",
-                                         records, stats.keys)));
+                         absl::StrFormat("; the dump is incomplete: it has %s of %s",
+                                         FormatCount(records), FormatCount(stats.keys, "record"))));
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ TEST(ProgressLine, TellsWhatIsLeftIfTheTotalIsKnown) {
   EXPECT_EQ(ProgressLine("load", 1200000, 40, 100, 8),
             "load: 1,200,000 records, 40.0 %, 0:12 left");
   EXPECT_EQ(ProgressLine("load", 3, 40, 0, 8), "load: 3 records");
+  EXPECT_EQ(ProgressLine("load", 1, 40, 0, 8), "load: 1 record");
   EXPECT_EQ(ProgressLine("dump", 101, 101, 100, 8), "dump: 101 records");
 }
 

@@ -38,11 +38,11 @@ std::string AsJson(const VerifyReport& report) {
 }
 
 std::string AsText(const VerifyReport& report) {
-  std::string text =
-      absl::StrFormat("%s in %s read: %s (%s, %s) are sound, %s\n", FormatBytes(report.bytes),
-                      FormatCount(report.segments, "segment"),
-                      FormatCount(report.records, "record"), FormatCount(report.puts, "put"),
-                      FormatCount(report.deletes, "delete"), FormatCount(report.keys, "key"));
+  std::string text = absl::StrFormat(
+      "%s in %s read: %s (%s, %s) %s sound, %s\n", FormatBytes(report.bytes),
+      FormatCount(report.segments, "segment"), FormatCount(report.records, "record"),
+      FormatCount(report.puts, "put"), FormatCount(report.deletes, "delete"),
+      report.records == 1 ? "is" : "are", FormatCount(report.keys, "key"));
   if (report.unused_bytes > 0) {
     absl::StrAppendFormat(&text, "%s after the end of the log are unused\n",
                           FormatBytes(report.unused_bytes));
