@@ -53,7 +53,7 @@ std::string AsText(const VerifyReport& report) {
 absl::Status Verify(const Flags& flags) {
   const absl::StatusOr<VerifyReport> report =
       RetryWhileLocked(flags, [&] { return VerifyFiles(flags.db); });
-  if (!report.ok()) return report.status();
+  if (!report.ok()) return AboutPath(flags.db, /*create=*/false, report.status());
   absl::Status status = Print(flags.json ? AsJson(*report) : AsText(*report));
   if (!status.ok() || report->clean()) return status;
   return absl::DataLossError(
