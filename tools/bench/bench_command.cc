@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <cstring>
 #include <functional>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,7 +27,10 @@
 #include "tools/bench/table.h"
 #include "tools/bench/yardsticks.h"
 #include "tools/cli/command_line.h"
+#include "tools/cli/file_content.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
+#include "tools/cli/suggestion.h"
 
 namespace rumcask::bench {
 namespace {
@@ -41,7 +44,7 @@ constexpr char kDescription[] =
     "of --format=json.";
 
 int Fail(std::string_view program, int exit_code, std::string_view message) {
-  absl::FPrintF(stderr, "rumcask: %s\n", message);
+  absl::FPrintF(stderr, "rumcask: %s\n", cli::Printable(message));
   if (exit_code == kExitUsage) absl::FPrintF(stderr, "Try '%s --help'.\n", program);
   return exit_code;
 }
@@ -85,10 +88,9 @@ std::string CommandText(std::string_view program, const std::vector<std::string>
 }
 
 absl::StatusOr<Report> ReadReport(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  absl::StatusOr<Report> report = ReportFromJson(text);
+  const absl::StatusOr<std::string> text = cli::FileContent(path);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<Report> report = ReportFromJson(*text);
   if (report.ok()) return report;
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", report.status().message()));
 }
@@ -127,9 +129,12 @@ absl::StatusOr<std::string> MakeDirectory(const BenchOptions& options) {
   std::string path = options.db;
   if (path.empty()) {
     const char* const parent = std::getenv("TMPDIR");
-    path = absl::StrCat(parent == nullptr ? "/tmp" : parent, "/rumcask_bench.XXXXXX");
+    const std::string pattern =
+        absl::StrCat(parent == nullptr ? "/tmp" : parent, "/rumcask_bench.XXXXXX");
+    path = pattern;
     if (::mkdtemp(path.data()) == nullptr) {
-      return absl::InternalError(absl::StrCat("cannot make ", path));
+      return absl::InternalError(
+          absl::StrCat("cannot make a directory like ", pattern, ": ", std::strerror(errno)));
     }
   }
   absl::Status status = BenchDirectory::Make(path);
@@ -177,6 +182,10 @@ int RunBench(std::string_view program, const std::vector<std::string>& arguments
   }
   std::vector<EngineType> systems = {YardstickEngine(), NothingEngine()};
   systems.insert(systems.end(), peers.begin(), peers.end());
+  if (!arguments.empty() && cli::MostSimilar(arguments[0], {"compare"})) {
+    return Fail(program, kExitUsage,
+                absl::StrFormat("unexpected argument '%s'; did you mean 'compare'?", arguments[0]));
+  }
   cli::CommandLine line(kDescription);
   BenchOptions options;
   DeclareFlags(systems, &line, &options);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +19,7 @@
 #include "tools/bench/rumcask_engine.h"
 #include "tools/bench/ycsb.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/file_content.h"
 
 namespace rumcask::bench {
 namespace {
@@ -75,11 +74,9 @@ absl::StatusOr<YcsbProperties> PropertiesOf(const BenchOptions& options, std::st
                              absl::StrCat(options.reads == 0 ? options.num : options.reads));
   }
   for (const std::string& name : options.property_files) {
-    std::ifstream file(name, std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(file)),
-                           std::istreambuf_iterator<char>());
-    if (!file) return absl::InvalidArgumentError(absl::StrCat("cannot read ", name));
-    if (status.ok()) status = properties->SetAll(name, text);
+    const absl::StatusOr<std::string> text = cli::FileContent(name);
+    if (!text.ok()) return text.status();
+    if (status.ok()) status = properties->SetAll(name, *text);
   }
   for (const std::string& property : options.properties) {
     if (status.ok()) status = properties->SetPair(property);
@@ -157,8 +154,9 @@ absl::Status SetExpectations(const BenchOptions& options, Schedule* schedule) {
     }
   }
   if (keys > KeyFormat::Capacity(options.key_size)) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("there are not %d different keys of %d bytes", keys, options.key_size));
+    return absl::InvalidArgumentError(absl::StrFormat("there are not %s of %s",
+                                                      cli::FormatCount(keys, "different key"),
+                                                      cli::FormatCount(options.key_size, "byte")));
   }
   engine.expected_keys = keys;
   engine.cache_bytes = options.cache_size > 0
@@ -274,6 +272,7 @@ absl::StatusOr<Schedule> ScheduleOf(const BenchOptions& options,
 Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
   const RunnerSettings& runner = schedule.pass.runner;
   const Workload& first = schedule.pass.workloads.front();
+  const std::string sizes = runner.value_sizes.ToString();
   std::vector<std::string> operations;
   for (const Workload& workload : schedule.pass.workloads) {
     if (workload.action != Workload::Action::kOperations &&
@@ -287,8 +286,9 @@ Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
             : absl::StrFormat("%s %s", workload.name, cli::FormatCount(workload.operations)));
   }
   return {
-      {"keys", absl::StrFormat("%s of %d bytes", cli::FormatCount(first.keys), options.key_size)},
-      {"values", runner.value_sizes.ToString() + " bytes, incompressible"},
+      {"keys", absl::StrFormat("%s of %s", cli::FormatCount(first.keys),
+                               cli::FormatCount(options.key_size, "byte"))},
+      {"values", absl::StrCat(sizes, sizes == "1" ? " byte" : " bytes", ", incompressible")},
       {"operations", absl::StrJoin(operations, ", ")},
       {"threads", absl::StrCat(runner.threads)},
       {"loop", runner.target > 0 ? absl::StrFormat("open, %g operations per second", runner.target)

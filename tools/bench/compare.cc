@@ -12,6 +12,8 @@
 #include "absl/strings/str_format.h"
 
 #include "tools/bench/table.h"
+#include "tools/cli/printable.h"
+#include "tools/cli/wrapped.h"
 
 namespace rumcask::bench {
 namespace {
@@ -84,7 +86,7 @@ std::string VerdictText(Comparison::Verdict verdict) {
     case Comparison::Verdict::kUnclear:
       return "unclear";
     case Comparison::Verdict::kOnce:
-      return "measured once";
+      return "once a round, not judged";
     case Comparison::Verdict::kBetter:
       return "better";
     case Comparison::Verdict::kWorse:
@@ -154,7 +156,9 @@ std::string ComparisonTable(const Report& before, const Report& after,
                             const std::vector<Comparison>& comparisons) {
   std::string text;
   const std::string machines = Differences(before.machine, after.machine);
-  if (!machines.empty()) absl::StrAppend(&text, "The machines differ: ", machines, "\n");
+  if (!machines.empty()) {
+    text = cli::Wrapped(cli::Printable("The machines differ: " + machines), 2) + "\n";
+  }
   std::vector<std::vector<std::string>> rows = {
       {"", "", "verdict", "change", "", "before", "after"}};
   for (const Comparison& comparison : comparisons) {

@@ -16,6 +16,8 @@
 #include "nlohmann/json.hpp"
 
 #include "tools/bench/measurement.h"
+#include "tools/cli/json_text.h"
+#include "tools/cli/printable.h"
 
 namespace rumcask::bench {
 namespace {
@@ -94,9 +96,11 @@ absl::StatusOr<Report> Parse(const Json& json) {
   return report;
 }
 
-std::string Quoted(std::string_view text) {
-  if (text.find_first_of(",\"\n") == std::string_view::npos) return std::string(text);
-  return absl::StrCat("\"", absl::StrReplaceAll(std::string(text), {{"\"", "\"\""}}), "\"");
+// Remarks have errors in them, with paths and what else is not ours.
+std::string Quoted(std::string_view raw) {
+  const std::string text = cli::Printable(raw);
+  if (text.find_first_of(",\"") == std::string::npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
 }  // namespace
@@ -121,8 +125,7 @@ std::string AsJson(const Report& report) {
     for (const Measurement& m : result.rounds) item["rounds"].push_back(ToJson(m));
     json["results"].push_back(std::move(item));
   }
-  // Invalid UTF-8, in a path perhaps, must not cost the results.
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return cli::JsonText(json, /*indent=*/1) + "\n";
 }
 
 absl::StatusOr<Report> ReportFromJson(std::string_view text) {

@@ -98,8 +98,10 @@ Facts MachineFacts(const std::string& path) {
   const auto memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                       static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   return {
-      {"processor", absl::StrFormat("%s, %d cores", Processor(),
-                                    static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)))},
+      {"processor",
+       absl::StrCat(
+           Processor(), ", ",
+           cli::FormatCount(static_cast<uint64_t>(::sysconf(_SC_NPROCESSORS_ONLN)), "core"))},
       {"memory", absl::StrCat(cli::FormatBytes(memory), ", huge pages ",
                               Chosen(Contents("/sys/kernel/mm/transparent_hugepage/enabled")))},
       {"kernel", Kernel()},

@@ -223,9 +223,9 @@ void Pass::MeasureOpenUnclean(const Workload& workload, uint64_t seed, WaitingCh
   live_.Apply(workload, settings_.runner.value_sizes, seed, taken);
   MeasureOnce(&Pass::Open, measurement);
   measurement->work = left.work;
-  measurement->remark +=
-      absl::StrFormat("%s%d puts before, by a process that ended without closing",
-                      measurement->remark.empty() ? "" : "; ", left.puts);
+  measurement->remark += absl::StrFormat(
+      "%s%d put%s before, by a process that ended without closing",
+      measurement->remark.empty() ? "" : "; ", left.puts, left.puts == 1 ? "" : "s");
 }
 
 void Pass::MeasureOnce(absl::Status (Pass::*body)(), Measurement* measurement) {

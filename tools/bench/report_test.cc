@@ -165,6 +165,48 @@ TEST(TableTest, WhatIsTooWideFollowsBelow) {
                 std::string(35, ' ') + "three\n" + "row  " + wide + "\n");
 }
 
+TEST(TableTest, TheCommandIsBrokenBetweenArguments) {
+  Report report = Example();
+  const std::string word(30, 'w');
+  report.command = "rumcask bench --a=" + word + " --b=" + word + " '--c=" + word + " " + word +
+                   " it'\\''s " + word + "' -d";
+  const std::string text = AsTable(report);
+  EXPECT_EQ(text.substr(0, text.find("2026")),
+            "$ rumcask bench --a=" + word + " \\\n    --b=" + word + " \\\n    '--c=" + word + " " +
+                word + " it'\\''s " + word + "' \\\n    -d\n");
+  report.command = "rumcask bench " + std::string(64, 'x');
+  EXPECT_EQ(AsTable(report).find("\\\n"), std::string::npos) << "80 columns are not too many";
+}
+
+TEST(TableTest, NothingCommandsTheTerminal) {
+  const std::string escape = "\x1b[31m";
+  Report report = Example();
+  report.command += escape;
+  report.date += escape;
+  report.machine.emplace_back(escape, escape);
+  report.settings.emplace_back(escape, escape + "\nforged");
+  for (SystemReport& system : report.systems) {
+    system.name += escape;
+    system.library += escape;
+    system.options += escape;
+    system.durability += escape;
+  }
+  for (Result& result : report.results) {
+    result.benchmark += escape;
+    result.system += escape;
+    for (Measurement& m : result.rounds) m.remark += escape;
+  }
+  Report after = report;
+  after.machine.back().second += "2";
+  const std::vector<Comparison> comparisons = Compare(report, after, 0.05).value();
+  for (const std::string& text :
+       {AsTable(report), AsCsv(report), AsJson(report), AsPercentiles(report),
+        ComparisonTable(report, after, comparisons)}) {
+    EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
+    EXPECT_EQ(text.find("\nforged"), std::string::npos) << text;
+  }
+}
+
 TEST(TableTest, PercentilesOfWhatWasDone) {
   const std::string text = AsPercentiles(Example());
   EXPECT_NE(text.find("\n# fillseq, other, microseconds\n"), std::string::npos);
@@ -347,6 +389,17 @@ TEST(CompareTest, WhatIsDoneOnceARoundIsNotJudged) {
   EXPECT_EQ(VerdictOf(before, after), Comparison::Verdict::kOnce);
   EXPECT_EQ(VerdictOf(before, before), Comparison::Verdict::kSame);
   EXPECT_LT(Compare(before, after, 0.05)->front().change, 0) << "less time is better";
+}
+
+TEST(CompareTest, OnceARoundIsCalledSo) {
+  Report before = Single({1.0, 1.0, 1.0});
+  Report after = Single({2.0, 2.0, 2.0});
+  for (Report* report : {&before, &after}) {
+    for (Measurement& m : report->results[0].rounds) m.single = true;
+  }
+  const std::vector<Comparison> comparisons = Compare(before, after, 0.05).value();
+  EXPECT_NE(ComparisonTable(before, after, comparisons).find("  once a round, not judged  "),
+            std::string::npos);
 }
 
 TEST(CompareTest, OpenLoopsByTheirTail) {

@@ -142,10 +142,11 @@ EngineType RumcaskEngine(const KeystoreFactory& keystore) {
   };
   type.options = [options](const EngineSettings&) {
     const Options made = options();
-    return absl::StrFormat("append %s, read %s, segments of %d MiB, %d background thread(s)",
+    return absl::StrFormat("append %s, read %s, segments of %d MiB, %d background %s",
                            made.append_mode == AppendMode::kMapped ? "mapped" : "pwritev",
                            made.read_mode == ReadMode::kMapped ? "mapped" : "pread",
-                           made.segment_bytes >> 20, made.background_threads);
+                           made.segment_bytes >> 20, made.background_threads,
+                           made.background_threads == 1 ? "thread" : "threads");
   };
   type.open = [options](const EngineSettings& settings) -> absl::StatusOr<std::unique_ptr<Engine>> {
     absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(settings.path, options());

@@ -16,6 +16,7 @@
 #include "tools/bench/child_process.h"
 #include "tools/bench/measurement.h"
 #include "tools/bench/store_files.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/progress.h"
 
 namespace rumcask::bench {
@@ -48,7 +49,7 @@ std::vector<Measurement> RunPass(const Schedule& schedule, const PassSettings& s
   const absl::StatusOr<std::string> text = RunInChild([&run] {
     Json json = Json::array();
     for (const Measurement& m : run()) json.push_back(ToJson(m));
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return cli::JsonText(json, /*indent=*/-1);
   });
   absl::StatusOr<std::vector<Measurement>> measurements =
       text.ok() ? FromJson(*text) : text.status();

@@ -250,6 +250,11 @@ TEST_F(ScheduleTest, DirectoriesOfOthersAreLeftAlone) {
   EXPECT_FALSE(fs::exists(own));
 }
 
+TEST_F(ScheduleTest, DirectoriesAboveAreNotMade) {
+  EXPECT_TRUE(absl::IsNotFound(BenchDirectory::Make(directory_ + "/missing/stores")));
+  EXPECT_FALSE(fs::exists(directory_ + "/missing"));
+}
+
 TEST(ChildProcessTest, ReturnsWhatTheWorkReturned) {
   const std::string large(300000, 'x');
   EXPECT_EQ(RunInChild([&] { return large; }).value(), large);

@@ -127,7 +127,12 @@ absl::Status BenchDirectory::Make(const std::string& path) {
       return absl::FailedPreconditionError(absl::StrFormat(
           "%s exists and was not made by this tool: name another directory for the stores", path));
     }
-  } else if (!fs::create_directories(path, error)) {
+  } else if (!fs::create_directory(path, error)) {
+    // A mistyped path is an error, not a tree of directories.
+    if (error == std::errc::no_such_file_or_directory) {
+      return absl::NotFoundError(
+          absl::StrCat(path, ": cannot be created, as its parent directory is missing"));
+    }
     return absl::InternalError(absl::StrCat("cannot make ", path, ": ", error.message()));
   }
   std::ofstream file(marker);

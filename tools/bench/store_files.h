@@ -34,7 +34,8 @@ absl::Status FillPageCache(const std::string& path);
 // a BenchDirectory: a mistyped path must not cost anything.
 class BenchDirectory {
  public:
-  // FailedPrecondition if the directory exists, is not empty and is no BenchDirectory.
+  // FailedPrecondition if the directory exists, is not empty and is no BenchDirectory; NotFound if
+  // its parent is missing.
   static absl::Status Make(const std::string& path);
 
   // The store's directory, not made yet.

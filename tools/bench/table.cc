@@ -24,6 +24,7 @@ namespace {
 using cli::FormatBytes;
 using cli::FormatCount;
 using cli::kColumns;
+using cli::Printable;
 using cli::Width;
 using cli::Wrapped;
 
@@ -98,20 +99,48 @@ std::string Remarks(const Report& report) {
       const bool all = systems.size() > 1 && systems.size() == report.systems.size();
       const std::string line = absl::StrFormat("  %s, %s: %s", benchmark,
                                                all ? "all" : absl::StrJoin(systems, ", "), remark);
-      absl::StrAppend(&text, Wrapped(line, 4), "\n");
+      absl::StrAppend(&text, Wrapped(Printable(line), 4), "\n");
     }
+  }
+  return text;
+}
+
+// The command of a report as one could type it again: what is too wide goes on in the next line
+// behind a backslash, broken between arguments, never within one that is quoted.
+std::string WrappedCommand(std::string_view command) {
+  std::string text = "$";
+  size_t width = 1;
+  for (size_t begin = 0; begin < command.size();) {
+    size_t end = begin;
+    bool quoted = false;
+    while (end < command.size() && (quoted || command[end] != ' ')) {
+      if (command[end] == '\'') quoted = !quoted;
+      end += !quoted && command[end] == '\\' ? 2 : 1;
+    }
+    end = std::min(end, command.size());
+    const std::string word = Printable(command.substr(begin, end - begin));
+    const bool last = end + 1 >= command.size();
+    // The backslash must fit behind the word.
+    if (begin > 0 && width + 1 + Width(word) + (last ? 0 : 2) > kColumns) {
+      text += " \\\n   ";
+      width = 3;
+    }
+    absl::StrAppend(&text, " ", word);
+    width += 1 + Width(word);
+    begin = end + 1;
   }
   return text;
 }
 
 void AppendFacts(const Facts& facts, std::string* text) {
   size_t width = 0;
-  for (const auto& [name, value] : facts) width = std::max(width, name.size());
+  for (const auto& [name, value] : facts) width = std::max(width, Width(Printable(name)));
   for (const auto& [name, value] : facts) {
-    absl::StrAppend(
-        text,
-        Wrapped(absl::StrFormat("  %-*s  %s", static_cast<int>(width), name, value), width + 4),
-        "\n");
+    absl::StrAppend(text,
+                    Wrapped(absl::StrFormat("  %-*s  %s", static_cast<int>(width), Printable(name),
+                                            Printable(value)),
+                            width + 4),
+                    "\n");
   }
 }
 
@@ -181,7 +210,11 @@ std::string ResourceTable(const Report& report) {
 
 }  // namespace
 
-std::string Aligned(const std::vector<std::vector<std::string>>& rows, size_t labels) {
+std::string Aligned(const std::vector<std::vector<std::string>>& cells, size_t labels) {
+  std::vector<std::vector<std::string>> rows = cells;
+  for (std::vector<std::string>& row : rows) {
+    for (std::string& cell : row) cell = Printable(cell);
+  }
   std::vector<size_t> widths;
   for (const std::vector<std::string>& row : rows) {
     if (row.size() > widths.size()) widths.resize(row.size());
@@ -218,7 +251,7 @@ std::string Aligned(const std::vector<std::vector<std::string>>& rows, size_t la
 
 std::string AsTable(const Report& report) {
   std::string text =
-      absl::StrCat("$ ", cli::Printable(report.command), "\n", report.date, "\n\nMachine\n");
+      absl::StrCat(WrappedCommand(report.command), "\n", Printable(report.date), "\n\nMachine\n");
   AppendFacts(report.machine, &text);
   text += "\nSame work for all\n";
   AppendFacts(report.settings, &text);
@@ -227,7 +260,9 @@ std::string AsTable(const Report& report) {
     const std::string lines[] = {
         absl::StrFormat("  %s: %s, assertions %s", system.name, system.library, system.assertions),
         "    " + system.options, "    unsynced writes: " + system.durability};
-    for (const std::string& line : lines) absl::StrAppend(&text, Wrapped(line, 4), "\n");
+    for (const std::string& line : lines) {
+      absl::StrAppend(&text, Wrapped(Printable(line), 4), "\n");
+    }
   }
   const size_t rounds = report.results.empty() ? 0 : report.results.front().rounds.size();
   absl::StrAppendFormat(
@@ -261,8 +296,8 @@ std::string AsPercentiles(const Report& report) {
   std::string text;
   for (const Result& result : report.results) {
     if (!result.Done()) continue;
-    absl::StrAppendFormat(&text, "\n# %s, %s, microseconds\n%s", result.benchmark, result.system,
-                          result.Latency().PercentileText(1000));
+    absl::StrAppendFormat(&text, "\n# %s, %s, microseconds\n%s", Printable(result.benchmark),
+                          Printable(result.system), result.Latency().PercentileText(1000));
   }
   return text;
 }

@@ -18,8 +18,8 @@ std::string AsPercentiles(const Report& report);
 
 // Rows of cells as lines: the first column to the left, the others to the right. Columns that would
 // make the lines wider than a terminal follow below in a table of their own, behind the first
-// `labels` columns again.
-std::string Aligned(const std::vector<std::vector<std::string>>& rows, size_t labels);
+// `labels` columns again. What a terminal would obey is escaped.
+std::string Aligned(const std::vector<std::vector<std::string>>& cells, size_t labels);
 
 }  // namespace rumcask::bench
 

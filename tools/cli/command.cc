@@ -58,6 +58,24 @@ void OccupyStandardFiles() {
   }
 }
 
+int PrintOrFail(const std::string& text) {
+  const absl::Status status = Print(text);
+  if (status.ok()) return kExitOk;
+  PrintError({status.message().data(), status.message().size()});
+  return kExitError;
+}
+
+// The command line names no command. `names` are those there are.
+int UnknownCommand(const std::string& word, std::vector<std::string_view> names) {
+  const bool option = !word.empty() && word[0] == '-';
+  if (option) names = {"--help", "--version"};
+  const std::optional<std::string_view> similar = MostSimilar(word, names);
+  PrintError(absl::StrFormat("unknown %s '%s'%s", option ? "option" : "command", word,
+                             similar ? absl::StrFormat("; did you mean '%s'?", *similar) : ""));
+  std::fputs("Try 'rumcask --help'.\n", stderr);
+  return kExitUsage;
+}
+
 }  // namespace
 
 void AddDatabase(CommandLine* line, Flags* flags) {
@@ -134,24 +152,20 @@ int Main(int argc, char** argv, absl::Span<const Command> commands) {
   }
   const std::string verb = arguments[0];
   if (verb == "--help" || verb == "-h") {
-    return Print(CommandList(commands)).ok() ? kExitOk : kExitError;
+    return PrintOrFail(CommandList(commands));
   }
   if (verb == "--version" || verb == "version") {
     const std::string text =
         absl::StrFormat("rumcask, no release yet; database format %d; keystores %s\n",
                         kFormatVersion, absl::StrJoin(KeystoreNames(), ", "));
-    return Print(text).ok() ? kExitOk : kExitError;
+    return PrintOrFail(text);
   }
   std::vector<std::string_view> names;
   for (const Command& command : commands) {
     if (verb == command.name) return command.run({arguments.begin() + 1, arguments.end()});
     names.emplace_back(command.name);
   }
-  const std::optional<std::string_view> similar = MostSimilar(verb, names);
-  PrintError(absl::StrFormat("unknown command '%s'%s", verb,
-                             similar ? absl::StrFormat("; did you mean '%s'?", *similar) : ""));
-  std::fputs("Try 'rumcask --help'.\n", stderr);
-  return kExitUsage;
+  return UnknownCommand(verb, std::move(names));
 }
 
 absl::StatusOr<std::string> DecodeArgument(const Flags& flags, std::string_view text) {

@@ -1,12 +1,16 @@
 #include "tools/cli/command_line.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -58,6 +62,74 @@ std::string UnknownOption(const CLI::App& app, const std::vector<std::string>& a
   return "";
 }
 
+// About the first flag that is given a value; empty if none is. CLI11 takes numbers for true.
+std::string FlagWithValue(const CLI::App& app, const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string word = arguments[i].substr(0, arguments[i].find('='));
+    if (word.size() < 2 || word[0] != '-') continue;
+    const CLI::Option* const option = app.get_option_no_throw(word);
+    if (option == nullptr) continue;
+    const bool takes_value = option->get_items_expected_max() > 0;
+    const bool has_value = word != arguments[i];
+    if (!takes_value && has_value) return word + " takes no value";
+    if (takes_value && !has_value) ++i;
+  }
+  return "";
+}
+
+// `--option=` gives the empty value, for which CLI11 would take the next argument.
+std::vector<std::string> WithEmptyValues(const CLI::App& app,
+                                         const std::vector<std::string>& arguments) {
+  std::vector<std::string> all;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") {
+      all.insert(all.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+      break;
+    }
+    const size_t equals = argument.find('=');
+    const CLI::Option* const option = argument.size() > 1 && argument[0] == '-'
+                                          ? app.get_option_no_throw(argument.substr(0, equals))
+                                          : nullptr;
+    const bool takes_value = option != nullptr && option->get_items_expected_max() > 0;
+    if (takes_value && equals == argument.size() - 1) {
+      all.push_back(argument.substr(0, equals));
+      all.emplace_back();
+      continue;
+    }
+    all.push_back(argument);
+    if (takes_value && equals == std::string::npos && i + 1 < arguments.size()) {
+      all.push_back(arguments[++i]);
+    }
+  }
+  return all;
+}
+
+// An option without a value, or with several, in words. CLI11's error begins with its name.
+std::string Mismatch(const CLI::App& app, const CLI::ArgumentMismatch& error) {
+  const std::string text = error.what();
+  const std::string name = text.substr(0, text.find(':'));
+  const CLI::Option* const option = app.get_option_no_throw(name);
+  if (option == nullptr) return text;
+  if (option->count() > 1) return name + " is given more than once";
+  return name + " needs a value: " + name + " " + option->get_type_name();
+}
+
+bool IsCount(const std::string& text) {
+  uint64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const std::from_chars_result result = std::from_chars(text.data(), end, count);
+  return result.ec == std::errc() && result.ptr == end;
+}
+
+bool IsAmount(const std::string& text) {
+  // strtod alone would take spaces before it, and hexadecimal digits.
+  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string::npos) return false;
+  char* end = nullptr;
+  const double amount = std::strtod(text.c_str(), &end);
+  return end == text.c_str() + text.size() && std::isfinite(amount) && !std::signbit(amount);
+}
+
 }  // namespace
 
 CommandLine::CommandLine(std::string_view description)
@@ -92,11 +164,12 @@ void CommandLine::Option(std::string_view name, std::string_view metavar, uint64
                          std::string_view help) {
   app_->add_option(std::string(name), *value, std::string(help))
       ->type_name(std::string(metavar))
-      // CLI11 would take -1 for the largest number.
+      // CLI11 would take -1, and what is too large, for the largest number.
       ->check([](const std::string& text) {
+        if (IsCount(text)) return std::string();
         const bool digits =
             !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-        return digits ? "" : "'" + text + "' is no number from 0 on";
+        return "'" + text + (digits ? "' is too large" : "' is no number from 0 on");
       });
 }
 
@@ -105,7 +178,7 @@ void CommandLine::Option(std::string_view name, std::string_view metavar, double
   app_->add_option(std::string(name), *value, std::string(help))
       ->type_name(std::string(metavar))
       ->check([](const std::string& text) {
-        return CLI::NonNegativeNumber(text).empty() ? "" : "'" + text + "' is no number from 0 on";
+        return IsAmount(text) ? "" : "'" + text + "' is no number from 0 on";
       });
 }
 
@@ -129,9 +202,12 @@ CommandLine::Outcome CommandLine::Parse(std::string_view program,
                                         const std::vector<std::string>& arguments,
                                         std::string* text) {
   app_->name(std::string(program));
+  *text = FlagWithValue(*app_, arguments);
+  if (!text->empty()) return Outcome::kWrong;
   try {
     // In reverse is how CLI11 wants them.
-    app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    const std::vector<std::string> all = WithEmptyValues(*app_, arguments);
+    app_->parse(std::vector<std::string>(all.rbegin(), all.rend()));
     return Outcome::kParsed;
   } catch (const CLI::CallForHelp&) {
     *text = WrappedHelp(app_->help());
@@ -145,6 +221,9 @@ CommandLine::Outcome CommandLine::Parse(std::string_view program,
     // An argument may be missing because it was taken for an option.
     *text = UnknownOption(*app_, arguments);
     if (text->empty()) *text = error.what();
+    return Outcome::kWrong;
+  } catch (const CLI::ArgumentMismatch& error) {
+    *text = Mismatch(*app_, error);
     return Outcome::kWrong;
   } catch (const CLI::ParseError& error) {
     *text = error.what();

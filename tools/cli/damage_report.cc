@@ -5,14 +5,17 @@
 
 #include "absl/strings/str_format.h"
 
+#include "tools/cli/printable.h"
+
 namespace rumcask::cli {
 
 std::string DamageLines(const std::vector<Damage>& damages) {
   std::string text;
   for (const Damage& damage : damages) {
-    absl::StrAppendFormat(&text, "%s, offset %d", damage.file, damage.offset);
-    if (damage.length > 0) absl::StrAppendFormat(&text, ", %d bytes", damage.length);
-    absl::StrAppendFormat(&text, ": %s\n", damage.cause);
+    absl::StrAppendFormat(&text, "%s, offset %d", Printable(damage.file), damage.offset);
+    if (damage.length > 0)
+      absl::StrAppendFormat(&text, ", %d byte%s", damage.length, damage.length == 1 ? "" : "s");
+    absl::StrAppendFormat(&text, ": %s\n", Printable(damage.cause));
   }
   return text;
 }

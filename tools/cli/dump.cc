@@ -18,6 +18,7 @@
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/dump_format.h"
+#include "tools/cli/figures.h"
 #include "tools/cli/lines_format.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
@@ -75,7 +76,8 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
   Output output(STDOUT_FILENO, "standard output");
   std::unique_ptr<RecordWriter> writer;
   if (delimited) {
-    writer = std::make_unique<LinesWriter>(*separator, flags.hex, &output);
+    writer =
+        std::make_unique<LinesWriter>(*separator, flags.hex, ::isatty(STDOUT_FILENO) == 1, &output);
   } else {
     writer = std::make_unique<DumpWriter>(
         format == "print" ? DumpEncoding::kPrint : DumpEncoding::kByteValue,
@@ -96,8 +98,8 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
       records == stats.keys
           ? absl::StrCat(status.message(), "; the dump lacks its end")
           : absl::StrCat(status.message(),
-                         absl::StrFormat("; the dump is incomplete: it has %d of %d records",
-                                         records, stats.keys)));
+                         absl::StrFormat("; the dump is incomplete: it has %s of %s",
+                                         FormatCount(records), FormatCount(stats.keys, "record"))));
 }
 
 }  // namespace
@@ -105,10 +107,9 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
 int RunDump(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints all records in the text format of LMDB and Berkeley DB, which 'rumcask load', "
-      "mdb_load "
-      "and, with --for bdb, db_load read, or as lines. What can't be read because of damage is "
-      "left out; the dump then "
-      "lacks its last line, DATA=END, and the exit code is 3.");
+      "mdb_load and, with --for bdb, db_load read, or as lines. On a terminal keys and values in "
+      "lines are escaped as scan does it, which load does not undo. What can't be read because of "
+      "damage is left out; the dump then lacks its last line, DATA=END, and the exit code is 3.");
   Flags flags;
   DumpFlags dump;
   AddDatabase(&line, &flags);

@@ -19,6 +19,12 @@ constexpr size_t kMaxHeaderLineBytes = 4096;
 // Of what is written at a time.
 constexpr size_t kPieceBytes = size_t{16} << 10;
 
+absl::Status EndsWithCr() {
+  return absl::InvalidArgumentError(
+      "the lines end with CR and LF: some program has converted the dump; undo it with tr -d "
+      "'\\r'");
+}
+
 // Of a line of the header.
 absl::Status CheckText(std::string_view line, bool first) {
   if (first && (line.substr(0, 3) == "\xef\xbb\xbf" || line.substr(0, 2) == "\xff\xfe" ||
@@ -26,12 +32,7 @@ absl::Status CheckText(std::string_view line, bool first) {
     return absl::InvalidArgumentError(
         "the file begins with a byte-order mark: some program has converted the dump");
   }
-  if (!line.empty() && line.back() == '\r') {
-    return absl::InvalidArgumentError(
-        "the lines end with CR and LF: some program has converted the dump; undo it with tr -d "
-        "'\\r'");
-  }
-  return absl::OkStatus();
+  return !line.empty() && line.back() == '\r' ? EndsWithCr() : absl::OkStatus();
 }
 
 bool IsPrintable(char byte) { return byte >= ' ' && byte <= '~'; }
@@ -120,7 +121,7 @@ absl::Status DumpReader::Begin() {
   while (lines_->StartLine()) {
     absl::Status status = lines_->ReadRest(kMaxHeaderLineBytes, &line);
     if (status.ok()) status = CheckText(line, lines_->line_number() == 1);
-    if (status.ok() && line == "HEADER=END") return absl::OkStatus();
+    if (status.ok() && line == "HEADER=END") return EndOfHeader();
     const size_t equals = line.find('=');
     if (status.ok() && lines_->line_number() == 1 && line.substr(0, equals) != "VERSION") {
       status = absl::InvalidArgumentError(
@@ -136,6 +137,12 @@ absl::Status DumpReader::Begin() {
   }
   if (!lines_->status().ok()) return lines_->status();
   return absl::InvalidArgumentError("the input ends without HEADER=END");
+}
+
+absl::Status DumpReader::EndOfHeader() const {
+  if (!escapes_confirmed_ || encoding_ == DumpEncoding::kPrint) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the dump is format=bytevalue, which has no escapes to confirm; leave out --format print");
 }
 
 absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view value) {
@@ -168,7 +175,7 @@ absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view 
 }
 
 absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
-  in_record_ = false;
+  remedy_ = Remedy::kMend;
   if (!lines_->StartLine()) {
     if (!lines_->status().ok()) return lines_->status();
     return absl::InvalidArgumentError("the input ends without DATA=END: part of it is missing");
@@ -179,12 +186,13 @@ absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
     if (!status.ok()) return status;
     return false;
   }
-  in_record_ = true;
   absl::Status status = ReadData("key", kMaxKeyBytes, piece.substr(1), key);
   if (!status.ok()) return status;
-  if (key != nullptr && key->empty()) return absl::InvalidArgumentError("the key is empty");
+  if (key != nullptr && key->empty()) {
+    remedy_ = Remedy::kMendOrLeaveOut;
+    return absl::InvalidArgumentError("the key is empty");
+  }
   if (!lines_->StartLine() || !lines_->NextPiece(&piece) || piece[0] != ' ') {
-    in_record_ = false;
     if (!lines_->status().ok()) return lines_->status();
     return absl::InvalidArgumentError("the key has no value");
   }
@@ -196,32 +204,42 @@ absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
 absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::string_view rest,
                                   std::string* to) {
   std::string_view piece = rest;
-  if (to != nullptr) {
-    to->clear();
-    DumpDecoder decoder(encoding_, what, limit, to);
-    const bool doubtful =
-        encoding_ == DumpEncoding::kPrint && has_maxreaders_ && !escapes_confirmed_;
-    do {
-      if (doubtful && piece.find('\\') != std::string_view::npos) {
-        in_record_ = false;
-        return absl::InvalidArgumentError(absl::StrFormat(
-            "the %s has a backslash, and mdb_dump -p before LMDB 0.9.25 did not escape "
-            "backslashes: "
-            "dump again without -p or, if a later one has written this, say --format print",
-            what));
-      }
-      absl::Status status = decoder.Append(piece);
-      if (!status.ok()) return status;
-    } while (lines_->NextPiece(&piece));
-    absl::Status status = decoder.Finish();
-    if (!status.ok()) return status;
-  } else {
+  if (to == nullptr) {
     while (lines_->NextPiece(&piece)) {
     }
+    return EndOfData(what);
   }
+  to->clear();
+  DumpDecoder decoder(encoding_, what, limit, to);
+  const bool doubtful = encoding_ == DumpEncoding::kPrint && has_maxreaders_ && !escapes_confirmed_;
+  // A CR is held back until it is known whether it ends the line.
+  bool cr = false;
+  absl::Status decoded;
+  do {
+    if (doubtful && piece.find('\\') != std::string_view::npos) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "the %s has a backslash, and mdb_dump -p before LMDB 0.9.25 did not escape backslashes: "
+          "dump again without -p or, if a later one has written this, say --format print",
+          what));
+    }
+    if (cr && !piece.empty()) decoded = decoder.Append("\r");
+    cr = piece.empty() ? cr : piece.back() == '\r';
+    if (decoded.ok()) decoded = decoder.Append(piece.substr(0, piece.size() - (cr ? 1 : 0)));
+  } while (decoded.ok() && lines_->NextPiece(&piece));
+  if (decoded.ok()) {
+    // Whether it ends where it should is a question only of a line that was read to its end.
+    absl::Status status = EndOfData(what);
+    if (!status.ok()) return status;
+    if (cr) return EndsWithCr();
+    decoded = decoder.Finish();
+  }
+  if (!decoded.ok()) remedy_ = Remedy::kMendOrLeaveOut;
+  return decoded;
+}
+
+absl::Status DumpReader::EndOfData(std::string_view what) {
+  if (lines_->status().ok() && lines_->terminated()) return absl::OkStatus();
   if (!lines_->status().ok()) return lines_->status();
-  if (lines_->terminated()) return absl::OkStatus();
-  in_record_ = false;
   return absl::InvalidArgumentError(absl::StrFormat("the input ends within the %s", what));
 }
 
@@ -230,10 +248,13 @@ absl::Status DumpReader::AfterLastRecord(std::string_view first_piece) {
   std::string rest;
   absl::Status status = lines_->ReadRest(kMaxHeaderLineBytes, &rest);
   if (!status.ok()) return status;
-  if (line + rest != "DATA=END") {
+  line += rest;
+  if (line == "DATA=END\r") return EndsWithCr();
+  if (line != "DATA=END") {
     return absl::InvalidArgumentError("neither data, which begins with a space, nor DATA=END");
   }
   if (lines_->StartLine()) {
+    remedy_ = Remedy::kNone;
     return absl::InvalidArgumentError(
         "something follows DATA=END: only a dump of one database can be loaded");
   }

@@ -65,20 +65,24 @@ class DumpDecoder {
 // Reads a dump of one database without duplicate keys.
 class DumpReader : public RecordReader {
  public:
-  // `escapes_confirmed`: a backslash escapes, whatever program has written the dump.
+  // `escapes_confirmed`: a backslash escapes, whatever program has written the dump, which must be
+  // format=print.
   DumpReader(bool escapes_confirmed, LineReader* lines)
       : escapes_confirmed_(escapes_confirmed), lines_(lines) {}
 
   absl::Status Begin() override;
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
-  bool CanSkip() const override { return in_record_; }
+  Remedy remedy() const override { return remedy_; }
   std::string Note() const override { return ""; }
 
  private:
+  absl::Status EndOfHeader() const;
   absl::Status TakeHeaderLine(std::string_view name, std::string_view value);
   // The line just started, whose leading space has been seen if `rest` is given.
   absl::Status ReadData(std::string_view what, size_t limit, std::string_view rest,
                         std::string* to);
+  // Whether the line of data was there to its end.
+  absl::Status EndOfData(std::string_view what);
   absl::Status AfterLastRecord(std::string_view first_piece);
 
   const bool escapes_confirmed_;
@@ -86,7 +90,7 @@ class DumpReader : public RecordReader {
   DumpEncoding encoding_ = DumpEncoding::kByteValue;
   // LMDB's mdb_dump alone writes this line.
   bool has_maxreaders_ = false;
-  bool in_record_ = false;
+  Remedy remedy_ = Remedy::kNone;
 };
 
 // Whose loader shall read the dump. LMDB's needs a line that Berkeley DB's refuses.

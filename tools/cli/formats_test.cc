@@ -1,3 +1,5 @@
+#include <signal.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,9 +15,12 @@
 #include "absl/status/statusor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 
 #include "core/options.h"
 #include "tools/cli/dump_format.h"
+#include "tools/cli/interrupt.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/line_reader.h"
 #include "tools/cli/lines_format.h"
 #include "tools/cli/output.h"
@@ -191,6 +196,8 @@ TEST(DumpReader, NamesWhatIsWrong) {
       {header + " 61\n", 5, "the key has no value"},
       {header + " 61\nDATA=END\n", 6, "the key has no value"},
       {header + " 61\n 62", 6, "the input ends within the value"},
+      {header + " 61\n 6", 6, "the input ends within the value"},
+      {header + " 6", 5, "the input ends within the key"},
       {header + " 61\n 62\n", 6, "without DATA=END"},
       {header + " 61\n 6\n", 6, "the value ends within a byte"},
       {header + " 6g\n 62\n", 5, "the key has a character that is no hex"},
@@ -206,6 +213,46 @@ TEST(DumpReader, NamesWhatIsWrong) {
     EXPECT_TRUE(absl::IsInvalidArgument(reading.status)) << c.content;
     EXPECT_THAT(reading.message(), HasSubstr(c.cause));
     EXPECT_EQ(reading.line_number, c.line) << c.cause;
+  }
+}
+
+// A pipe in which more could follow, but does not.
+class OpenPipe {
+ public:
+  explicit OpenPipe(std::string_view content) {
+    EXPECT_EQ(::pipe(ends_), 0);
+    EXPECT_EQ(::write(ends_[1], content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
+  }
+  ~OpenPipe() {
+    for (const int end : ends_) ::close(end);
+  }
+  OpenPipe(const OpenPipe&) = delete;
+  OpenPipe& operator=(const OpenPipe&) = delete;
+
+  int fd() const { return ends_[0]; }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+TEST(DumpReader, CtrlCWithinARecordIsNotItsFault) {
+  const std::string header = "VERSION=3\nformat=%\nHEADER=END\n 61\n ";
+  for (const auto& [format, rest] :
+       {std::pair("bytevalue", "6"), std::pair("print", "6\\"), std::pair("print", "6\\6"),
+        std::pair("print", "x"), std::pair("bytevalue", "")}) {
+    std::string content = header + rest;
+    OpenPipe pipe(content.replace(content.find('%'), 1, format));
+    LineReader lines(pipe.fd());
+    DumpReader reader(/*escapes_confirmed=*/false, &lines);
+    ASSERT_TRUE(reader.Begin().ok());
+    const Interrupt interrupt;
+    ::raise(SIGINT);
+    std::string key;
+    std::string value;
+    const absl::Status status = reader.Next(&key, &value).status();
+    EXPECT_TRUE(absl::IsCancelled(status)) << format << " " << rest << ": " << status;
+    EXPECT_NE(reader.remedy(), RecordReader::Remedy::kMendOrLeaveOut);
   }
 }
 
@@ -303,16 +350,26 @@ TEST(LinesFormat, SeparatorsAreChecked) {
 TEST(LinesWriter, RefusesWhatWouldNotComeBack) {
   const TemporaryFile file;
   Output output(file.fd(), "file");
-  LinesWriter writer("::", false, &output);
+  LinesWriter writer("::", /*hex=*/false, /*on_terminal=*/false, &output);
   EXPECT_FALSE(writer.Write("a::b", "").ok());
   EXPECT_FALSE(writer.Write("a:", "").ok()) << "would split one byte early";
   EXPECT_FALSE(writer.Write("a\nb", "").ok());
   EXPECT_FALSE(writer.Write("a", "b\nc").ok());
   EXPECT_TRUE(writer.Write(":a", "::b").ok());
-  LinesWriter hex_writer(";", true, &output);
+  LinesWriter hex_writer(";", /*hex=*/true, /*on_terminal=*/false, &output);
   EXPECT_TRUE(hex_writer.Write("\n", ";").ok());
   ASSERT_TRUE(output.Flush().ok());
   EXPECT_EQ(file.Content(), ":a::::b\n0a;3b\n");
+}
+
+TEST(LinesWriter, EscapesOnATerminal) {
+  const TemporaryFile file;
+  Output output(file.fd(), "file");
+  LinesWriter writer("\t\x1b", /*hex=*/false, /*on_terminal=*/true, &output);
+  EXPECT_TRUE(writer.Write("a\\b", "\x1b[31m\xe2\x80\xae").ok());
+  EXPECT_FALSE(writer.Write("a", "b\nc").ok());
+  ASSERT_TRUE(output.Flush().ok());
+  EXPECT_EQ(file.Content(), "a\\5cb\t\\1b\\1b[31m\\e2\\80\\ae\n");
 }
 
 TEST(Printable, EscapesWhatATerminalWouldObey) {
@@ -331,6 +388,22 @@ TEST(Printable, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(Printable("\xff\xc3"), "\\ff\\c3");
   EXPECT_EQ(Printable("\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80"),
             "\\c0\\af \\ed\\a0\\80 \\f4\\90\\80\\80");
+  // Directions of writing, and their neighbours.
+  EXPECT_EQ(Printable("\xe2\x80\xa9 \xe2\x80\xae \xe2\x81\xa5 \xe2\x81\xa6"),
+            "\xe2\x80\xa9 \\e2\\80\\ae \xe2\x81\xa5 \\e2\\81\\a6");
+}
+
+TEST(JsonText, EscapesWhatATerminalWouldObey) {
+  const std::string bytes =
+      "\x1b \x7f \xc2\x80 \xc2\x9b \xc2\xa0 \xe2\x80\xae \xe2\x81\xa6 \xf0\x9f\x98\x80\n";
+  const nlohmann::ordered_json json = {{"a\x7f", bytes}};
+  const std::string text = JsonText(json, -1);
+  EXPECT_EQ(text,
+            "{\"a\\u007f\":\"\\u001b \\u007f \\u0080 \\u009b \xc2\xa0 \\u202e \\u2066 "
+            "\xf0\x9f\x98\x80\\n\"}");
+  EXPECT_EQ(nlohmann::ordered_json::parse(text), json);
+  EXPECT_EQ(JsonText(json, 1).substr(0, 3), "{\n ");
+  EXPECT_EQ(JsonText("\xff", -1), "\"\xef\xbf\xbd\"");
 }
 
 }  // namespace

@@ -45,9 +45,8 @@ absl::Status Get(const Flags& flags, std::string_view key_text) {
 int RunGet(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints the bytes of KEY's value and nothing more (with --hex: and a newline; on a terminal: "
-      "and a newline, with control characters as a backslash and two hexadecimal digits). Exit "
-      "code "
-      "2 if there is no such key.");
+      "and a newline, with control characters, and those that change the direction of writing, as "
+      "a backslash and two hexadecimal digits a byte). Exit code 2 if there is no such key.");
   Flags flags;
   std::string key;
   AddDatabase(&line, &flags);

@@ -11,16 +11,25 @@ volatile sig_atomic_t raised = 0;
 
 Interrupt::Interrupt() {
   raised = 0;
+  ::sigaction(SIGINT, nullptr, &before_);
+  Resume();
+}
+
+Interrupt::~Interrupt() {
+  Pause();
+  raised = 0;
+}
+
+void Interrupt::Pause() { ::sigaction(SIGINT, &before_, nullptr); }
+
+void Interrupt::Resume() {
   struct sigaction action = {};
   action.sa_handler = [](int) { raised = 1; };
   // Without SA_RESTART a read that waits comes back; the next signal is not caught any more.
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   // A command that was told to ignore it, as by nohup or in the background, goes on doing so.
-  ::sigaction(SIGINT, nullptr, &before_);
   if (before_.sa_handler != SIG_IGN) ::sigaction(SIGINT, &action, nullptr);
 }
-
-Interrupt::~Interrupt() { ::sigaction(SIGINT, &before_, nullptr); }
 
 bool Interrupt::Raised() { return raised != 0; }
 

@@ -16,7 +16,12 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // Whether one has come.
+  // In between SIGINT does what it did before: for what can take long and needs no orderly end. One
+  // that came before stays Raised.
+  void Pause();
+  void Resume();
+
+  // Whether one has come to the one that lives.
   static bool Raised();
 
  private:

@@ -30,11 +30,12 @@ bool LineReader::Fill() {
   consumed_before_buffer_ += size_;
   position_ = size_ = 0;
   while (true) {
+    const ssize_t count = Interrupt::Raised() ? 0 : ::read(fd_, buffer_.get(), kBufferBytes);
+    // Asked again: Ctrl-C also ends the program that writes into a pipe, whose end is then none.
     if (Interrupt::Raised()) {
       status_ = absl::CancelledError("interrupted");
       return false;
     }
-    const ssize_t count = ::read(fd_, buffer_.get(), kBufferBytes);
     if (count >= 0) {
       size_ = static_cast<size_t>(count);
       return count > 0;

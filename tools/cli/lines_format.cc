@@ -8,9 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "core/options.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/text_encoding.h"
 
 namespace rumcask::cli {
@@ -63,22 +65,32 @@ absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex) {
 }
 
 absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
-  in_record_ = false;
+  remedy_ = Remedy::kMend;
   if (!lines_->StartLine()) {
     if (!lines_->status().ok()) return lines_->status();
     return false;
   }
-  in_record_ = true;
   if (key == nullptr) return true;
   const size_t factor = hex_ ? 2 : 1;
   absl::Status status =
       lines_->ReadRest((kMaxKeyBytes + kMaxValueBytes) * factor + separator_.size(), &line_);
+  if (absl::IsInvalidArgument(status)) remedy_ = Remedy::kMendOrLeaveOut;
   if (!status.ok()) return status;
   if (lines_->line_number() == 1) {
     status = CheckByteOrderMark(line_);
     if (!status.ok()) return status;
-    ends_with_cr_ = !line_.empty() && line_.back() == '\r';
   }
+  const bool ends_with_cr = !line_.empty() && line_.back() == '\r';
+  if (hex_ && ends_with_cr) {
+    return absl::InvalidArgumentError(
+        "the line ends with CR and LF, and CR is no hexadecimal digit; load what tr -d '\\r' makes "
+        "of the file");
+  }
+  if (lines_->terminated()) {
+    ++lines_read_;
+    if (ends_with_cr && ++lines_with_cr_ == 1) first_with_cr_ = lines_->line_number();
+  }
+  remedy_ = Remedy::kMendOrLeaveOut;
   const size_t at = line_.find(separator_);
   if (at == std::string::npos) return absl::InvalidArgumentError("the line has no separator");
   if (at == 0) return absl::InvalidArgumentError("the key is empty");
@@ -92,6 +104,17 @@ absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
   if (status.ok()) status = CheckLength("value", *value, kMaxValueBytes);
   if (!status.ok()) return status;
   return true;
+}
+
+std::string LinesReader::Note() const {
+  if (lines_with_cr_ == 0) return "";
+  return absl::StrCat(
+      lines_with_cr_ == lines_read_
+          ? "the lines end with CR and LF, and the CR becomes part of each value"
+          : absl::StrFormat("some lines end with CR and LF, line %d first, and the CR becomes part "
+                            "of their values",
+                            first_with_cr_),
+      "; to leave it out, load what tr -d '\\r' makes of the file");
 }
 
 absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
@@ -112,9 +135,15 @@ absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
   if (value.find('\n') != std::string_view::npos) {
     return absl::InvalidArgumentError("a value has a newline");
   }
-  output_->Append(key);
-  output_->Append(separator_);
-  output_->Append(value);
+  if (on_terminal_) {
+    output_->Append(Printable(key, Escaping::kBackslash));
+    output_->Append(Printable(separator_, Escaping::kLines));
+    output_->Append(Printable(value, Escaping::kBackslash));
+  } else {
+    output_->Append(key);
+    output_->Append(separator_);
+    output_->Append(value);
+  }
   output_->Append("\n");
   return absl::OkStatus();
 }

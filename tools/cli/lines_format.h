@@ -3,6 +3,7 @@
 #ifndef RUMCASK_TOOLS_CLI_LINES_FORMAT_H_
 #define RUMCASK_TOOLS_CLI_LINES_FORMAT_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -28,28 +29,28 @@ class LinesReader : public RecordReader {
 
   absl::Status Begin() override { return absl::OkStatus(); }
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
-  bool CanSkip() const override { return in_record_; }
-  std::string Note() const override {
-    return ends_with_cr_
-               ? "the lines end with CR and LF, and the CR becomes part of each value; to "
-                 "leave it out, load what tr -d '\\r' makes of the file"
-               : "";
-  }
+  Remedy remedy() const override { return remedy_; }
+  std::string Note() const override;
 
  private:
   const std::string separator_;
   const bool hex_;
   LineReader* const lines_;
   std::string line_;
-  bool in_record_ = false;
-  bool ends_with_cr_ = false;
+  Remedy remedy_ = Remedy::kNone;
+  // Of the lines that were looked into and had a newline; of those, the ones with a CR before it.
+  uint64_t lines_read_ = 0;
+  uint64_t lines_with_cr_ = 0;
+  uint64_t first_with_cr_ = 0;
 };
 
 // Refuses records that would not come back the same.
 class LinesWriter : public RecordWriter {
  public:
-  LinesWriter(std::string_view separator, bool hex, Output* output)
-      : separator_(separator), hex_(hex), output_(output) {}
+  // `on_terminal`: keys and values are escaped, for people to look at; what is printed can't be
+  // loaded then.
+  LinesWriter(std::string_view separator, bool hex, bool on_terminal, Output* output)
+      : separator_(separator), hex_(hex), on_terminal_(on_terminal), output_(output) {}
 
   void Begin() override {}
   absl::Status Write(std::string_view key, std::string_view value) override;
@@ -58,6 +59,7 @@ class LinesWriter : public RecordWriter {
  private:
   const std::string separator_;
   const bool hex_;
+  const bool on_terminal_;
   Output* const output_;
 };
 

@@ -16,7 +16,6 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "core/db.h"
@@ -27,16 +26,12 @@
 #include "tools/cli/interrupt.h"
 #include "tools/cli/line_reader.h"
 #include "tools/cli/lines_format.h"
+#include "tools/cli/loader.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
-#include "tools/cli/progress.h"
 
 namespace rumcask::cli {
 namespace {
-
-// A batch is written once it has this much.
-constexpr uint64_t kBatchBytes = uint64_t{256} << 10;
-constexpr size_t kBatchRecords = 1000;
 
 struct LoadFlags {
   std::string file;
@@ -44,123 +39,6 @@ struct LoadFlags {
   uint64_t skip = 0;
   std::optional<std::string> format;
 };
-
-// Takes records from a file to a database, a batch at a time.
-class Loader {
- public:
-  Loader(std::string file, uint64_t file_bytes, LineReader* lines, RecordReader* records)
-      : file_(std::move(file)), lines_(lines), records_(records), progress_("load", file_bytes) {}
-
-  absl::Status Begin() { return AtLine(records_->Begin()); }
-  absl::Status Skip(uint64_t count);
-  absl::Status LoadInto(DB* db);
-  uint64_t committed() const { return committed_; }
-
- private:
-  // Names the line, and says how to go on.
-  absl::Status AtLine(const absl::Status& status) const;
-  // `bad_record`: the one that comes next can't be loaded, but it can be left out.
-  std::string WhereToGoOn(bool bad_record) const;
-  absl::Status Add(DB* db, const std::string& key, const std::string& value);
-  absl::Status Commit(DB* db);
-
-  const std::string file_;
-  LineReader* const lines_;
-  RecordReader* const records_;
-  Progress progress_;
-  WriteBatch batch_;
-  uint64_t batch_first_line_ = 0;
-  uint64_t batch_last_line_ = 0;
-  uint64_t skipped_ = 0;
-  uint64_t committed_ = 0;
-};
-
-absl::Status Loader::AtLine(const absl::Status& status) const {
-  if (status.ok()) return status;
-  return Prefixed(absl::StrFormat("%s:%d: ", file_, lines_->line_number()), status);
-}
-
-std::string Loader::WhereToGoOn(bool bad_record) const {
-  const uint64_t done = skipped_ + committed_;
-  const std::string loaded = FormatCount(committed_, "record");
-  if (bad_record) {
-    return absl::StrFormat(
-        "; %s loaded before: mend it and go on with --skip %d, or leave it out with --skip %d",
-        loaded, done, done + 1);
-  }
-  return absl::StrFormat("; %s loaded before, go on with --skip %d", loaded, done);
-}
-
-absl::Status Loader::Skip(uint64_t count) {
-  for (; skipped_ < count; ++skipped_) {
-    const absl::StatusOr<bool> more = records_->Next(nullptr, nullptr);
-    if (!more.ok()) return AtLine(more.status());
-    if (!*more) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s: there are only %d records to skip", file_, skipped_));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Loader::LoadInto(DB* db) {
-  std::string key;
-  std::string value;
-  absl::StatusOr<bool> more = true;
-  while (true) {
-    more = records_->Next(&key, &value);
-    if (!more.ok() || !*more) break;
-    if (Interrupt::Raised()) {
-      more = absl::CancelledError("interrupted");
-      break;
-    }
-    if (committed_ + batch_.count() == 0 && !records_->Note().empty()) {
-      progress_.Erase();
-      PrintError(absl::StrCat("note: ", records_->Note()));
-    }
-    absl::Status status = Add(db, key, value);
-    if (!status.ok()) return status;
-    progress_.Update(committed_ + batch_.count(), lines_->consumed());
-  }
-  // What came before a bad line, or before Ctrl-C, counts.
-  const bool interrupted = absl::IsCancelled(more.status());
-  const bool bad_record = !interrupted && records_->CanSkip();
-  absl::Status bad_line = interrupted ? more.status() : AtLine(more.status());
-  absl::Status status = Commit(db);
-  if (status.ok()) status = db->Sync();
-  if (!status.ok()) return status;
-  progress_.Erase();
-  if (bad_line.ok()) return bad_line;
-  return absl::Status(bad_line.code(), absl::StrCat(bad_line.message(), WhereToGoOn(bad_record)));
-}
-
-absl::Status Loader::Add(DB* db, const std::string& key, const std::string& value) {
-  if (batch_.count() == kBatchRecords ||
-      (!batch_.empty() && batch_.encoded_bytes() + key.size() + value.size() > kBatchBytes)) {
-    absl::Status status = Commit(db);
-    if (!status.ok()) return status;
-  }
-  if (batch_.empty()) batch_first_line_ = lines_->line_number();
-  batch_last_line_ = lines_->line_number();
-  batch_.Put(key, value);
-  return absl::OkStatus();
-}
-
-absl::Status Loader::Commit(DB* db) {
-  if (batch_.empty()) return absl::OkStatus();
-  absl::Status status = db->Write(batch_);
-  if (!status.ok()) {
-    progress_.Erase();
-    return absl::Status(
-        status.code(),
-        absl::StrCat(absl::StrFormat("%s: one of the %d records up to line %d, from line %d: ",
-                                     file_, batch_.count(), batch_last_line_, batch_first_line_),
-                     status.message(), WhereToGoOn(/*bad_record=*/false)));
-  }
-  committed_ += batch_.count();
-  batch_.Clear();
-  return absl::OkStatus();
-}
 
 absl::Status Load(const Flags& flags, const LoadFlags& load) {
   const bool delimited = load.separator.has_value();
@@ -196,7 +74,7 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   }
   const bool sized = known && S_ISREG(about.st_mode);
 
-  const Interrupt interrupt;
+  Interrupt interrupt;
   LineReader lines(fd);
   std::unique_ptr<RecordReader> records;
   if (delimited) {
@@ -204,13 +82,17 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   } else {
     records = std::make_unique<DumpReader>(load.format.has_value(), &lines);
   }
-  Loader loader(name, sized ? static_cast<uint64_t>(about.st_size) : 0, &lines, records.get());
+  Loader loader(name, sized ? static_cast<uint64_t>(about.st_size) : 0, load.skip, &lines,
+                records.get());
   // Before opening, so that a wrong file creates no database.
   absl::Status status = loader.Begin();
-  if (status.ok()) status = loader.Skip(load.skip);
   if (!status.ok()) return status;
+  // Neither waiting for the database nor opening it needs an orderly end.
+  interrupt.Pause();
+  if (Interrupt::Raised()) return loader.Interrupted();
   absl::StatusOr<std::unique_ptr<DB>> db = OpenForWriting(flags, /*create_if_missing=*/true);
   if (!db.ok()) return db.status();
+  interrupt.Resume();
   status = loader.LoadInto(db->get());
   const absl::Status closed = (*db)->Close();
   if (!status.ok()) return status;

@@ -1,6 +1,10 @@
 #include "tools/cli/open_database.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -17,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 
 #include "core/db.h"
 #include "core/listener.h"
@@ -52,10 +57,7 @@ absl::StatusOr<std::unique_ptr<DB>> Opened(
     const Flags& flags, bool create,
     const std::function<absl::StatusOr<std::unique_ptr<DB>>()>& open) {
   absl::StatusOr<std::unique_ptr<DB>> db = RetryWhileLocked(flags, open);
-  // Where one shall be created, what is missing is something else: its parent.
-  if (absl::IsNotFound(db.status()) && !create) {
-    return absl::NotFoundError(absl::StrFormat("%s: there is no database", flags.db));
-  }
+  if (!db.ok()) return AboutPath(flags.db, create, db.status());
   return db;
 }
 
@@ -67,6 +69,25 @@ absl::Status Complete(const std::vector<absl::Status>& damages, const Stats& sta
 }
 
 }  // namespace
+
+absl::Status AboutPath(std::string_view path, bool create, const absl::Status& status) {
+  if (status.ok() || path.empty()) return status;
+  const std::string name(path);
+  const auto told = [&](absl::string_view what) {
+    return absl::Status(status.code(), absl::StrCat(name, ": ", what));
+  };
+  struct stat about = {};
+  const int error = ::stat(name.c_str(), &about) == 0 ? 0 : errno;
+  if (error == ENOTDIR) return told("what should be a directory on the way there is none");
+  if (error == EACCES) return told("no permission to look there");
+  if (error == 0 && !S_ISDIR(about.st_mode)) return told("it is no directory, so no database");
+  // Where one shall be created, what is missing is something else: its parent.
+  if (absl::IsNotFound(status) && !create) return told("there is no database");
+  if (!absl::IsPermissionDenied(status)) return status;
+  if (error == ENOENT && create) return told("it cannot be created: no permission to write there");
+  const bool may_enter = ::access(name.c_str(), R_OK | X_OK) == 0;
+  return may_enter ? status : told("no permission to read the directory");
+}
 
 absl::StatusOr<KeystoreFactory> NamedKeystore(std::string_view name) {
   absl::StatusOr<KeystoreFactory> factory = KeystoreByName(name);

@@ -41,6 +41,11 @@ absl::StatusOr<ReadOnlyDatabase> OpenForReading(const Flags& flags,
                                                 ReadFrom from = ReadFrom::kIndex);
 absl::StatusOr<std::unique_ptr<DB>> OpenForWriting(const Flags& flags, bool create_if_missing);
 
+// `status`, which is of an operation on the database in `path`, in words if it is about the path
+// itself: that there is no database, that it is a file, or that it may not be entered or, with
+// `create`, made.
+absl::Status AboutPath(std::string_view path, bool create, const absl::Status& status);
+
 // The one asked for, else the database's, else the default. A name that nobody knows is a
 // UsageError.
 absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags);

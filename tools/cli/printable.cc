@@ -7,9 +7,7 @@
 #include "tools/cli/text_encoding.h"
 
 namespace rumcask::cli {
-namespace {
 
-// The bytes of the character at the front, in UTF-8 as RFC 3629 has it; 0 if there is none.
 size_t CharacterBytes(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -27,14 +25,15 @@ size_t CharacterBytes(std::string_view text) {
   return size;
 }
 
-bool IsControl(std::string_view character) {
-  const unsigned char first = static_cast<unsigned char>(character[0]);
+bool CommandsTerminal(std::string_view character) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return true;
   // U+0080 to U+009F: some terminals take U+009B for ESC [.
-  return first < 0x20 || first == 0x7f ||
-         (first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
+  if (byte(0) == 0xc2) return byte(1) < 0xa0;
+  // U+202A to U+202E and U+2066 to U+2069 have what follows shown in another order.
+  return byte(0) == 0xe2 && ((byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) ||
+                             (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
 }
-
-}  // namespace
 
 std::string Printable(std::string_view bytes, Escaping escaping) {
   std::string text;
@@ -42,7 +41,7 @@ std::string Printable(std::string_view bytes, Escaping escaping) {
     const size_t size = CharacterBytes(bytes);
     const std::string_view character = bytes.substr(0, size == 0 ? 1 : size);
     const bool kept = escaping == Escaping::kLines && (character == "\n" || character == "\t");
-    const bool escaped = size == 0 || IsControl(character) ||
+    const bool escaped = size == 0 || CommandsTerminal(character) ||
                          (escaping == Escaping::kBackslash && character == "\\");
     if (kept || !escaped) {
       text.append(character);

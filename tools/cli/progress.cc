@@ -44,7 +44,7 @@ void Progress::Show(uint64_t records, uint64_t done) {
 
 std::string ProgressLine(std::string_view label, uint64_t records, uint64_t done, uint64_t total,
                          double seconds) {
-  std::string line = absl::StrFormat("%s: %s records", label, FormatCount(records));
+  std::string line = absl::StrFormat("%s: %s", label, FormatCount(records, "record"));
   if (total == 0 || done == 0 || done > total) return line;
   const double left = seconds * static_cast<double>(total - done) / static_cast<double>(done);
   absl::StrAppendFormat(&line, ", %s, %s left", FormatShare(done, total),

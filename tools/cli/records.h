@@ -20,10 +20,15 @@ class RecordReader {
   virtual absl::Status Begin() = 0;
   // False at the end. Both null: skips a record without looking into it.
   virtual absl::StatusOr<bool> Next(std::string* key, std::string* value) = 0;
-  // After an error: whether it was about one record, which can be skipped.
-  virtual bool CanSkip() const = 0;
-  // What is odd about the file and does not keep it from being read; empty for nothing. To be asked
-  // after the first record.
+  // What helps after an InvalidArgument, besides what its message says.
+  enum class Remedy {
+    kNone,
+    kMend,            // the file, after which it can be read on from the same record
+    kMendOrLeaveOut,  // it is about one record, which can be skipped
+  };
+  virtual Remedy remedy() const = 0;
+  // What is odd about the records read so far and does not keep them from being read; empty for
+  // nothing.
   virtual std::string Note() const = 0;
 };
 

@@ -16,6 +16,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
+#include "tools/cli/printable.h"
 #include "tools/cli/progress.h"
 
 namespace rumcask::cli {
@@ -39,10 +40,7 @@ absl::Status Reindex(const Flags& flags, const std::string& to) {
   absl::StatusOr<KeystoreFactory> keystore = NamedKeystore(to);
   if (!keystore.ok()) return keystore.status();
   absl::StatusOr<std::string> stored = DB::StoredKeystore(flags.db);
-  if (absl::IsNotFound(stored.status())) {
-    return absl::NotFoundError(absl::StrFormat("%s: there is no database", flags.db));
-  }
-  if (!stored.ok()) return stored.status();
+  if (!stored.ok()) return AboutPath(flags.db, /*create=*/false, stored.status());
   if (*stored == to) return Print(absl::StrFormat("%s is the keystore already\n", to));
   absl::StatusOr<std::unique_ptr<DB>> db = RetryWhileLocked(flags, [&] {
     Options options;
@@ -51,11 +49,11 @@ absl::Status Reindex(const Flags& flags, const std::string& to) {
     options.listener = std::make_shared<ShownLoading>();
     return DB::Open(flags.db, options);
   });
-  if (!db.ok()) return db.status();
+  if (!db.ok()) return AboutPath(flags.db, /*create=*/false, db.status());
   // What is still in memory goes to the index now.
   absl::Status status = (*db)->Close();
   if (!status.ok()) return status;
-  return Print(absl::StrFormat("%s takes the place of %s\n", to, *stored));
+  return Print(absl::StrFormat("%s takes the place of %s\n", to, Printable(*stored)));
 }
 
 }  // namespace

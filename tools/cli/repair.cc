@@ -2,6 +2,9 @@
 
 #include "core/repair.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -17,6 +20,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/damage_report.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 
@@ -40,8 +44,7 @@ std::string AsJson(const RepairReport& report) {
       {"versions_missing", report.versions_missing},
       {"damages", DamagesAsJson(report.damages)},
   };
-  // Names and causes come from a file that may be damaged.
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return JsonText(json, /*indent=*/2) + "\n";
 }
 
 std::string AsText(const RepairReport& report) {
@@ -75,20 +78,43 @@ std::string AsText(const RepairReport& report) {
   return text;
 }
 
-// What the library says of paths, in terms of the command line.
-absl::Status Explained(const absl::Status& status, std::string_view into) {
-  if (!absl::IsAlreadyExists(status)) return status;
-  return absl::AlreadyExistsError(
-      absl::StrCat(Text(into), " exists; --into needs a new directory"));
+// What the library says of the two paths, in terms of the command line.
+absl::Status Explained(std::string_view path, std::string_view into, const absl::Status& status) {
+  if (absl::IsAlreadyExists(status)) {
+    // What is in the way may be further up.
+    if (::access(std::string(into).c_str(), F_OK) != 0 && errno == ENOTDIR) {
+      return AboutPath(into, /*create=*/true, status);
+    }
+    return absl::AlreadyExistsError(
+        absl::StrCat(Text(into), " exists; --into needs a new directory"));
+  }
+  const absl::Status about_path = AboutPath(path, /*create=*/false, status);
+  // Of the other one: its parent is missing, or it must not be made.
+  const std::string start = absl::StrCat(Text(into), ":");
+  const bool about_into =
+      status.message().substr(0, start.size()) == start || absl::IsPermissionDenied(about_path);
+  return about_into ? AboutPath(into, /*create=*/true, status) : about_path;
+}
+
+// Why the new database may not have everything.
+std::string NotComplete(const RepairReport& report, std::string_view into) {
+  RepairReport with_manifest = report;
+  with_manifest.manifest_lost = false;
+  if (with_manifest.complete()) {
+    return absl::StrCat(Text(into),
+                        " has every record that was found; without MANIFEST nothing tells whether "
+                        "the newest segments were all there");
+  }
+  return absl::StrCat(Text(into), " is complete but for what is lost");
 }
 
 absl::Status RepairInto(const Flags& flags, std::string_view into) {
   const absl::StatusOr<RepairReport> report =
       RetryWhileLocked(flags, [&] { return Repair(flags.db, into); });
-  if (!report.ok()) return Explained(report.status(), into);
+  if (!report.ok()) return Explained(flags.db, into, report.status());
   absl::Status status = Print(flags.json ? AsJson(*report) : AsText(*report));
   if (!status.ok() || report->complete()) return status;
-  return absl::DataLossError(absl::StrCat(Text(into), " is complete but for what is lost"));
+  return absl::DataLossError(NotComplete(*report, into));
 }
 
 }  // namespace

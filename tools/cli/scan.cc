@@ -18,6 +18,7 @@
 #include "core/db.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"
@@ -57,7 +58,7 @@ absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& s
 }
 
 // How keys and values are shown.
-enum class Style { kPlain, kTerminal, kHex, kNull, kJson };
+enum class Style { kPlain, kHex, kNull, kJson };
 
 // As "NAME": the text, or, if the bytes are no UTF-8, as "NAME_hex": hexadecimal digits.
 void AddText(const std::string& name, std::string_view bytes, nlohmann::ordered_json* json) {
@@ -71,16 +72,16 @@ void AddText(const std::string& name, std::string_view bytes, nlohmann::ordered_
 }
 
 // One key, and its value unless `value_of` is null.
-std::string Shown(std::string_view key, const Iterator* value_of, Style style) {
+std::string Shown(std::string_view key, const Iterator* value_of, Style style, bool on_terminal) {
   if (style == Style::kJson) {
     nlohmann::ordered_json json;
     AddText("key", key, &json);
     if (value_of != nullptr) AddText("value", value_of->value(), &json);
-    return json.dump() + "\n";
+    return JsonText(json, /*indent=*/-1) + "\n";
   }
-  const auto shown = [style](std::string_view bytes) {
+  const auto shown = [style, on_terminal](std::string_view bytes) {
     if (style == Style::kHex) return ToHex(bytes);
-    if (style == Style::kTerminal) return Printable(bytes, Escaping::kBackslash);
+    if (on_terminal) return Printable(bytes, Escaping::kBackslash);
     return std::string(bytes);
   };
   const std::string_view end = style == Style::kNull ? std::string_view("\0", 1) : "\n";
@@ -109,14 +110,14 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
     PrintError(absl::StrFormat("note: the %s keystore has no order", keystore->traits.name));
   }
   Output output(STDOUT_FILENO, "standard output");
-  const Style style = flags.json                     ? Style::kJson
-                      : flags.hex                    ? Style::kHex
-                      : scan.null                    ? Style::kNull
-                      : ::isatty(STDOUT_FILENO) == 1 ? Style::kTerminal
-                                                     : Style::kPlain;
+  const Style style = flags.json  ? Style::kJson
+                      : flags.hex ? Style::kHex
+                      : scan.null ? Style::kNull
+                                  : Style::kPlain;
+  const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
   if (scan.reverse) (*it)->SeekToLast();
   for (uint64_t left = scan.limit; left > 0 && (*it)->Valid() && output.status().ok(); --left) {
-    output.Append(Shown((*it)->key(), scan.keys_only ? nullptr : it->get(), style));
+    output.Append(Shown((*it)->key(), scan.keys_only ? nullptr : it->get(), style, on_terminal));
     scan.reverse ? (*it)->Prev() : (*it)->Next();
   }
   absl::Status status = output.Flush();
@@ -129,8 +130,10 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
 int RunScan(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints KEY<TAB>VALUE, one a line, in the order of the keys if the keystore has one. On a "
-      "terminal control characters and backslashes are shown as a backslash and two hexadecimal "
-      "digits; elsewhere the bytes are printed as they are, so that a newline in a value begins a "
+      "terminal control characters, those that change the direction of writing, and backslashes "
+      "are "
+      "shown as a backslash and two hexadecimal digits a byte; elsewhere the bytes are printed as "
+      "they are, so that a newline in a value begins a "
       "line, unless --null, --json or --hex is given. What can't be read because of damage is left "
       "out, and the exit code is 3.");
   Flags flags;

@@ -16,9 +16,11 @@
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"
+#include "tools/cli/wrapped.h"
 
 namespace rumcask::cli {
 namespace {
@@ -76,7 +78,7 @@ std::string AsJson(const Stats& stats, const IndexOnDisk& index) {
         {"dead_bytes", DeadBytes(segment.log_bytes, segment.live_bytes)},
     });
   }
-  return json.dump(2) + "\n";
+  return JsonText(json, /*indent=*/2) + "\n";
 }
 
 // How the database was left.
@@ -96,13 +98,15 @@ std::string Condition(const RecoveryReport& recovery) {
 
 std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk& index) {
   std::string text;
+  // Paths, and errors that name them, may be long and have any bytes.
   const auto row = [&text](std::string_view name, std::string_view figure,
                            const std::string& remark = "") {
-    absl::StrAppendFormat(&text, "%-16s %s%s\n", name, figure,
-                          remark.empty() ? "" : " (" + remark + ")");
+    const std::string line = absl::StrFormat("%-16s %s%s", name, Printable(figure),
+                                             remark.empty() ? "" : " (" + remark + ")");
+    absl::StrAppend(&text, Wrapped(line, 17), "\n");
   };
   const uint64_t dead = DeadBytes(stats.log_bytes, stats.live_bytes);
-  row("database", Printable(path));
+  row("database", path);
   row("condition", Condition(stats.recovery));
   row("read to open", stats.recovery.scanned_segments == stats.segments.size()
                           ? absl::StrCat("all of ", FormatCount(stats.segments.size(), "segment"))

@@ -27,11 +27,39 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return table[a.size()][b.size()];
 }
 
+namespace {
+
+// The only candidate that goes on after `word`, whatever dashes both begin with; with
+// `whole_words`, after a dash or an underscore.
+std::optional<std::string_view> OnlyContinuation(std::string_view word,
+                                                 const std::vector<std::string_view>& candidates,
+                                                 bool whole_words) {
+  const auto bare = [](std::string_view text) {
+    return text.substr(std::min(text.find_first_not_of('-'), text.size()));
+  };
+  const std::string_view begin = bare(word);
+  std::optional<std::string_view> only;
+  for (const std::string_view candidate : candidates) {
+    const std::string_view text = bare(candidate);
+    if (begin.empty() || text.size() <= begin.size() || text.substr(0, begin.size()) != begin) {
+      continue;
+    }
+    const char next = text[begin.size()];
+    if (whole_words && next != '-' && next != '_') continue;
+    if (only) return std::nullopt;
+    only = candidate;
+  }
+  return only;
+}
+
+}  // namespace
+
 std::optional<std::string_view> MostSimilar(std::string_view word,
                                             const std::vector<std::string_view>& candidates) {
   constexpr size_t kLongest = 32;  // the table above grows with the square
   if (word.size() > kLongest) return std::nullopt;
-  std::optional<std::string_view> best;
+  std::optional<std::string_view> best = OnlyContinuation(word, candidates, /*whole_words=*/true);
+  if (best) return best;
   size_t best_distance = 0;
   for (const std::string_view candidate : candidates) {
     const size_t distance = EditDistance(word, candidate);
@@ -42,7 +70,7 @@ std::optional<std::string_view> MostSimilar(std::string_view word,
       best_distance = distance;
     }
   }
-  return best;
+  return best ? best : OnlyContinuation(word, candidates, /*whole_words=*/false);
 }
 
 }  // namespace rumcask::cli

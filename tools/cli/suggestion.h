@@ -14,7 +14,8 @@ namespace rumcask::cli {
 // turn one into the other.
 size_t EditDistance(std::string_view a, std::string_view b);
 
-// The candidate that `word` was most likely meant to be, if any is close enough.
+// The candidate that `word` was most likely meant to be: one that it abbreviates, or one that is
+// close enough.
 std::optional<std::string_view> MostSimilar(std::string_view word,
                                             const std::vector<std::string_view>& candidates);
 

@@ -35,6 +35,7 @@ TEST(ProgressLine, TellsWhatIsLeftIfTheTotalIsKnown) {
   EXPECT_EQ(ProgressLine("load", 1200000, 40, 100, 8),
             "load: 1,200,000 records, 40.0 %, 0:12 left");
   EXPECT_EQ(ProgressLine("load", 3, 40, 0, 8), "load: 3 records");
+  EXPECT_EQ(ProgressLine("load", 1, 40, 0, 8), "load: 1 record");
   EXPECT_EQ(ProgressLine("dump", 101, 101, 100, 8), "dump: 101 records");
 }
 
@@ -53,6 +54,16 @@ TEST(Suggestion, OnlyOfWhatIsClose) {
   EXPECT_EQ(MostSimilar("stat", verbs), "stats");
   EXPECT_EQ(MostSimilar("compact", verbs), std::nullopt);
   EXPECT_EQ(MostSimilar("x", verbs), std::nullopt);
+}
+
+TEST(Suggestion, AlsoOfWhatIsAbbreviated) {
+  const std::vector<std::string_view> flags = {"--keystore", "--keys-only", "--version"};
+  EXPECT_EQ(MostSimilar("--keys", flags), "--keys-only") << "a whole word of it";
+  EXPECT_EQ(MostSimilar("--key", flags), std::nullopt) << "two begin so";
+  EXPECT_EQ(MostSimilar("--keyst", flags), "--keystore");
+  EXPECT_EQ(MostSimilar("-v", flags), "--version");
+  EXPECT_EQ(MostSimilar("--", flags), std::nullopt);
+  EXPECT_EQ(MostSimilar("", flags), std::nullopt);
 }
 
 TEST(Wrapped, BreaksBetweenWords) {

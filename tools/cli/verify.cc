@@ -15,6 +15,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/damage_report.h"
 #include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 
@@ -33,16 +34,15 @@ std::string AsJson(const VerifyReport& report) {
       {"unused_bytes", report.unused_bytes},
       {"damages", DamagesAsJson(report.damages)},
   };
-  // Names and causes come from a file that may be damaged.
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return JsonText(json, /*indent=*/2) + "\n";
 }
 
 std::string AsText(const VerifyReport& report) {
-  std::string text =
-      absl::StrFormat("%s in %s read: %s (%s, %s) are sound, %s\n", FormatBytes(report.bytes),
-                      FormatCount(report.segments, "segment"),
-                      FormatCount(report.records, "record"), FormatCount(report.puts, "put"),
-                      FormatCount(report.deletes, "delete"), FormatCount(report.keys, "key"));
+  std::string text = absl::StrFormat(
+      "%s in %s read: %s (%s, %s) %s sound, %s\n", FormatBytes(report.bytes),
+      FormatCount(report.segments, "segment"), FormatCount(report.records, "record"),
+      FormatCount(report.puts, "put"), FormatCount(report.deletes, "delete"),
+      report.records == 1 ? "is" : "are", FormatCount(report.keys, "key"));
   if (report.unused_bytes > 0) {
     absl::StrAppendFormat(&text, "%s after the end of the log are unused\n",
                           FormatBytes(report.unused_bytes));
@@ -53,7 +53,7 @@ std::string AsText(const VerifyReport& report) {
 absl::Status Verify(const Flags& flags) {
   const absl::StatusOr<VerifyReport> report =
       RetryWhileLocked(flags, [&] { return VerifyFiles(flags.db); });
-  if (!report.ok()) return report.status();
+  if (!report.ok()) return AboutPath(flags.db, /*create=*/false, report.status());
   absl::Status status = Print(flags.json ? AsJson(*report) : AsText(*report));
   if (!status.ok() || report->clean()) return status;
   return absl::DataLossError(
