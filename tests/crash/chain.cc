@@ -309,7 +309,8 @@ ChainReport Chain::Run() {
     PlanCrash(1 + Below(OneIn(3) ? 12 : 90));
     if (Open()) {
       SetFaults();
-      for (uint64_t left = Below(70); left > 0 && !crashed() && report_.violation.empty(); --left) {
+      // Some only open and close.
+      for (uint64_t left = OneIn(6) ? 0 : Below(70); left > 0 && !crashed() && report_.violation.empty(); --left) {
         Step();
       }
       faults_->SetPlan(FaultPlan());
