@@ -1,5 +1,7 @@
 #include "core/write_buffer.h"
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -22,6 +24,19 @@ TEST(KeyFilterTest, HasEveryKeyThatWasAddedAndFewOthers) {
     for (int i = 0; i < 3000; ++i) others += filter.MayHave(random());
     EXPECT_LT(others, 300);
   }
+}
+
+int64_t PageFaults() {
+  rusage usage = {};
+  EXPECT_EQ(getrusage(RUSAGE_THREAD, &usage), 0);
+  return usage.ru_minflt;
+}
+
+// A fresh one is made under the write lock.
+TEST(KeyFilterTest, OneForALargeBufferTouchesNoMemoryAtFirst) {
+  const int64_t before = PageFaults();
+  const KeyFilter filter(UINT64_MAX);
+  EXPECT_LE(PageFaults() - before, 16);
 }
 
 }  // namespace
