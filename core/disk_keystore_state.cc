@@ -101,7 +101,6 @@ void DiskKeystore::NoteProgress() {
 
 absl::Status DiskKeystore::Close() {
   if (!StopApplier()) return absl::OkStatus();
-  ForsakeIfFailed();
   absl::Status status;
   if (!config_.read_only) {
     {
@@ -117,6 +116,7 @@ absl::Status DiskKeystore::Close() {
     }
     status = ApplyFrozen(Patience::kTells);
   }
+  ForsakeIfFailed();
   // A writer that was under way may be applying.
   MutexLock applying(apply_mutex_);
   ExclusiveLock lock(index_mutex_);
