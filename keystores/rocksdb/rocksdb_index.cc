@@ -54,8 +54,9 @@ namespace {
 
 // RocksDB makes two objects of the process when the first database is opened, which end the threads
 // that every database needs, and so before the statics of a program that were made earlier and may
-// hold a database. Made here they are there before all others and go after them. A shared librocksdb
-// has its own statics by then; from a static one only functions are called that make what they need.
+// hold a database. Made here they are there before all others and go after them. A shared
+// librocksdb has its own statics by then; from a static one only functions are called that make
+// what they need.
 __attribute__((constructor(101))) void MakeStatics() {
   (void)rocksdb::Env::Default();
   if (&rocksdb::PeriodicTaskScheduler::Default != nullptr) {

@@ -310,7 +310,8 @@ ChainReport Chain::Run() {
     if (Open()) {
       SetFaults();
       // Some only open and close.
-      for (uint64_t left = OneIn(6) ? 0 : Below(70); left > 0 && !crashed() && report_.violation.empty(); --left) {
+      for (uint64_t left = OneIn(6) ? 0 : Below(70);
+           left > 0 && !crashed() && report_.violation.empty(); --left) {
         Step();
       }
       faults_->SetPlan(FaultPlan());

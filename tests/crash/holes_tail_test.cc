@@ -181,8 +181,8 @@ TEST_P(HolesTest, H3_AZeroedFirstBlockIsDamage) {
 
 // A rotten record in a segment that was sealed costs its key, after an unclean end as after a clean
 // one, and whoever writes next is not made to read what the opening believed.
-// Nothing was synced: the marks that sealing calls for vouch for the segments, and the last one is in
-// the log's last segment.
+// Nothing was synced: the marks that sealing calls for vouch for the segments, and the last one is
+// in the log's last segment.
 TEST_P(HolesTest, ARottenRecordInAnySealedSegmentCostsItsKeyOnly) {
   options_.background_threads = 0;
   for (uint64_t rotten = 1; rotten <= 7; ++rotten) {

@@ -63,7 +63,8 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   // A disk as a crash at this moment may leave this one; this one goes on.
   std::shared_ptr<AdversarialDisk> Cut(IndexFate fate, uint64_t seed) const;
 
-  // Called after every "apply" and "flush" that succeeded, before every "get" looks and after it has
+  // Called after every "apply" and "flush" that succeeded, before every "get" looks and after it
+  // has
   // ("got"), by their thread. Null: no more.
   void SetObserver(std::function<void(const char* what)> observer);
   // From now on every Apply fails so; OK: no more.
