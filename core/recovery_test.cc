@@ -288,14 +288,39 @@ TEST_F(RecoveryTest, AFooterThatCannotBeReadIsNotTheEndOfTheLog) {
   }
 }
 
+TEST_F(RecoveryTest, WhatCannotBeReadBehindTheEndOfTheLogRefusesWriting) {
+  const std::string file = std::string(kPath) + "/" + SegmentName(2);
+  SegmentBytes first = First();
+  Write(1, first);
+  // In the space that was reserved for more records.
+  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
+  Write(2, second.bytes() + std::string(8192, '\0'));
+  device_.SetUnreadable({{file, 4096, 4608}});
+  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+  absl::StatusOr<RecoveredLog> shown = Find(/*read_only=*/true);
+  ASSERT_TRUE(shown.ok()) << shown.status();
+  EXPECT_EQ(shown->last_sequence, 3u);
+  // In a file that does not belong to the log.
+  const SegmentBytes stranger = SegmentBytes(SegmentBytes(first).AddPut(3, "x", ""), 2);
+  Write(2, SegmentBytes(stranger).AddPut(4, "d", kLarge));
+  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+  EXPECT_TRUE(Find(/*read_only=*/true).ok());
+  // Among the records: those behind are offered.
+  Write(2, SegmentBytes(first, 2).AddPut(3, "c", kLarge).AddPut(4, "d", kLarge));
+  device_.SetUnreadable({{file, 1024, 1536}});
+  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+  shown = Find(/*read_only=*/true);
+  ASSERT_TRUE(shown.ok()) << shown.status();
+  EXPECT_EQ(shown->last_sequence, 4u);
+}
+
 TEST_F(RecoveryTest, ReadOnlyAFileThatCannotBeOpenedCostsItsRecordsOnly) {
   const SegmentBytes first = First();
   Write(1, first);
-  Write(2, SegmentBytes(first, 2).AddPut(3, "c", "3"));
+  Write(2, SegmentBytes(first, 2).AddPut(3, "c", "3").Seal());
   const std::string second = std::string(kPath) + "/" + SegmentName(2);
   FaultPlan plan;
   plan.call = 1;
-  plan.for_ever = true;
   plan.matches = [&](const Call& call) {
     return call.kind == CallKind::kOpen && call.name == second;
   };
@@ -305,6 +330,12 @@ TEST_F(RecoveryTest, ReadOnlyAFileThatCannotBeOpenedCostsItsRecordsOnly) {
       manifest_.Append(1, Stream::kUser, /*sealed=*/false, 0);
       manifest_.Append(2, Stream::kUser, /*sealed=*/true, 0);
     }
+    // An error that passes is none.
+    plan.for_ever = false;
+    device_.SetPlan(plan);
+    EXPECT_TRUE(Find(/*read_only=*/true)->damages.empty());
+    EXPECT_EQ(device_.fault_count(), 1u);
+    plan.for_ever = true;
     device_.SetPlan(plan);
     // What has failed now may work the next time.
     EXPECT_TRUE(absl::IsInternal(Find().status()));
@@ -384,6 +415,10 @@ TEST_F(RecoveryTest, OnlyWhatManifestKnowsIsContinued) {
   manifest_.durable_sequence = 2;
   manifest_.Append(1, Stream::kUser, /*sealed=*/false, first.records_end());
   EXPECT_TRUE(MustFind().continues_last);
+  // After an unclean end not even what ends where MANIFEST says.
+  manifest_.clean = false;
+  EXPECT_FALSE(MustFind().continues_last);
+  manifest_.clean = true;
   // Somebody has written on: a copy of MANIFEST from before.
   first.AddPut(3, "c", "3");
   Write(1, first);

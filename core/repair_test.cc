@@ -14,6 +14,7 @@
 #include "core/map_keystore.h"
 #include "core/segment_bytes.h"
 #include "tests/crash_kit/crash_file_system.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
@@ -502,6 +503,30 @@ TEST(WriteManifest, NeverGivesOutNumbersThatDurableRecordsHave) {
   }
   manifest.next_sequence = 8;
   EXPECT_TRUE(WriteManifest(directory->get(), manifest).ok());
+}
+
+TEST_F(RepairTest, AManifestThatCannotBeOpenedIsLost) {
+  SegmentBytes first(kUuid, 1);
+  first.AddPut(1, "a", "1");
+  Write(1, first);
+  List(1, first, 1, /*sealed=*/false);
+  FaultFileSystem device(&disk_);
+  FaultPlan plan;
+  plan.call = 1;
+  plan.for_ever = true;
+  plan.matches = [](const Call& call) {
+    return call.kind == CallKind::kOpen && call.name == std::string(kOld) + "/MANIFEST";
+  };
+  device.SetPlan(plan);
+  const absl::StatusOr<VerifyReport> verified = VerifyFiles(kOld, &device);
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  ASSERT_EQ(verified->damages.size(), 1u);
+  EXPECT_EQ(verified->damages[0].file, kManifestName);
+  const absl::StatusOr<RepairReport> report = Repair(kOld, kNew, &device);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->manifest_lost);
+  EXPECT_EQ(report->records_kept, 1u);
+  EXPECT_EQ(Read("a"), "1");
 }
 
 }  // namespace

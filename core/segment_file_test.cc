@@ -140,6 +140,23 @@ TEST(SegmentFile, AnUnreadableSectorOfZerosIsNoRecordEither) {
   EXPECT_FALSE(*sound);
 }
 
+TEST(SegmentFile, BehindTheEndOfTheFileNothingIsRead) {
+  SegmentBytes segment(kUuid, kId);
+  segment.AddPut(1, "k", std::string(500, 'v'));
+  ASSERT_NE(segment.bytes().size() % kSector, 0u);
+  BadSectorsFile* device;
+  const auto file = Open(segment, &device);
+  const uint64_t last = segment.bytes().size() / kSector * kSector;
+  device->FailSector(last);
+  std::string buffer(4096, 'x');
+  for (int again = 0; again < 2; ++again) {
+    const absl::StatusOr<size_t> got = file->bytes()->ReadUpTo(last, buffer.data(), buffer.size());
+    ASSERT_TRUE(got.ok()) << got.status();
+    EXPECT_EQ(*got, segment.bytes().size() - last);
+    EXPECT_FALSE(file->bytes()->IsUnreadable(segment.bytes().size(), UINT64_MAX));
+  }
+}
+
 TEST(SegmentFile, ALargeAreaCostsWhatLiesInIt) {
   SegmentBytes segment(kUuid, kId);
   segment.AddPut(1, "lost", std::string(size_t{2} << 20, 'v'));
