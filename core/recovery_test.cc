@@ -292,10 +292,10 @@ TEST_F(RecoveryTest, WhatCannotBeReadBehindTheEndOfTheLogRefusesWriting) {
   const std::string file = std::string(kPath) + "/" + SegmentName(2);
   SegmentBytes first = First();
   Write(1, first);
-  // In the space that was reserved for more records.
+  // In the space that was reserved for more records, far behind what is read to find their end.
   SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
-  Write(2, second.bytes() + std::string(8192, '\0'));
-  device_.SetUnreadable({{file, 4096, 4608}});
+  Write(2, second.bytes() + std::string(size_t{1} << 20, '\0'));
+  device_.SetUnreadable({{file, 900 * 1024, 900 * 1024 + 512}});
   EXPECT_TRUE(absl::IsDataLoss(Find().status()));
   absl::StatusOr<RecoveredLog> shown = Find(/*read_only=*/true);
   ASSERT_TRUE(shown.ok()) << shown.status();
@@ -303,6 +303,7 @@ TEST_F(RecoveryTest, WhatCannotBeReadBehindTheEndOfTheLogRefusesWriting) {
   // In a file that does not belong to the log.
   const SegmentBytes stranger = SegmentBytes(SegmentBytes(first).AddPut(3, "x", ""), 2);
   Write(2, SegmentBytes(stranger).AddPut(4, "d", kLarge));
+  device_.SetUnreadable({{file, 4096, 4608}});
   EXPECT_TRUE(absl::IsDataLoss(Find().status()));
   EXPECT_TRUE(Find(/*read_only=*/true).ok());
   // Among the records: those behind are offered.
