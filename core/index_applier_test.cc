@@ -1,9 +1,18 @@
 // What stands between the log and an index on disk, when the index is slow to do what it says.
 
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -14,12 +23,59 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
+#include "core/mutex.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
+
+// Threads of which each will come to a place where it waits for another, or to its end.
+class ThreadsToAwait {
+ public:
+  // In such a thread, as long as it runs.
+  class Member {
+   public:
+    explicit Member(ThreadsToAwait* all)
+        : all_(all), id_(static_cast<pid_t>(::syscall(SYS_gettid))) {
+      MutexLock lock(all_->mutex_);
+      all_->running_.insert(id_);
+      ++all_->begun_;
+    }
+    ~Member() {
+      MutexLock lock(all_->mutex_);
+      all_->running_.erase(id_);
+    }
+
+   private:
+    ThreadsToAwait* const all_;
+    const pid_t id_;
+  };
+
+  // Until `count` of them have begun, and each has ended or sleeps.
+  void AwaitIdle(int count) {
+    for (int idle = 0; idle < 3;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      MutexLock lock(mutex_);
+      const bool is_idle = begun_ == count && std::all_of(running_.begin(), running_.end(), Sleeps);
+      // Sleeps are short where memory is got, or a file's lock.
+      idle = is_idle ? idle + 1 : 0;
+    }
+  }
+
+ private:
+  static bool Sleeps(pid_t id) {
+    std::ifstream file(absl::StrCat("/proc/self/task/", id, "/stat"));
+    const std::string stat{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    const size_t name_end = stat.rfind(')');
+    return name_end != std::string::npos && stat.compare(name_end, 3, ") S") == 0;
+  }
+
+  Mutex mutex_;
+  int begun_ = 0;
+  std::set<pid_t> running_;
+};
 
 class IndexApplierTest : public testing::Test {
  protected:
@@ -229,21 +285,25 @@ TEST_F(IndexApplierTest, WritersThatAreLetInTogetherDoNotFillABufferEach) {
     reached.set_value();
     log_goes_on.get_future().wait();
   });
+  ThreadsToAwait threads;
   std::vector<std::thread> writers;
   for (int i = 0; i < kWriters; ++i) {
-    writers.emplace_back([&, i] { EXPECT_TRUE(db_->Put(absl::StrCat("w", i), "value").ok()); });
+    writers.emplace_back([&, i] {
+      const ThreadsToAwait::Member member(&threads);
+      EXPECT_TRUE(db_->Put(absl::StrCat("w", i), "value").ok());
+    });
   }
   reached.get_future().wait();
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  threads.AwaitIdle(kWriters);
   log_goes_on.set_value();
-  // Those that were not let in yet wait for the index.
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  // Those that were not let in, if any, wait for the index.
+  threads.AwaitIdle(kWriters);
   const uint64_t last = db_->GetStats().last_version;
   index_goes_on.set_value();
   for (std::thread& writer : writers) writer.join();
   faults_.SetHook(nullptr);
   PushOut();
-  EXPECT_GE(last, 2u);
+  EXPECT_GE(last, 6u) << "they were not let in together";
   // Of the first one, of the first writer's, and of as many as came later.
   EXPECT_LE(flushes.load(), 2 + 1 + (kWriters + 1 - static_cast<int>(last)) + 1);
   for (int i = 0; i < kWriters; ++i) EXPECT_TRUE(db_->Get(absl::StrCat("w", i)).ok());

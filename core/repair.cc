@@ -52,7 +52,7 @@ class Repairer {
   absl::Status CopyPart(const Job& job, uint64_t begin, uint64_t end);
   absl::Status CopyGroup(const Job& job, const RecordGroup& group);
   bool Takes(const Job& job, const RecordGroup& group) const;
-  bool BeginsOpening(const Job& job, const RecordGroup& group) const;
+  bool BeginsOpening(const Job& job, const RecordGroup& group, uint64_t reached) const;
   absl::Status NoteDamage(const Job& job, const FoundDamage& damage);
   // Copies the record at `offset`, unless it no longer verifies; tells whether it does.
   absl::StatusOr<bool> CopyRecord(const Job& job, uint64_t offset, uint64_t bytes);
@@ -320,12 +320,19 @@ absl::Status Repairer::CopyPart(const Job& job, uint64_t begin, uint64_t end) {
   return status.ok() ? grouper.Finish(on_group) : status;
 }
 
-// Whether it is the first of the records that were written after an opening which no link leads to.
-bool Repairer::BeginsOpening(const Job& job, const RecordGroup& group) const {
-  if (job.source.header.has_value() || group.records.front().offset != kSegmentHeaderBytes) {
-    return false;
+// Whether it is the first of the records that were written after an opening which no link leads to,
+// and nothing is missing between `reached` and it.
+bool Repairer::BeginsOpening(const Job& job, const RecordGroup& group, uint64_t reached) const {
+  if (group.records.front().offset != kSegmentHeaderBytes) return false;
+  const uint64_t first = group.first_sequence();
+  const std::optional<SegmentHeader>& header = job.source.header;
+  if (header.has_value()) {
+    // An opening after an unclean end makes durable what it has found, says so in the header of the
+    // segment that it begins, and goes on with the first number of a block.
+    return first == header->base_sequence && first % kSequenceBlock == 0 &&
+           header->durable_sequence <= reached;
   }
-  return source_.manifest_lost ? ended_ : group.first_sequence() == source_.manifest.next_sequence;
+  return source_.manifest_lost ? ended_ : first == source_.manifest.next_sequence;
 }
 
 bool Repairer::Takes(const Job& job, const RecordGroup& group) const {
@@ -338,7 +345,7 @@ bool Repairer::Takes(const Job& job, const RecordGroup& group) const {
   const bool promised = job.part == Beyond::kPromised;
   const uint64_t reached = promised ? std::max(last_, source_.promised) : last_;
   return first <= (promised ? source_.promised : 0) || first == reached + 1 ||
-         BeginsOpening(job, group);
+         BeginsOpening(job, group, reached);
 }
 
 absl::Status Repairer::CopyGroup(const Job& job, const RecordGroup& group) {

@@ -30,10 +30,9 @@ bool RepairJudge::IsSound(const RepairCase& damaged, const std::string& file, ui
                           uint64_t end) const {
   const auto at = damaged.files.find(file);
   if (at == damaged.files.end() || at->second.size() < end) return false;
-  const UnreadableRange& range = damaged.unreadable;
   // A sector that cannot be read takes all of its records.
-  if (range.end != 0 && range.name == PathOf(file) && begin < range.end && range.begin < end) {
-    return false;
+  for (const UnreadableRange& range : damaged.unreadable) {
+    if (range.name == PathOf(file) && begin < range.end && range.begin < end) return false;
   }
   return at->second.compare(begin, end - begin, database_->files.at(file), begin, end - begin) == 0;
 }
@@ -45,6 +44,16 @@ bool RepairJudge::HasSoundTable(const RepairCase& damaged, const std::string& fi
          at->second.size() == size && IsSound(damaged, file, database_->ends.at(file), size);
 }
 
+// Whether the key table of the record's segment must be believed.
+bool RepairJudge::TellsWhatIsDamaged(const RepairCase& damaged, const TrackedRecord& record,
+                                     const Repaired& repaired) const {
+  if (!HasSoundTable(damaged, record.file)) return false;
+  return std::all_of(
+      database_->records.begin(), database_->records.end(), [&](const TrackedRecord& other) {
+        return other.file != record.file || other.header.sequence <= repaired.promised;
+      });
+}
+
 void RepairJudge::FindSound(const RepairCase& damaged, Repaired* out) const {
   for (const TrackedRecord& record : database_->records) {
     // No checksum covers the padding.
@@ -52,10 +61,49 @@ void RepairJudge::FindSound(const RepairCase& damaged, Repaired* out) const {
     const uint64_t end = record.offset + kRecordHeaderBytes + header.key_bytes + header.value_bytes;
     const auto file = damaged.files.find(record.file);
     if (IsSound(damaged, record.file, record.offset, end) && file->second.size() >= record.end() &&
-        (damaged.unreadable.end == 0 ||
+        (damaged.unreadable.empty() ||
          IsSound(damaged, record.file, record.offset, record.end()))) {
       out->sound.insert(header.sequence);
     }
+  }
+}
+
+void RepairJudge::FindPromised(const RepairCase& damaged, Directory* directory,
+                               Repaired* out) const {
+  const auto vouch = [out](uint64_t number) { out->promised = std::max(out->promised, number); };
+  const absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory);
+  if (manifest.ok()) vouch(manifest->manifest.durable_sequence);
+  for (const auto& [file, end] : database_->ends) {
+    if (!IsSound(damaged, file, 0, kSegmentHeaderBytes)) continue;
+    const std::string& bytes = damaged.files.at(file);
+    SegmentHeader header;
+    if (DecodeSegmentHeader(bytes, *SegmentHeaderUuid(bytes), *ParseSegmentName(file), &header) !=
+        HeaderState::kValid) {
+      std::abort();
+    }
+    vouch(header.durable_sequence);
+  }
+  for (const TrackedRecord& mark : database_->marks) {
+    if (IsSound(damaged, mark.file, mark.offset, mark.end())) vouch(mark.header.sequence);
+  }
+}
+
+void RepairJudge::FindLeast(Repaired* out) const {
+  // Whether every batch behind what is promised is whole so far.
+  bool unbroken = true;
+  std::vector<uint64_t> batch;
+  bool whole = true;
+  for (const TrackedRecord& record : database_->records) {
+    const uint64_t number = record.header.sequence;
+    batch.push_back(number);
+    whole = whole && out->sound.count(number) > 0;
+    if (number != record.last_of_batch) continue;
+    if (whole && (unbroken || number <= out->promised)) {
+      out->least.insert(batch.begin(), batch.end());
+    }
+    if (!whole && number > out->promised) unbroken = false;
+    batch.clear();
+    whole = true;
   }
 }
 
@@ -82,7 +130,11 @@ Repaired RepairJudge::Judge(const RepairCase& damaged, bool goes_on) const {
   FindSound(damaged, &out);
   {
     FaultFileSystem unreadable(&file_system);
-    if (damaged.unreadable.end > 0) unreadable.SetUnreadable({damaged.unreadable});
+    unreadable.SetUnreadable(damaged.unreadable);
+    auto source = unreadable.OpenDirectory(kSamplePath);
+    if (!source.ok()) std::abort();
+    FindPromised(damaged, source->get(), &out);
+    FindLeast(&out);
     absl::StatusOr<RepairReport> report = Repair(kSamplePath, kNewPath, &unreadable);
     if (!report.ok()) {
       out.violations.push_back(report.status().ToString());
@@ -108,6 +160,7 @@ Repaired RepairJudge::Judge(const RepairCase& damaged, bool goes_on) const {
   }
   ReadAll(db->get(), &out.state, &out.lost, &out.violations);
   db->reset();
+  CheckRecords(file_system.Contents(kNewPath), &out);
   CheckCounts(out, &out);
   CheckKeys(damaged, &out);
   auto directory = file_system.OpenDirectory(kNewPath);
@@ -117,6 +170,47 @@ Repaired RepairJudge::Judge(const RepairCase& damaged, bool goes_on) const {
   }
   if (goes_on) GoOn(&file_system, &out);
   return out;
+}
+
+void RepairJudge::CheckRecords(const Files& files, Repaired* out) const {
+  std::set<uint64_t> kept;
+  uint64_t lost = 0;
+  for (const auto& [name, bytes] : files) {
+    if (!ParseSegmentName(name).has_value()) continue;
+    for (const TrackedRecord& record : ReadSegment(name, bytes).records) {
+      if (record.header.kind == RecordKind::kLost) {
+        ++lost;
+      } else if (!kept.insert(record.header.sequence).second) {
+        out->violations.push_back(
+            absl::StrCat("version ", record.header.sequence, " is there twice"));
+      }
+    }
+  }
+  const RepairReport& report = out->report;
+  if (kept.size() != report.records_kept + report.deletes_restored) {
+    out->violations.push_back(absl::StrCat(kept.size(), " records are there, ", report.records_kept,
+                                           " kept and ", report.deletes_restored,
+                                           " deletes restored"));
+  }
+  // What is written as lost may be a part of a batch, which is counted as that.
+  if (lost < report.values_lost) {
+    out->violations.push_back(
+        absl::StrCat(report.values_lost, " values lost, but ", lost, " records tell of them"));
+  }
+  for (uint64_t number : out->least) {
+    if (kept.count(number) > 0) continue;
+    out->violations.push_back(absl::StrCat("version ", number, " is sound and not kept, though ",
+                                           out->promised, " were promised"));
+    break;
+  }
+  uint64_t restored = 0;
+  for (uint64_t number : kept) {
+    if (out->sound.count(number) == 0) ++restored;
+  }
+  if (restored != report.deletes_restored) {
+    out->violations.push_back(absl::StrCat(restored, " records are there that are not sound, ",
+                                           report.deletes_restored, " deletes restored"));
+  }
 }
 
 void RepairJudge::CheckCounts(const Repaired& repaired, Repaired* out) const {
@@ -174,7 +268,9 @@ void RepairJudge::CheckKeys(const RepairCase& damaged, Repaired* out) const {
       if (write.key != key) continue;
       const TrackedRecord& record = database_->records[i];
       const bool known = out->sound.count(write.version) > 0 || HasSoundTable(damaged, record.file);
-      if (!known || dropped || damaged.may_be_a_prefix) continue;
+      const bool must_be_there =
+          out->least.count(write.version) > 0 || TellsWhatIsDamaged(damaged, record, *out);
+      if (!must_be_there && (!known || dropped || damaged.may_be_a_prefix)) continue;
       // What is shown must be it or something newer.
       const bool newer = std::any_of(database_->history.begin() + static_cast<ptrdiff_t>(i),
                                      database_->history.end(), [&](const TrackedWrite& later) {

@@ -113,12 +113,13 @@ class RepairTest : public testing::TestWithParam<History> {
   int cases_ = 0, continued_ = 0, complete_ = 0, violations_ = 0;
 };
 
-INSTANTIATE_TEST_SUITE_P(Histories, RepairTest,
-                         testing::Values(History{"Closed", ClosedHistory},
-                                         History{"Killed", KilledHistory},
-                                         History{"Reloaded", ReloadedHistory},
-                                         History{"Dropped", DroppedHistory}),
-                         [](const auto& param) { return std::string(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Histories, RepairTest,
+    testing::Values(History{"Closed", ClosedHistory}, History{"Killed", KilledHistory},
+                    History{"Reloaded", [] { return ReloadedHistory(true); }},
+                    History{"ReloadedAndKilled", [] { return ReloadedHistory(false); }},
+                    History{"Dropped", DroppedHistory}),
+    [](const auto& param) { return std::string(param.param.name); });
 
 TEST_P(RepairTest, WhatIsSoundStaysAsItIs) {
   Case("nothing", {database_.files}, EverythingIsKept());
@@ -149,7 +150,7 @@ TEST_P(RepairTest, EveryDamageOfManifest) {
   Case("missing", missing, EverythingIsKept());
   for (uint64_t at = 0; at < 2 * half; at += kSectorBytes) {
     Case(absl::StrCat("sector at ", at, " is unreadable"),
-         {database_.files, {absl::StrCat(kSamplePath, "/", name), at, at + kSectorBytes}},
+         {database_.files, {{absl::StrCat(kSamplePath, "/", name), at, at + kSectorBytes}}},
          EverythingIsKept());
   }
 }
@@ -283,7 +284,7 @@ TEST_P(RepairTest, EveryUnreadableSector) {
     const uint64_t size = database_.files.at(file).size();
     for (uint64_t at = 0; at < std::min(size, end + 2 * kSectorBytes); at += kSectorBytes) {
       BothWays(absl::StrCat(file, " unreadable at ", at),
-               {database_.files, {absl::StrCat(kSamplePath, "/", file), at, at + kSectorBytes}});
+               {database_.files, {{absl::StrCat(kSamplePath, "/", file), at, at + kSectorBytes}}});
     }
   }
 }

@@ -148,33 +148,13 @@ class Tracker {
   void ListRecords(const std::string& name, const std::string& bytes) {
     // One that was prepared and never used.
     if (bytes.find_first_not_of('\0') == std::string::npos) return;
-    const uint64_t id = *ParseSegmentName(name);
-    const uint64_t seed = SegmentSeed(*SegmentHeaderUuid(bytes), id);
-    uint64_t at = kSegmentHeaderBytes;
-    std::vector<TrackedRecord> batch;
-    while (bytes.size() - at >= kRecordHeaderBytes) {
-      TrackedRecord record;
-      const char* const begin = bytes.data() + at;
-      if (!DecodeRecordHeader(begin, bytes.size() - at, &record.header) ||
-          !VerifyRecord(begin, record.header, seed + at)) {
-        break;
-      }
-      record.file = name;
-      record.offset = at;
-      record.key = std::string(RecordKey(begin, record.header));
-      at = record.end();
-      if (!record.header.has_number()) continue;
-      batch.push_back(record);
-      const BatchPart part = record.header.part;
-      if (part != BatchPart::kNone && part != BatchPart::kLast) continue;
-      for (TrackedRecord& one : batch) {
-        one.first_of_batch = batch.front().header.sequence;
-        one.last_of_batch = batch.back().header.sequence;
-        database_.records.push_back(one);
-      }
-      batch.clear();
-    }
-    database_.ends[name] = at;
+    const SegmentContents contents = ReadSegment(name, bytes);
+    const auto append = [](const std::vector<TrackedRecord>& from, std::vector<TrackedRecord>* to) {
+      to->insert(to->end(), from.begin(), from.end());
+    };
+    append(contents.records, &database_.records);
+    append(contents.marks, &database_.marks);
+    database_.ends[name] = contents.end;
     database_.last = name;
     const size_t trailer = bytes.size() - std::min(bytes.size(), kTrailerBytes);
     if (bytes.compare(trailer, 8, "rumcaskF") == 0) database_.sealed.insert(name);
@@ -213,6 +193,40 @@ void WriteMixed(Tracker* tracker) {
 
 }  // namespace
 
+SegmentContents ReadSegment(const std::string& name, const std::string& bytes) {
+  const uint64_t seed = SegmentSeed(*SegmentHeaderUuid(bytes), *ParseSegmentName(name));
+  SegmentContents contents;
+  uint64_t at = kSegmentHeaderBytes;
+  std::vector<TrackedRecord> batch;
+  while (bytes.size() - at >= kRecordHeaderBytes) {
+    TrackedRecord record;
+    const char* const begin = bytes.data() + at;
+    if (!DecodeRecordHeader(begin, bytes.size() - at, &record.header) ||
+        !VerifyRecord(begin, record.header, seed + at)) {
+      break;
+    }
+    record.file = name;
+    record.offset = at;
+    record.key = std::string(RecordKey(begin, record.header));
+    at = record.end();
+    if (!record.header.has_number()) {
+      contents.marks.push_back(record);
+      continue;
+    }
+    batch.push_back(record);
+    const BatchPart part = record.header.part;
+    if (part != BatchPart::kNone && part != BatchPart::kLast) continue;
+    for (TrackedRecord& one : batch) {
+      one.first_of_batch = batch.front().header.sequence;
+      one.last_of_batch = batch.back().header.sequence;
+      contents.records.push_back(one);
+    }
+    batch.clear();
+  }
+  contents.end = at;
+  return contents;
+}
+
 State TrackedDatabase::StateAt(uint64_t version) const {
   State state;
   for (const TrackedWrite& write : history) {
@@ -250,7 +264,7 @@ TrackedDatabase KilledHistory() {
   return tracker.Finish(/*closed=*/false);
 }
 
-TrackedDatabase ReloadedHistory() {
+TrackedDatabase ReloadedHistory(bool closed) {
   Tracker tracker;
   for (int round = 1; round <= 3; ++round) {
     for (int key = 1; key <= 10; ++key) {
@@ -261,7 +275,7 @@ TrackedDatabase ReloadedHistory() {
   }
   tracker.Put("k1", "final");
   tracker.Delete("k2");
-  return tracker.Finish(/*closed=*/true);
+  return tracker.Finish(closed);
 }
 
 TrackedDatabase DroppedHistory() {

@@ -34,6 +34,16 @@ struct TrackedRecord {
   uint64_t last_of_batch = 0;
 };
 
+// What stands in the segment from its beginning, up to the first place where nothing verifies.
+struct SegmentContents {
+  // Those with numbers of their own. Of a batch whose end is not there, none.
+  std::vector<TrackedRecord> records;
+  // The numbers in their headers are what they vouch for.
+  std::vector<TrackedRecord> marks;
+  uint64_t end = 0;
+};
+SegmentContents ReadSegment(const std::string& name, const std::string& bytes);
+
 // The newest value of each key.
 using State = std::map<std::string, std::string>;
 
@@ -51,6 +61,7 @@ struct TrackedDatabase {
   std::vector<std::string> manifests;
   // All records with numbers of their own, in the order of the log; of dead files none.
   std::vector<TrackedRecord> records;
+  std::vector<TrackedRecord> marks;
   // Where the records of each segment of the log end, and of those with a footer.
   std::map<std::string, uint64_t> ends;
   std::set<std::string> sealed;
@@ -66,8 +77,9 @@ struct TrackedDatabase {
 TrackedDatabase ClosedHistory();
 // The same, killed at the end, with several segments that MANIFEST does not list.
 TrackedDatabase KilledHistory();
-// The same keys written in three openings that were killed, and in one that was closed.
-TrackedDatabase ReloadedHistory();
+// The same keys written in three openings that were killed, and some in one that was closed or
+// killed too.
+TrackedDatabase ReloadedHistory(bool closed);
 // An opening has dropped two segments behind a tear; then their removal was lost, as by a power
 // cut.
 TrackedDatabase DroppedHistory();

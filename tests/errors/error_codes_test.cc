@@ -1,13 +1,12 @@
 // Which code a writer gets for which error of the system: those that db.h names, so that an
 // application which acts on them is not misled. That a file is missing is no news of a key.
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <tuple>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +14,7 @@
 
 #include "core/db.h"
 #include "core/map_keystore.h"
+#include "core/mutex.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
@@ -29,13 +29,38 @@ constexpr int kErrors[] = {ENOENT, EEXIST, ENOTDIR, EISDIR, ELOOP,  ENAMETOOLONG
                            EROFS,  EIO,    ENOSPC,  EDQUOT, EFBIG,  EMFILE,       ENFILE, ENOMEM,
                            EINVAL, EBADF,  ENODEV,  ENXIO,  ESTALE, EBUSY,        EAGAIN, ENODATA};
 
-constexpr absl::StatusCode kAllowed[] = {absl::StatusCode::kResourceExhausted,
-                                         absl::StatusCode::kPermissionDenied,
-                                         absl::StatusCode::kFailedPrecondition,
-                                         absl::StatusCode::kDataLoss, absl::StatusCode::kInternal};
+// What the calls that failed have in common with others of their kind.
+struct FailedCalls {
+  bool by_name = false;  // of those that look a name up
+  bool to_read = false;  // of those that a file is read by
+};
 
-// What an error that the database met gives it away as, whatever met it.
-bool IsCodeFor(int error, absl::StatusCode code) {
+void Note(const Call& call, FailedCalls* failed) {
+  switch (call.kind) {
+    case CallKind::kOpen:
+      failed->by_name = true;
+      failed->to_read = true;
+      break;
+    case CallKind::kRename:
+    case CallKind::kUnlink:
+      failed->by_name = true;
+      break;
+    case CallKind::kRead:
+    case CallKind::kSize:
+      failed->to_read = true;
+      break;
+    default:
+      break;
+  }
+}
+
+bool IsAboutNames(int error) {
+  return error == ENOENT || error == EEXIST || error == ENOTDIR || error == EISDIR ||
+         error == ELOOP || error == ENXIO;
+}
+
+// What an error that the database met gives it away as.
+bool IsCodeFor(int error, const FailedCalls& failed, absl::StatusCode code) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -49,22 +74,45 @@ bool IsCodeFor(int error, absl::StatusCode code) {
     case EROFS:
       return code == absl::StatusCode::kPermissionDenied;
     default:
-      return std::find(std::begin(kAllowed), std::end(kAllowed), code) != std::end(kAllowed);
+      break;
   }
+  // The directory, or what was in it, is not what it was.
+  if (code == absl::StatusCode::kFailedPrecondition) return IsAboutNames(error) && failed.by_name;
+  // What cannot be read may be what a write has to compare with.
+  if (code == absl::StatusCode::kDataLoss) return failed.to_read;
+  return code == absl::StatusCode::kInternal;
 }
 
-class ErrorCodesTest : public testing::TestWithParam<AppendMode> {
+// The same of an error of the index.
+bool IsCodeFor(absl::StatusCode error, absl::StatusCode code) {
+  // It may be better later; all others end the index, which the next opening makes again.
+  if (error == absl::StatusCode::kResourceExhausted) return code == error;
+  if (code == absl::StatusCode::kFailedPrecondition) return true;
+  const bool about_names =
+      error == absl::StatusCode::kNotFound || error == absl::StatusCode::kAlreadyExists;
+  return code == (about_names ? absl::StatusCode::kInternal : error);
+}
+
+enum class Index { kInMemory, kOnDisk };
+
+class ErrorCodesTest : public testing::TestWithParam<std::tuple<AppendMode, int, Index>> {
  protected:
   using Judge = std::function<void(const std::string& operation, const absl::Status& status)>;
 
-  static Options MakeOptions(FileSystem* file_system) {
+  // By the parameters, the index on `disk` if it is on one.
+  static Options MakeOptions(FileSystem* file_system, AdversarialDisk* disk) {
     Options options;
     options.keystore = TestKeystore();
+    if (std::get<Index>(GetParam()) == Index::kOnDisk) {
+      options.keystore = disk->Keystore("adversarial", /*looks_cheaply=*/true);
+      options.keystore->buffer_bytes = 512;
+      options.replay_bytes = 4096;
+    }
     options.create_if_missing = true;
     options.segment_bytes = kMinSegmentBytes;
-    options.append_mode = GetParam();
+    options.append_mode = std::get<AppendMode>(GetParam());
     options.read_mode = ReadMode::kPread;
-    options.background_threads = 0;
+    options.background_threads = std::get<int>(GetParam());
     options.file_system = file_system;
     return options;
   }
@@ -97,13 +145,16 @@ class ErrorCodesTest : public testing::TestWithParam<AppendMode> {
 // After an unclean end, so that what the first write has to mend fails too.
 TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
   CrashImage image;
+  std::shared_ptr<AdversarialDisk> index = AdversarialDisk::Make();
   {
     CrashFileSystem disk;
-    auto db = DB::Open(kPath, MakeOptions(&disk));
+    auto db = DB::Open(kPath, MakeOptions(&disk, index.get()));
     ASSERT_TRUE(db.ok()) << db.status();
     for (int i = 0; i < 12; ++i) {
       ASSERT_TRUE((*db)->Put(absl::StrCat("k", i), std::string(700, 'v')).ok());
     }
+    ASSERT_TRUE((*db)->Sync().ok());
+    index = index->Cut(IndexFate::kFlushed, /*seed=*/1);
     image = disk.Cut(KeepPolicy::KeepEverything());
   }
   int errors = 0;
@@ -112,23 +163,34 @@ TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
       for (uint64_t call = 1;; ++call) {
         CrashFileSystem disk(image);
         FaultFileSystem faults(&disk);
-        auto db = DB::Open(kPath, MakeOptions(&faults));
+        const std::shared_ptr<AdversarialDisk> index_now = index->Cut(IndexFate::kLatest, 1);
+        // What failed is told by any thread.
+        Mutex mutex;
+        FailedCalls failed;
+        std::string first;
+        auto db = DB::Open(kPath, MakeOptions(&faults, index_now.get()));
         ASSERT_TRUE(db.ok()) << db.status();
         FaultPlan plan;
-        std::string failed;
         plan.call = call;
         plan.error = error;
         plan.for_ever = for_ever;
-        plan.on_fault = [&failed](const Call& c) {
-          if (failed.empty()) failed = absl::StrCat(CallKindName(c.kind), " ", c.name);
+        // mprotect knows of no names.
+        plan.matches = [error](const Call& c) {
+          return c.kind != CallKind::kProtectReadOnly || !IsAboutNames(error);
+        };
+        plan.on_fault = [&](const Call& c) {
+          MutexLock lock(mutex);
+          Note(c, &failed);
+          if (first.empty()) first = absl::StrCat(CallKindName(c.kind), " ", c.name);
         };
         faults.SetPlan(plan);
         const auto judge = [&](const std::string& operation, const absl::Status& status) {
           if (status.ok()) return;
           ++errors;
-          EXPECT_TRUE(IsCodeFor(error, status.code()) && !status.message().empty())
+          MutexLock lock(mutex);
+          EXPECT_TRUE(IsCodeFor(error, failed, status.code()) && !status.message().empty())
               << operation << " gives " << status << " for \"" << std::strerror(error)
-              << "\" in call " << call << ", " << failed;
+              << "\" in call " << call << ", " << first;
         };
         WriteAll(db->get(), judge);
         ASSERT_FALSE(HasFailure());
@@ -141,6 +203,7 @@ TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
 
 // The index's errors, under writes that ask it and while it takes what was written.
 TEST_P(ErrorCodesTest, OfEveryErrorOfTheIndexUnderAWrite) {
+  if (std::get<Index>(GetParam()) == Index::kInMemory) return;
   int errors = 0;
   for (const absl::StatusCode code :
        {absl::StatusCode::kNotFound, absl::StatusCode::kAlreadyExists,
@@ -149,17 +212,13 @@ TEST_P(ErrorCodesTest, OfEveryErrorOfTheIndexUnderAWrite) {
     for (uint64_t call = 1;; ++call) {
       CrashFileSystem disk;
       const auto index = AdversarialDisk::Make();
-      Options options = MakeOptions(&disk);
-      options.keystore = index->Keystore("adversarial", /*looks_cheaply=*/true);
-      options.keystore->buffer_bytes = 512;
-      options.replay_bytes = 4096;
-      auto db = DB::Open(kPath, options);
+      auto db = DB::Open(kPath, MakeOptions(&disk, index.get()));
       ASSERT_TRUE(db.ok()) << db.status();
       index->FailCalls(call, absl::Status(code, "open data.mdb: it fails"), /*for_ever=*/false);
       WriteAll(db->get(), [&](const std::string& operation, const absl::Status& status) {
         if (status.ok()) return;
         ++errors;
-        EXPECT_TRUE(IsCodeFor(EIO, status.code()) && !status.message().empty())
+        EXPECT_TRUE(IsCodeFor(code, status.code()) && !status.message().empty())
             << operation << " gives " << status << " for " << absl::StatusCodeToString(code)
             << " in call " << call;
       });
@@ -170,11 +229,16 @@ TEST_P(ErrorCodesTest, OfEveryErrorOfTheIndexUnderAWrite) {
   EXPECT_GT(errors, 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(AppendModes, ErrorCodesTest,
-                         testing::Values(AppendMode::kMapped, AppendMode::kWrite),
-                         [](const auto& param) {
-                           return param.param == AppendMode::kMapped ? "Mapped" : "Write";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    All, ErrorCodesTest,
+    testing::Combine(testing::Values(AppendMode::kMapped, AppendMode::kWrite),
+                     testing::Values(0, 1, 2), testing::Values(Index::kInMemory, Index::kOnDisk)),
+    [](const auto& param) {
+      return absl::StrCat(
+          std::get<AppendMode>(param.param) == AppendMode::kMapped ? "Mapped" : "Write",
+          std::get<int>(param.param), "Threads",
+          std::get<Index>(param.param) == Index::kOnDisk ? "IndexOnDisk" : "IndexInMemory");
+    });
 
 }  // namespace
 }  // namespace rumcask

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -164,16 +165,33 @@ TEST_P(DeletedKeysTest, AQueueBesideASnapshot) {
   PutAll(0, kLive);
   IteratorOptions old;
   old.snapshot = *db_->TakeSnapshot();
-  const std::string oldest = First(old);
+  std::set<std::string> seen_then;
+  for (uint64_t i = 0; i < kLive; ++i) seen_then.insert(Key(i));
   uint64_t live = kLive;
   TakeTurns([&](uint64_t i) {
     const std::string first = First();
     if (ordered() ? first != Key(i) : first.empty()) return false;
-    if (i % 1000 == 0 && First(old) != oldest) return false;
+    if (i % 1000 == 0) {
+      // Which comes first may change without an order.
+      const std::string oldest = First(old);
+      if (ordered() ? oldest != Key(0) : seen_then.count(oldest) == 0) return false;
+    }
     Delete(first);
     Put(Key(live++));
     return true;
   });
+  std::vector<std::string> seen;
+  auto it = *db_->NewIterator(old);
+  for (; it->Valid(); it->Next()) {
+    seen.emplace_back(it->key());
+    EXPECT_EQ(it->value(), "value");
+  }
+  EXPECT_TRUE(it->status().ok()) << it->status();
+  if (!ordered()) std::sort(seen.begin(), seen.end());
+  EXPECT_EQ(seen, std::vector<std::string>(seen_then.begin(), seen_then.end()));
+  ReadOptions then;
+  then.snapshot = old.snapshot.get();
+  for (const std::string& key : seen_then) EXPECT_EQ(db_->Get(key, then).value_or("none"), "value");
 }
 
 TEST_P(OrderedDeletedKeysTest, SeeksIntoADeletedRange) {
@@ -223,12 +241,15 @@ TEST_P(DeletedKeysTest, EmptiedInNoOrder) {
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), kMeanSteps);
 }
 
-// Nothing of it is kept: what the index itself has to step over is noticed again, once.
+// Nothing of it is kept: the opening leaves out what is deleted, so that not even the first
+// iterator steps over it.
 TEST_P(DeletedKeysTest, AnEmptiedDatabaseOpenedAgain) {
   PutAll(0, kTurns);
   DeleteAll(0, kTurns);
   Open();
-  EXPECT_EQ(First(), "");
+  // RocksDB may have been closed before it has compacted the last removals.
+  const bool compacts = std::get<0>(GetParam()) == "rocksdb";
+  EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), compacts ? kTurns : kMeanSteps);
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), kMeanSteps);
   Put(Key(kTurns / 2));
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), Key(kTurns / 2)); }), kMeanSteps);
