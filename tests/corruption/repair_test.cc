@@ -27,6 +27,7 @@ namespace {
 
 constexpr int kShownFailures = 5;
 constexpr uint64_t kSectorBytes = 512;
+constexpr uint64_t kPageBytes = 4096;
 
 struct History {
   const char* name;
@@ -103,6 +104,19 @@ class RepairTest : public testing::TestWithParam<History> {
       if (but == 0 && repaired.state != database_.StateAt(UINT64_MAX)) return "not what it was";
       return "";
     };
+  }
+
+  // Of every segment up to where nothing was ever written: what can be unreadable, sector by
+  // sector.
+  std::vector<UnreadableRange> Unreadable(uint64_t bytes) const {
+    std::vector<UnreadableRange> ranges;
+    for (const auto& [file, end] : database_.ends) {
+      const uint64_t size = database_.files.at(file).size();
+      for (uint64_t at = 0; at < std::min(size, end + 2 * kSectorBytes); at += kSectorBytes) {
+        ranges.push_back({absl::StrCat(kSamplePath, "/", file), at, at + bytes});
+      }
+    }
+    return ranges;
   }
 
   bool IsTail(const std::string& file) const { return !database_.closed && file == database_.last; }
@@ -280,13 +294,39 @@ TEST_P(RepairTest, EveryCut) {
 }
 
 TEST_P(RepairTest, EveryUnreadableSector) {
-  for (const auto& [file, end] : database_.ends) {
-    const uint64_t size = database_.files.at(file).size();
-    for (uint64_t at = 0; at < std::min(size, end + 2 * kSectorBytes); at += kSectorBytes) {
-      BothWays(absl::StrCat(file, " unreadable at ", at),
-               {database_.files, {{absl::StrCat(kSamplePath, "/", file), at, at + kSectorBytes}}});
+  for (const UnreadableRange& range : Unreadable(kSectorBytes)) {
+    BothWays(absl::StrCat(range.name, " unreadable at ", range.begin), {database_.files, {range}});
+  }
+}
+
+TEST_P(RepairTest, EveryUnreadableArea) {
+  for (const uint64_t bytes : {3 * kSectorBytes, kPageBytes}) {
+    for (const UnreadableRange& range : Unreadable(bytes)) {
+      BothWays(absl::StrCat(range.name, " unreadable from ", range.begin, " to ", range.end),
+               {database_.files, {range}});
     }
   }
+}
+
+TEST_P(RepairTest, EveryTwoUnreadableSectors) {
+  const std::vector<UnreadableRange> ranges = Unreadable(kSectorBytes);
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    for (size_t j = i + 1; j < ranges.size(); ++j) {
+      BothWays(absl::StrCat(ranges[i].name, " unreadable at ", ranges[i].begin, " and ",
+                            ranges[j].name, " at ", ranges[j].begin),
+               {database_.files, {ranges[i], ranges[j]}});
+    }
+  }
+}
+
+TEST_P(RepairTest, BothCopiesOfManifestAreUnreadable) {
+  const std::string name(kManifestName);
+  const uint64_t half = database_.files.at(name).size() / 2;
+  const std::string path = absl::StrCat(kSamplePath, "/", name);
+  Case("all of it", {database_.files, {{path, 0, 2 * half}}}, EverythingIsKept());
+  Case("a sector of each",
+       {database_.files, {{path, 0, kSectorBytes}, {path, half, half + kSectorBytes}}},
+       EverythingIsKept());
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ constexpr char kRepairedPath[] = "/crash/repaired";
 constexpr char kNewKey[] = "zebra";
 constexpr char kNewValue[] = "striped";
 
+std::string PathOf(const std::string& file) { return absl::StrCat(kSamplePath, "/", file); }
+
 class DamageListener : public Listener {
  public:
   void OnDamage(const absl::Status&) override { told_ = true; }
@@ -34,17 +36,17 @@ class DamageListener : public Listener {
 }  // namespace
 
 std::string UnreadableCase::ToString() const {
-  return absl::StrCat(file, " [", begin, ", ", end, "), ",
-                      read == ReadMode::kMapped ? "mapped" : "pread", " read, ",
+  std::string places;
+  for (const SpoiledRange& range : ranges) {
+    absl::StrAppend(&places, range.file, " [", range.begin, ", ", range.end, "), ");
+  }
+  return absl::StrCat(places, read == ReadMode::kMapped ? "mapped" : "pread", " read, ",
                       append == AppendMode::kMapped ? "mapped" : "pwrite", " append",
                       hash ? ", hash" : "");
 }
 
 UnreadableJudge::UnreadableJudge(const SampleDatabase* sample, const UnreadableCase* unreadable)
-    : sample_(*sample),
-      unreadable_(*unreadable),
-      path_(absl::StrCat(kSamplePath, "/", unreadable->file)),
-      state_(sample->state) {
+    : sample_(*sample), unreadable_(*unreadable), state_(sample->state) {
   Consider();
 }
 
@@ -60,25 +62,44 @@ void UnreadableJudge::Lay() {
   for (const auto& [name, bytes] : sample_.files) {
     files_->WriteFile(absl::StrCat(kSamplePath, "/", name), bytes);
   }
-  if (unreadable_.other_bytes) {
-    const size_t size = static_cast<size_t>(unreadable_.end - unreadable_.begin);
-    files_->Overwrite(path_, unreadable_.begin, std::string(size, '\xa7'));
+  for (const SpoiledRange& range : unreadable_.ranges) {
+    if (!unreadable_.other_bytes) break;
+    const size_t size = static_cast<size_t>(range.end - range.begin);
+    files_->Overwrite(PathOf(range.file), range.begin, std::string(size, '\xa7'));
   }
-  SpoilRange();
+  SpoilRanges();
 }
 
-void UnreadableJudge::SpoilRange() {
+void UnreadableJudge::SpoilRanges() {
   faults_ = std::make_unique<FaultFileSystem>(files_.get());
   if (unreadable_.other_bytes) return;
-  faults_->SetUnreadable({{path_, unreadable_.begin, unreadable_.end}});
+  std::vector<UnreadableRange> ranges;
+  for (const SpoiledRange& range : unreadable_.ranges) {
+    ranges.push_back({PathOf(range.file), range.begin, range.end});
+  }
+  faults_->SetUnreadable(std::move(ranges));
+}
+
+bool UnreadableJudge::Overlaps(const std::string& file, uint64_t begin, uint64_t end) const {
+  return std::any_of(unreadable_.ranges.begin(), unreadable_.ranges.end(),
+                     [&](const SpoiledRange& range) {
+                       return range.file == file && range.begin < end && range.end > begin;
+                     });
 }
 
 void UnreadableJudge::Consider() {
-  if (unreadable_.file == kManifestName) {
-    must_tell_ = true;
-    return;
+  std::set<std::string> files;
+  for (const SpoiledRange& range : unreadable_.ranges) files.insert(range.file);
+  for (const std::string& file : files) {
+    if (file == kManifestName) {
+      must_tell_.insert(file);
+    } else {
+      ConsiderSegment(file);
+    }
   }
-  const std::string& file = unreadable_.file;
+}
+
+void UnreadableJudge::ConsiderSegment(const std::string& file) {
   CrashFileSystem files(kSamplePath);
   files.WriteFile(absl::StrCat(kSamplePath, "/MANIFEST"),
                   sample_.files.at(std::string(kManifestName)));
@@ -87,33 +108,35 @@ void UnreadableJudge::Consider() {
   const bool listed_sealed = range != nullptr && range->sealed;
   const uint64_t records_end = sample_.records_end.at(file);
   const bool sealed = sample_.sealed.count(file) > 0;
-  const bool touches_header = Overlaps(0, kSegmentHeaderBytes);
-  const bool touches_footer = sealed && Overlaps(records_end, sample_.files.at(file).size());
+  const bool touches_header = Overlaps(file, 0, kSegmentHeaderBytes);
+  const bool touches_footer = sealed && Overlaps(file, records_end, sample_.files.at(file).size());
   const bool keys_known = sealed && !touches_footer;
-  must_tell_ = touches_header || touches_footer;
+  if (touches_header || touches_footer) must_tell_.insert(file);
 
   std::set<size_t> groups;
+  size_t touched = 0;
   for (const SampleRecord& record : sample_.records) {
-    if (record.file != file || !Overlaps(record.offset, record.end)) continue;
-    ++touched_records_;
+    if (record.file != file || !Overlaps(file, record.offset, record.end)) continue;
+    ++touched;
     if (record.key.empty()) continue;
     groups.insert(record.group);
-    const bool whole = !Overlaps(record.offset, record.padding_at);
-    if (!whole) must_tell_ = true;
+    const bool whole = !Overlaps(file, record.offset, record.padding_at);
+    if (!whole) must_tell_.insert(file);
+    // A delete is made good by a key table.
+    if (!whole && (record.is_put || !keys_known)) costs_records_ = true;
     if (!record.is_newest) continue;
-    costs_records_ = costs_records_ || !whole;
     if (keys_known && record.is_put) (whole ? may_lose_ : must_lose_).insert(record.key);
     if (!keys_known) may_lose_.insert(record.key);
   }
   // Nothing tells which key a record had that can't be read, nor that it was not the newest of its
   // key; of its batch nothing counts.
-  if (!keys_known && touched_records_ > 0) {
+  if (!keys_known && touched > 0) {
     for (const SampleRecord& record : sample_.records) {
       if (record.file == file && groups.count(record.group) > 0) loose_.insert(record.key);
     }
   }
   // Unless something vouches for all that the range may have held.
-  may_be_torn_ = range == nullptr && (!sealed || touches_header || touches_footer);
+  may_be_torn_ |= range == nullptr && (!sealed || touches_header || touches_footer);
   // Without its header the segment is part of the chain by what else vouches for it.
   const bool unlinked = touches_header && range == nullptr;
   if (unlinked) {
@@ -122,8 +145,8 @@ void UnreadableJudge::Consider() {
       if (behind && !record.key.empty()) loose_.insert(record.key);
     }
   }
-  may_refuse_ =
-      (!keys_known && (touched_records_ > 0 || !sealed)) || (touches_header && !listed_sealed);
+  may_refuse_ |= (!keys_known && (touched > 0 || !sealed)) || (touches_header && !listed_sealed);
+  touched_records_ += touched;
 }
 
 Options UnreadableJudge::MakeOptions() {
@@ -203,9 +226,11 @@ void UnreadableJudge::JudgeReadOnly() {
 void UnreadableJudge::JudgeVerify() {
   const absl::StatusOr<VerifyReport> report = VerifyFiles(kSamplePath, faults_.get());
   if (!report.ok()) return Violate("verify", report.status().ToString());
-  const bool told = std::any_of(report->damages.begin(), report->damages.end(),
-                                [&](const Damage& d) { return d.file == unreadable_.file; });
-  if (must_tell_ && !told) Violate("verify", "does not list it");
+  for (const std::string& file : must_tell_) {
+    const bool told = std::any_of(report->damages.begin(), report->damages.end(),
+                                  [&](const Damage& damage) { return damage.file == file; });
+    if (!told) Violate("verify", absl::StrCat("does not list ", file));
+  }
   if (report->records + touched_records_ < sample_.records.size() && loose_.empty()) {
     Violate("verify", absl::StrCat("found ", report->records, " of ", sample_.records.size(),
                                    " records, of which ", touched_records_, " can't be read"));
@@ -242,7 +267,7 @@ void UnreadableJudge::JudgeReadWrite() {
     std::unique_ptr<CrashFileSystem> next = files_->AfterKill();
     db->reset();
     files_ = std::move(next);
-    SpoilRange();
+    SpoilRanges();
     const std::string how = closes ? "after a close" : "after a kill";
     db = DB::Open(kSamplePath, MakeOptions());
     if (!db.ok()) return Violate(how, db.status().ToString());
@@ -261,9 +286,7 @@ void UnreadableJudge::JudgeRepair() {
   const absl::StatusOr<RepairReport> report = Repair(kSamplePath, kRepairedPath, faults_.get());
   if (!report.ok()) return Violate("repair", report.status().ToString());
   const bool counted = report->values_lost > 0 || report->bytes_unreadable > 0;
-  if (costs_records_ && !counted && report->damages.empty()) {
-    Violate("repair", "does not count what it lost");
-  }
+  if (costs_records_ && report->complete()) Violate("repair", "does not count what it lost");
   if (touched_records_ == 0 && loose_.empty() && counted) {
     Violate("repair", absl::StrCat(report->values_lost, " values lost and ",
                                    report->bytes_unreadable, " bytes unreadable for nothing"));

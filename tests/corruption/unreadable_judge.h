@@ -23,10 +23,16 @@
 
 namespace rumcask {
 
-struct UnreadableCase {
+// Bytes [begin, end) of a file.
+struct SpoiledRange {
   std::string file;
   uint64_t begin = 0;
   uint64_t end = 0;
+};
+
+struct UnreadableCase {
+  // One or several, of one file or of several.
+  std::vector<SpoiledRange> ranges;
   bool other_bytes = false;  // are there, instead of none that can be read
   bool hash = false;         // keystore: hash instead of a simple map
   ReadMode read = ReadMode::kPread;
@@ -49,16 +55,15 @@ class UnreadableJudge {
   const std::set<std::string>& lost() const { return lost_; }
 
  private:
-  // Finds out what the range may cost.
+  // Finds out what the ranges may cost.
   void Consider();
-  bool Overlaps(uint64_t begin, uint64_t end) const {
-    return unreadable_.begin < end && unreadable_.end > begin;
-  }
+  void ConsiderSegment(const std::string& file);
+  bool Overlaps(const std::string& file, uint64_t begin, uint64_t end) const;
   void Violate(const std::string& how, const std::string& what);
   Options MakeOptions();
   // The file system anew, as it was before anything was opened.
   void Lay();
-  void SpoilRange();
+  void SpoilRanges();
 
   void JudgeReadOnly();
   void JudgeVerify();
@@ -69,18 +74,18 @@ class UnreadableJudge {
 
   const SampleDatabase& sample_;
   const UnreadableCase& unreadable_;
-  std::string path_;
   std::unique_ptr<CrashFileSystem> files_;
   std::unique_ptr<FaultFileSystem> faults_;
   std::map<std::string, std::string> state_;  // what must be there
 
-  // By the range:
+  // By the ranges:
   std::set<std::string> must_lose_;  // keys whose newest value is in it, and a key table says so
   std::set<std::string> may_lose_;   // those of which it can only be told by luck
   std::set<std::string> loose_;      // of which something in it may have been the newest
   bool may_refuse_ = false;          // to open for writing
   bool may_be_torn_ = false;
-  bool must_tell_ = false;  // Verify
+  std::set<std::string> must_tell_;  // of these files, Verify
+  // Records that no key table makes good: Repair must not call it complete.
   bool costs_records_ = false;
   size_t touched_records_ = 0;
 
