@@ -53,7 +53,8 @@ struct RepairReport {
   // Bytes behind the end of the log, those records included. The rest are remains of writes that
   // never completed, or damaged records: nothing tells which.
   uint64_t bytes_dropped = 0;
-  // Versions that were durable, at the end of the log, of which nothing is left.
+  // Versions that were durable, at the end of the log, of which nothing is left. Of those from
+  // before an unclean end in there nothing tells how many they were; they are not in it.
   uint64_t versions_missing = 0;
 
   // Where something was found to be wrong, whether or not it cost anything.
