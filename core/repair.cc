@@ -274,17 +274,17 @@ absl::StatusOr<bool> Repairer::CopyByTable(const Job& job) {
     if (!header.has_number()) continue;
     Saw(header.sequence);
     absl::Status status;
-    if (header.sequence >= kEndOfRepairable) {
-      report_.bytes_unreadable += size;
-    } else if (header.kind == RecordKind::kDelete) {
+    const bool numbered = header.sequence < kEndOfRepairable;
+    if (numbered && header.kind == RecordKind::kDelete) {
       ++report_.deletes_restored;
       status = Write(job, header, entry.key(), {});
-    } else if (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost) {
+    } else if (numbered && (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost)) {
       status = WriteLost(job, header, entry.key());
-    } else if (header.kind != RecordKind::kFence) {
+    } else if (numbered && header.kind == RecordKind::kFence) {
+      // It has nothing to lose.
+      if (job.source.stream == Stream::kUser) last_ = std::max(last_, header.sequence);
+    } else {
       report_.bytes_unreadable += size;
-    } else if (job.source.stream == Stream::kUser) {
-      last_ = std::max(last_, header.sequence);  // a fence has nothing to lose
     }
     if (!status.ok()) return status;
   }

@@ -195,7 +195,8 @@ TEST_P(HolesTest, ARottenRecordInAnySealedSegmentCostsItsKeyOnly) {
     while (db_->GetStats().segments.size() < 8) Put(Key(written++), std::string(200, 'v'));
     Put(Key(written++), "v");
     Kill();
-    disk_->FlipBit(SegmentPath(rotten), kSegmentHeaderBytes + kRecordHeaderBytes + 50, 2);
+    disk_->FlipBit(SegmentPath(static_cast<int>(rotten)),
+                   kSegmentHeaderBytes + kRecordHeaderBytes + 50, 2);
     Open();
     Put("another", "value");
     int lost = 0;
