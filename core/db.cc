@@ -103,8 +103,12 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
                   std::vector<absl::Status>* statuses, const ReadOptions& options) {
   // The keys may be views of what the vectors hold. The messages stay until the end; values are
   // replaced one after the other, so that their bytes are needed elsewhere.
-  std::vector<absl::Status> results(keys.size(), store_->CheckUsable());
-  results.swap(*statuses);
+  std::vector<absl::Status> before;
+  if (std::any_of(statuses->begin(), statuses->end(),
+                  [](const absl::Status& status) { return !status.ok(); })) {
+    before.swap(*statuses);
+  }
+  statuses->assign(keys.size(), store_->CheckUsable());
   std::string copies;
   const bool copied = MayShareBytes(keys, *values);
   if (copied) {
