@@ -144,6 +144,7 @@ class Recovery {
   UserChain chain_{&log_};
   std::vector<uint64_t> present_;  // ids of segment files, ascending
   std::vector<Candidate> candidates_;
+  bool marks_read_ = false;  // by ReadMarksBehind
   // No record anywhere has a higher number, whatever MANIFEST says.
   uint64_t highest_seen_ = 0;
 };
@@ -333,7 +334,10 @@ bool Recovery::TakeFooter(RecoveredSegment* segment) const {
 }
 
 absl::Status Recovery::ReadMarksBehind(uint64_t id) {
-  if (SeededBug("marks-behind-rot-ignored")) return absl::OkStatus();
+  // The first time all files behind the others were searched too, as the walk goes up.
+  if (std::exchange(marks_read_, true) || SeededBug("marks-behind-rot-ignored")) {
+    return absl::OkStatus();
+  }
   for (const Candidate& candidate : candidates_) {
     if (candidate.id <= id) continue;
     absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);

@@ -195,7 +195,8 @@ class HashTable : public Keystore {
       while (locations->empty()) {
         next_ = keystore_->NextOccupied(next_, snapshot_.get());
         if (next_ == kShards) {
-          // No marks may be left because the snapshot was given up.
+          // If the snapshot was given up, what was kept for it is gone and marks its shards no
+          // more: then this is not the end of what it saw.
           return snapshot_ == nullptr ? absl::OkStatus() : SnapshotRegistry::Check(*snapshot_);
         }
         const Shard& shard = keystore_->shards_[next_++];
