@@ -6,7 +6,7 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
-#include "core/recovery_fixture.h"
+#include "tests/recovery_kit/recovery_fixture.h"
 
 namespace rumcask {
 namespace {

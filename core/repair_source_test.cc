@@ -6,8 +6,8 @@
 #include "gtest/gtest.h"
 
 #include "core/repair.h"
-#include "core/repair_fixture.h"
 #include "tests/crash_kit/fault_file_system.h"
+#include "tests/recovery_kit/repair_fixture.h"
 
 namespace rumcask {
 namespace {

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
-#include "core/repair_fixture.h"
+#include "tests/recovery_kit/repair_fixture.h"
 
 namespace rumcask {
 namespace {

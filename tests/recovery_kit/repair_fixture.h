@@ -1,7 +1,7 @@
 // What the tests of repair share: a database in the making, and the one that is made of it.
 
-#ifndef RUMCASK_CORE_REPAIR_FIXTURE_H_
-#define RUMCASK_CORE_REPAIR_FIXTURE_H_
+#ifndef RUMCASK_TESTS_RECOVERY_KIT_REPAIR_FIXTURE_H_
+#define RUMCASK_TESTS_RECOVERY_KIT_REPAIR_FIXTURE_H_
 
 #include <memory>
 #include <string>
@@ -99,4 +99,4 @@ void FlipValue(SegmentBytes* segment, size_t record) {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_REPAIR_FIXTURE_H_
+#endif  // RUMCASK_TESTS_RECOVERY_KIT_REPAIR_FIXTURE_H_

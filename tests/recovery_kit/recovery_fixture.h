@@ -1,7 +1,7 @@
 // What the tests of recovery share: a directory of segments on a device that may fail.
 
-#ifndef RUMCASK_CORE_RECOVERY_FIXTURE_H_
-#define RUMCASK_CORE_RECOVERY_FIXTURE_H_
+#ifndef RUMCASK_TESTS_RECOVERY_KIT_RECOVERY_FIXTURE_H_
+#define RUMCASK_TESTS_RECOVERY_KIT_RECOVERY_FIXTURE_H_
 
 #include <memory>
 #include <string>
@@ -57,4 +57,4 @@ inline SegmentBytes First() {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_RECOVERY_FIXTURE_H_
+#endif  // RUMCASK_TESTS_RECOVERY_KIT_RECOVERY_FIXTURE_H_
