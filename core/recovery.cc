@@ -1,6 +1,7 @@
 #include "core/recovery.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -131,9 +132,9 @@ class Recovery {
   absl::Status SettleTail(const SegmentHeader* successor);
   absl::Status Judge();
   absl::Status PassOver(const Candidate& candidate);
-  // Takes account of what is in a file from `begin` on and is not kept. Returns whether all of it
-  // could be read.
-  absl::StatusOr<bool> NoteDropped(const Candidate& candidate, uint64_t begin);
+  // Takes account of what is in a file from `begin` on, where no record of the log is. Returns
+  // whether all of it could be read.
+  absl::StatusOr<bool> NoteRest(const Candidate& candidate, uint64_t begin);
   absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
     return SegmentFile::Open(directory_, log_.manifest.uuid, id);
   }
@@ -145,6 +146,8 @@ class Recovery {
   std::vector<uint64_t> present_;  // ids of segment files, ascending
   std::vector<Candidate> candidates_;
   bool marks_read_ = false;  // by ReadMarksBehind
+  // Bytes that were written behind the records of a file, by its id.
+  std::map<uint64_t, uint64_t> rests_;
   // No record anywhere has a higher number, whatever MANIFEST says.
   uint64_t highest_seen_ = 0;
 };
@@ -417,12 +420,18 @@ absl::Status Recovery::WalkChain() {
     log_.segments.push_back(std::move(segment));
     if (footed) continue;
     // Space after the end of an unsealed segment may hold marks of what came after the cut.
-    const absl::StatusOr<bool> readable = NoteDropped(candidate, records_end);
+    const absl::StatusOr<bool> readable = NoteRest(candidate, records_end);
     if (!readable.ok()) return readable.status();
     if (!*readable) log_.segments.back().unreadable = true;
   }
   absl::Status status = SettleTail(nullptr);
-  if (status.ok()) chain_.DropEmptyEnd();
+  if (!status.ok()) return status;
+  chain_.DropEmptyEnd();
+  // What follows the records of a segment that others go on behind is a torn footer, and no loss.
+  for (const RecoveredSegment& segment : log_.segments) {
+    if (&segment != chain_.Tail()) rests_.erase(segment.id);
+  }
+  for (const auto& [id, bytes] : rests_) log_.report.dropped_bytes += bytes;
   return status;
 }
 
@@ -433,12 +442,12 @@ absl::Status Recovery::PassOver(const Candidate& candidate) {
   log_.dropped_file_bytes += candidate.file_bytes;
   // A header that is torn may be a record's.
   const uint64_t begin = candidate.state == HeaderState::kValid ? kSegmentHeaderBytes : 0;
-  const absl::StatusOr<bool> readable = NoteDropped(candidate, begin);
+  const absl::StatusOr<bool> readable = NoteRest(candidate, begin);
   if (!readable.ok()) return readable.status();
   return *readable ? absl::OkStatus() : Unreadable(candidate.id, begin);
 }
 
-absl::StatusOr<bool> Recovery::NoteDropped(const Candidate& candidate, uint64_t begin) {
+absl::StatusOr<bool> Recovery::NoteRest(const Candidate& candidate, uint64_t begin) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
   if (!file.ok()) return file.status();
   const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(begin);
@@ -446,7 +455,7 @@ absl::StatusOr<bool> Recovery::NoteDropped(const Candidate& candidate, uint64_t 
   if (!SeededBug("marks-beyond-tear-ignored")) {
     log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
   }
-  log_.report.dropped_bytes += traces->bytes;
+  rests_[candidate.id] = traces->bytes;
   return !(*file)->bytes()->IsUnreadable(begin, (*file)->records_limit());
 }
 

@@ -222,6 +222,7 @@ TEST_F(RecoveryTest, ATornFooterOfWhatWasDurableIsReadRecordByRecord) {
   EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
   EXPECT_FALSE(log.segments[0].vouched_for);
   EXPECT_FALSE(log.segments[0].has_trailer);
+  EXPECT_EQ(log.report.dropped_bytes, 0u);
 }
 
 TEST_F(RecoveryTest, AHeaderThatVouchesForMoreThanIsThereIsDamage) {
