@@ -50,9 +50,33 @@ TEST(SegmentSet, NothingIsWrittenAfterACloseThatFailed) {
   record.header.key_bytes = 1;
   record.key = "k";
   record.inner = InnerChecksum("k", "");
-  MutexLock lock(segments.write_mutex());
-  const absl::Status late = segments.Append({&record, 1}, record.header.record_bytes());
-  EXPECT_TRUE(absl::IsFailedPrecondition(late)) << late;
+  {
+    MutexLock lock(segments.write_mutex());
+    const absl::Status late = segments.Append({&record, 1}, record.header.record_bytes());
+    EXPECT_TRUE(absl::IsFailedPrecondition(late)) << late;
+  }
+
+  // The next process finds what this one found, and writes on.
+  auto again = disk.OpenDirectory(kPath);
+  log = Recover(again->get(), manifest, /*read_only=*/false);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ(log->last_sequence, 1u);
+  SegmentSet next(again->get(), config, /*read_only=*/false);
+  ASSERT_TRUE(next.Open(*std::move(log)).ok());
+  {
+    MutexLock lock(next.write_mutex());
+    EXPECT_TRUE(next.Append({&record, 1}, record.header.record_bytes()).ok());
+  }
+  EXPECT_TRUE(next.Close().ok());
+  // All of it is durable.
+  CrashFileSystem after(disk.Cut(KeepPolicy::DropUnsynced()));
+  auto last = after.OpenDirectory(kPath);
+  const absl::StatusOr<DecodedManifest> written = ReadManifest(last->get());
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_TRUE(written->manifest.clean);
+  log = Recover(last->get(), written->manifest, /*read_only=*/false);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ(log->last_sequence, record.header.sequence);
 }
 
 }  // namespace
