@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/plugin/keystore.h"
 #include "core/store.h"
 
 namespace rumcask {

@@ -61,15 +61,18 @@
 #include "rumcask/options.h"
 #include "rumcask/pinned_value.h"
 #include "rumcask/snapshot.h"
-#include "rumcask/stats.h"
-#include "rumcask/verify.h"
 #include "rumcask/write_batch.h"
 
 namespace rumcask {
 
 class FileSystem;
+class Location;
+struct PreparedKey;
 struct RecordView;
 class Store;
+// In stats.h and verify.h, which those include who ask for them.
+struct Stats;
+struct VerifyReport;
 
 class DB {
  public:

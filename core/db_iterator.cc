@@ -8,6 +8,7 @@
 
 #include "core/db.h"
 #include "core/ordered_iterator.h"
+#include "core/plugin/keystore.h"
 #include "core/snapshot.h"
 #include "core/store.h"
 #include "core/unordered_iterator.h"

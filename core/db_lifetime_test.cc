@@ -17,7 +17,9 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
-#include "core/map_keystore.h"
+#include "core/listener.h"
+#include "core/stats.h"
+#include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {

@@ -8,15 +8,19 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/index_loader.h"
-#include "core/index_notes.h"
-#include "core/index_opener.h"
-#include "core/manifest.h"
-#include "core/recovery.h"
-#include "core/seeded_bug.h"
+#include "core/format/limits.h"
+#include "core/format/manifest.h"
+#include "core/index/index_notes.h"
+#include "core/index/index_opener.h"
+#include "core/index/replay.h"
+#include "core/listener.h"
+#include "core/log/recovery.h"
+#include "core/plugin/keystore.h"
 #include "core/store.h"
-#include "core/text.h"
+#include "core/system/seeded_bug.h"
+#include "core/system/text.h"
 
 namespace rumcask {
 namespace {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "core/db.h"
+#include "core/stats.h"
 #include "core/store.h"
 
 namespace rumcask {

@@ -16,7 +16,11 @@
 
 #include "gtest/gtest.h"
 
-#include "core/map_keystore.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/plugin/keystore.h"
+#include "core/stats.h"
+#include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {

@@ -7,10 +7,13 @@
 
 #include "absl/container/flat_hash_map.h"
 
+#include "core/check/verify.h"
+#include "core/check/verify_log.h"
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/segment_file.h"
+#include "core/log/segment_file.h"
+#include "core/plugin/keystore.h"
 #include "core/store.h"
-#include "core/verify_log.h"
 
 namespace rumcask {
 namespace {

@@ -9,8 +9,10 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/db.h"
-#include "core/seeded_bug.h"
+#include "core/format/limits.h"
+#include "core/plugin/keystore.h"
 #include "core/store.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {

@@ -11,7 +11,8 @@
 #include <memory>
 #include <optional>
 
-#include "rumcask/keystore.h"
+#include "rumcask/keystore_factory.h"
+#include "rumcask/limits.h"
 
 namespace rumcask {
 
@@ -35,14 +36,6 @@ enum class ReadMode {
   // One pread per record; an unreadable sector is DataLoss.
   kPread,
 };
-
-// Limits of the format.
-inline constexpr size_t kMaxKeyBytes = 65535;
-inline constexpr size_t kMaxValueBytes = size_t{1} << 30;
-// A batch as written to the log: record headers, keys, values, padding.
-inline constexpr size_t kMaxBatchBytes = (size_t{1} << 30) + (size_t{64} << 20);
-inline constexpr uint64_t kMinSegmentBytes = 4096;
-inline constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;
 
 struct Options {
   // ---- behaviour ----

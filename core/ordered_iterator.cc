@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/plugin/keystore.h"
+
 namespace rumcask {
 namespace {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "core/iterator.h"
-#include "core/key_block.h"
-#include "core/keystore.h"
+#include "core/plugin/key_block.h"
+#include "core/plugin/keystore.h"
 #include "core/store.h"
 
 namespace rumcask {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 #include "core/store.h"
 
 namespace rumcask {

@@ -20,7 +20,7 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
-#include "core/map_keystore.h"
+#include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {

@@ -4,7 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/seeded_bug.h"
+#include "core/format/limits.h"
+#include "core/listener.h"
+#include "core/plugin/keystore.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 
@@ -22,8 +25,8 @@ SegmentSet::Config Store::LogConfig(const Options& options) {
   const ProcessLimits limits = file_system->Limits();
   SegmentSet::Config config;
   config.segment_bytes = options.segment_bytes;
-  config.append_mode = options.append_mode;
-  config.read_mode = options.read_mode;
+  config.append_mapped = options.append_mode == AppendMode::kMapped;
+  config.read_mapped = options.read_mode == ReadMode::kMapped;
   config.background_threads = options.background_threads;
   config.sync_interval = options.sync_interval;
   config.listener = options.listener;

@@ -12,13 +12,15 @@
 
 #include "absl/status/status.h"
 
-#include "core/database_lock.h"
-#include "core/disk_keystore.h"
-#include "core/file_system.h"
-#include "core/keystore.h"
-#include "core/mutex.h"
+#include "core/format/limits.h"
+#include "core/index/buffered_index.h"
+#include "core/listener.h"
+#include "core/log/database_lock.h"
+#include "core/log/log.h"
 #include "core/options.h"
-#include "core/segment_set.h"
+#include "core/plugin/keystore.h"
+#include "core/system/file_system.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/plugin/keystore.h"
+
 namespace rumcask {
 namespace {
 

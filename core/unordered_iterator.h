@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/iterator.h"
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 #include "core/store.h"
 
 namespace rumcask {

@@ -1,6 +1,6 @@
 #include "core/write_batch.h"
 
-#include "core/format.h"
+#include "core/format/format.h"
 
 namespace rumcask {
 

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rumcask/limits.h"
+
 namespace rumcask {
 
 // Collects puts and deletes for DB::Write. After a crash, and for every reader that starts after

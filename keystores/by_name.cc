@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 #include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
 #include "keystores/lmdb/lmdb_keystore.h"

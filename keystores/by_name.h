@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "rumcask/keystore.h"
+#include "rumcask/keystore_factory.h"
 
 namespace rumcask {
 

@@ -4,10 +4,11 @@
 
 #include "absl/status/status.h"
 
-#include "core/empty_ranges.h"
-#include "core/index_buffer.h"
-#include "core/past_versions.h"
-#include "core/snapshot_scan.h"
+#include "core/plugin/keystore.h"
+#include "core/versions/empty_ranges.h"
+#include "core/versions/ordered_map.h"
+#include "core/versions/past_versions.h"
+#include "core/versions/snapshot_scan.h"
 
 namespace rumcask {
 namespace {

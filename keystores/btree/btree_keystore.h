@@ -16,7 +16,7 @@
 
 #include "rumcask/require_cxx17.h"
 
-#include "rumcask/keystore.h"
+#include "rumcask/keystore_factory.h"
 
 namespace rumcask {
 

@@ -18,8 +18,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/keystore.h"
-#include "core/location.h"
+#include "core/plugin/keystore.h"
+#include "core/plugin/location.h"
 #include "keystores/hash/table_arena.h"
 
 namespace rumcask {

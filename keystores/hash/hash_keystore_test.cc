@@ -14,7 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/mutex.h"
+#include "core/plugin/keystore.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 namespace {

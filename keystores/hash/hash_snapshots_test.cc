@@ -12,8 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/heap_in_use.h"
-#include "core/snapshot_registry.h"
+#include "core/plugin/keystore.h"
+#include "core/testing/heap_in_use.h"
+#include "core/versions/snapshot_registry.h"
 #include "keystores/hash/hash_keystore.h"
 
 namespace rumcask {

@@ -12,8 +12,8 @@
 
 #include "absl/container/btree_map.h"
 
-#include "core/counted_allocator.h"
-#include "core/location.h"
+#include "core/plugin/location.h"
+#include "core/versions/counted_allocator.h"
 #include "keystores/hash/digest_table.h"
 
 namespace rumcask {

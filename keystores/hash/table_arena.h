@@ -18,7 +18,7 @@
 #include <map>
 #include <set>
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/counted_allocator.h"
+#include "core/versions/counted_allocator.h"
 #include "keystores/hash/digest_table.h"
 
 namespace rumcask {

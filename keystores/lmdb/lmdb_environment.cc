@@ -12,9 +12,9 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/file_system.h"
-#include "core/index_directory.h"
-#include "core/text.h"
+#include "core/plugin/index_directory.h"
+#include "core/system/file_system.h"
+#include "core/system/text.h"
 
 namespace rumcask {
 namespace {

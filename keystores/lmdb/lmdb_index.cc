@@ -10,8 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/index_directory.h"
-#include "core/mutex.h"
+#include "core/plugin/disk_index.h"
+#include "core/plugin/index_directory.h"
+#include "core/system/mutex.h"
 #include "keystores/lmdb/lmdb_environment.h"
 #include "keystores/lmdb/lmdb_readers.h"
 

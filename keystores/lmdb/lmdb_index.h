@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "core/disk_index.h"
+#include "core/plugin/disk_index.h"
 
 namespace rumcask {
 

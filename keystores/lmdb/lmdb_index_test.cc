@@ -1,4 +1,4 @@
-// What the LMDB index does beside core/disk_index.h, which has tests of its own.
+// What the LMDB index does beside core/plugin/disk_index.h, which has tests of its own.
 
 #include "keystores/lmdb/lmdb_index.h"
 
@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/plugin/disk_index.h"
 #include "keystores/lmdb/lmdb_environment.h"
 #include "keystores/lmdb/lmdb_readers.h"
 

@@ -20,7 +20,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 

@@ -32,10 +32,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/file_system.h"
-#include "core/index_directory.h"
-#include "core/mutex.h"
-#include "core/text.h"
+#include "core/plugin/disk_index.h"
+#include "core/plugin/index_directory.h"
+#include "core/system/file_system.h"
+#include "core/system/mutex.h"
+#include "core/system/text.h"
 #include "keystores/rocksdb/open_rocksdb.h"
 
 namespace rocksdb {

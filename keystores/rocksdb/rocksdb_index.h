@@ -24,7 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "core/disk_index.h"
+#include "core/plugin/disk_index.h"
 #include "keystores/rocksdb/rocksdb_keystore.h"
 
 namespace rumcask {

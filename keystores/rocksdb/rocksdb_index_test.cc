@@ -20,6 +20,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/plugin/disk_index.h"
+
 namespace {
 
 // Bytes that may still be written to files whose path has this in it; then the disk is full.

@@ -5,7 +5,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "core/index_directory.h"
+#include "core/plugin/disk_index.h"
+#include "core/plugin/index_directory.h"
 #include "keystores/rocksdb/rocksdb_index.h"
 
 namespace rumcask {

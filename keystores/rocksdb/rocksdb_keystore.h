@@ -28,7 +28,7 @@
 
 #include <cstdint>
 
-#include "rumcask/keystore.h"
+#include "rumcask/keystore_factory.h"
 
 namespace rumcask {
 

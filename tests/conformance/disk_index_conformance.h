@@ -1,5 +1,5 @@
-// The contract of core/disk_index.h as tests that any index on disk can be put to. Public, for
-// tests.
+// The contract of core/plugin/disk_index.h as tests that any index on disk can be put to. Public,
+// for tests.
 //
 // A plugin's own test names its factory and depends on //tests:disk_index_conformance:
 //

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/plugin/disk_index.h"
 #include "tests/conformance/disk_index_conformance.h"
 #include "tests/conformance/tested_index.h"
 

@@ -1,4 +1,5 @@
-// The contract of core/keystore.h as tests that any keystore can be put to. Public, for tests.
+// The contract of core/plugin/keystore.h as tests that any keystore can be put to. Public, for
+// tests.
 //
 // A plugin's own test names its factory and depends on //tests:keystore_conformance:
 //

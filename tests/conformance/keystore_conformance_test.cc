@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-#include "core/map_keystore.h"
+#include "core/testing/map_keystore.h"
 #include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
 

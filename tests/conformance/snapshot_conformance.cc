@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/plugin/keystore.h"
 #include "tests/conformance/keystore_conformance.h"
 #include "tests/conformance/tested_keystore.h"
 #include "tests/conformance/trying_keys.h"

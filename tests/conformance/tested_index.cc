@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
 
+#include "core/plugin/disk_index.h"
 #include "tests/conformance/disk_index_conformance.h"
 
 namespace rumcask {

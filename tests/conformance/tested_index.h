@@ -17,8 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "core/disk_index.h"
-#include "core/keystore.h"
+#include "core/plugin/disk_index.h"
+#include "core/plugin/keystore.h"
 
 namespace rumcask {
 
@@ -41,7 +41,7 @@ class TestBatch : public IndexBatch {
   bool Accepts(size_t i, std::string_view before) override;
   std::vector<IndexNote> Notes() override;
 
-  // "" or how the index did not keep to what core/disk_index.h says.
+  // "" or how the index did not keep to what core/plugin/disk_index.h says.
   std::string Violation() const;
 
  private:

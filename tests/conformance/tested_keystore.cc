@@ -9,6 +9,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
+#include "core/plugin/keystore.h"
+
 namespace rumcask {
 namespace {
 

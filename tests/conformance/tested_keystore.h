@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 
 namespace rumcask {
 

@@ -11,7 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/mutex.h"
+#include "core/plugin/keystore.h"
+#include "core/system/mutex.h"
 #include "tests/conformance/keystore_conformance.h"
 #include "tests/conformance/tested_keystore.h"
 

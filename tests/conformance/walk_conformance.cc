@@ -13,6 +13,7 @@
 #include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 
+#include "core/plugin/keystore.h"
 #include "tests/conformance/keystore_conformance.h"
 #include "tests/conformance/tested_keystore.h"
 #include "tests/conformance/trying_keys.h"

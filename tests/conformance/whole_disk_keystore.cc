@@ -10,9 +10,12 @@
 
 #include "absl/status/status.h"
 
-#include "core/disk_keystore.h"
-#include "core/format.h"
-#include "core/segment_set.h"
+#include "core/format/format.h"
+#include "core/format/limits.h"
+#include "core/index/buffered_index.h"
+#include "core/log/log.h"
+#include "core/plugin/disk_index.h"
+#include "core/plugin/keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

@@ -3,7 +3,7 @@
 #ifndef RUMCASK_TESTS_CONFORMANCE_WHOLE_DISK_KEYSTORE_H_
 #define RUMCASK_TESTS_CONFORMANCE_WHOLE_DISK_KEYSTORE_H_
 
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 
 namespace rumcask {
 

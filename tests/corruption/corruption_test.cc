@@ -23,6 +23,7 @@
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 
+#include "core/damage.h"
 #include "tests/corruption/damage_judge.h"
 #include "tests/corruption/sample_database.h"
 

@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/verify.h"
+#include "core/check/verify.h"
+#include "core/listener.h"
+#include "core/stats.h"
 
 namespace rumcask {
 namespace {

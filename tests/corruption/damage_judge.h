@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/damage.h"
 #include "tests/corruption/sample_database.h"
 #include "tests/crash_kit/crash_file_system.h"
 

@@ -12,8 +12,10 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
-#include "core/file_system.h"
-#include "core/manifest.h"
+#include "core/format/manifest.h"
+#include "core/plugin/disk_index.h"
+#include "core/stats.h"
+#include "core/system/file_system.h"
 #include "keystores/lmdb/lmdb_keystore.h"
 
 namespace rumcask {

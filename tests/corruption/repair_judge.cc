@@ -8,8 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/manifest.h"
-#include "core/verify.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/format/manifest.h"
 
 namespace rumcask {
 namespace {

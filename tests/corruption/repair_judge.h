@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/repair.h"
+#include "core/check/repair.h"
 #include "tests/corruption/tracked_database.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"

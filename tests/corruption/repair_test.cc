@@ -17,8 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/format.h"
-#include "core/manifest.h"
+#include "core/format/format.h"
+#include "core/format/manifest.h"
 #include "tests/corruption/repair_judge.h"
 #include "tests/corruption/tracked_database.h"
 

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
-#include "core/map_keystore.h"
+#include "core/format/limits.h"
+#include "core/stats.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/db.h"
-#include "core/format.h"
+#include "core/format/format.h"
 
 namespace rumcask {
 

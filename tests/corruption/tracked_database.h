@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/format.h"
+#include "core/format/format.h"
 #include "tests/corruption/sample_database.h"
 
 namespace rumcask {

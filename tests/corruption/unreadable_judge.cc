@@ -8,11 +8,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/format.h"
-#include "core/manifest.h"
-#include "core/map_keystore.h"
-#include "core/repair.h"
-#include "core/verify.h"
+#include "core/check/repair.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/format/format.h"
+#include "core/format/manifest.h"
+#include "core/listener.h"
+#include "core/testing/map_keystore.h"
 #include "keystores/hash/hash_keystore.h"
 
 namespace rumcask {

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/manifest.h"
+#include "core/format/manifest.h"
 #include "tests/corruption/sample_database.h"
 #include "tests/corruption/unreadable_judge.h"
 

@@ -7,6 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/format/limits.h"
+#include "core/stats.h"
 #include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
 

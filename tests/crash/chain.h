@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/db.h"
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 #include "tests/crash/chain_oracle.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"

@@ -7,7 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/map_keystore.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/stats.h"
+#include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {

@@ -5,7 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/format.h"
+#include "core/format/format.h"
+#include "core/stats.h"
 
 namespace rumcask {
 namespace {

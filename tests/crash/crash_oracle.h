@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 
 #include "core/db.h"
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 

@@ -5,7 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "core/map_keystore.h"
+#include "core/format/limits.h"
+#include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {

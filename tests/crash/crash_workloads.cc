@@ -11,8 +11,9 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
-#include "core/map_keystore.h"
-#include "core/repair.h"
+#include "core/check/repair.h"
+#include "core/stats.h"
+#include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {

@@ -9,7 +9,10 @@
 
 #include "gtest/gtest.h"
 
-#include "core/format.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/format/format.h"
+#include "core/stats.h"
 #include "tests/crash/holes_fixture.h"
 #include "tests/crash_kit/fault_file_system.h"
 

@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 
+#include "core/stats.h"
 #include "tests/crash/holes_fixture.h"
 
 namespace rumcask {

@@ -4,7 +4,9 @@
 
 #include "gtest/gtest.h"
 
-#include "core/repair.h"
+#include "core/check/repair.h"
+#include "core/format/limits.h"
+#include "core/stats.h"
 #include "tests/crash/holes_fixture.h"
 #include "tests/crash_kit/fault_file_system.h"
 

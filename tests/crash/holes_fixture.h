@@ -18,8 +18,10 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/check/verify.h"
 #include "core/db.h"
-#include "core/map_keystore.h"
+#include "core/format/limits.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

@@ -10,7 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/index_entry.h"
+#include "core/check/verify.h"
+#include "core/index/index_entry.h"
+#include "core/listener.h"
+#include "core/plugin/disk_index.h"
+#include "core/stats.h"
 #include "tests/crash/index_holes_fixture.h"
 #include "tests/crash_kit/fault_file_system.h"
 

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/check/verify.h"
+#include "core/stats.h"
 #include "tests/crash/index_holes_fixture.h"
 
 namespace rumcask {

@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 
+#include "core/stats.h"
 #include "tests/crash/holes_fixture.h"
 #include "tests/crash_kit/fault_file_system.h"
 

@@ -15,7 +15,8 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
-#include "core/manifest.h"
+#include "core/format/manifest.h"
+#include "core/stats.h"
 #include "tests/crash/holes_fixture.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"

@@ -4,7 +4,8 @@
 #include <iterator>
 #include <utility>
 
-#include "core/index_entry.h"
+#include "core/index/index_entry.h"
+#include "core/plugin/disk_index.h"
 
 namespace rumcask {
 namespace {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 #include "tests/crash_kit/crash_fixture.h"
 
 namespace rumcask {

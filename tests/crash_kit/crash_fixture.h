@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

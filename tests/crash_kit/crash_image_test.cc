@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/crash_fixture.h"
 

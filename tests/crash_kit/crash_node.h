@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 #include "tests/crash_kit/crash_image.h"
 
 namespace rumcask {

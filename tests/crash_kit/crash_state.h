@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file_system.h"
-#include "core/mutex.h"
+#include "core/system/file_system.h"
+#include "core/system/mutex.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/crash_image.h"
 #include "tests/crash_kit/crash_node.h"

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 namespace {

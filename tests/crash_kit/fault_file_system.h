@@ -1,9 +1,9 @@
 // A file system in front of another that fails chosen calls.
 //
-// Every call through core/file_system.h's virtual functions counts, those that only read, list,
-// map or lock included, in the order in which they come. So "fail call n", for n from 1 until a run
-// has fewer calls, tries every failure there is. A retry after EINTR or a short transfer is a call
-// too.
+// Every call through core/system/file_system.h's virtual functions counts, those that only read,
+// list, map or lock included, in the order in which they come. So "fail call n", for n from 1 until
+// a run has fewer calls, tries every failure there is. A retry after EINTR or a short transfer is a
+// call too.
 
 #ifndef RUMCASK_TESTS_CRASH_KIT_FAULT_FILE_SYSTEM_H_
 #define RUMCASK_TESTS_CRASH_KIT_FAULT_FILE_SYSTEM_H_

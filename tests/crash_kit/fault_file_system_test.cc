@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

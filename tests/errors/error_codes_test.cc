@@ -13,8 +13,9 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
-#include "core/map_keystore.h"
-#include "core/mutex.h"
+#include "core/format/limits.h"
+#include "core/system/mutex.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"

@@ -24,7 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 #include "tests/errors/error_run.h"
 #include "tests/errors/error_workloads.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/check/verify.h"
+
 namespace rumcask {
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
 

@@ -6,7 +6,7 @@
 #ifndef RUMCASK_TESTS_EXAMPLE_KEYSTORE_FILE_KEYSTORE_H_
 #define RUMCASK_TESTS_EXAMPLE_KEYSTORE_FILE_KEYSTORE_H_
 
-#include "rumcask/keystore.h"
+#include "rumcask/keystore_factory.h"
 
 namespace example {
 

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "rumcask/db.h"
 #include "rumcask/disk_index_conformance.h"
+#include "rumcask/stats.h"
 
 namespace rumcask {
 namespace {

@@ -14,9 +14,10 @@
 
 #include "gtest/gtest.h"
 
+#include "core/check/verify.h"
 #include "core/db.h"
-#include "core/manifest.h"
-#include "core/map_keystore.h"
+#include "core/format/manifest.h"
+#include "core/testing/map_keystore.h"
 #include "tests/format/run_reader.h"
 
 namespace rumcask {

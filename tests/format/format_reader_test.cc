@@ -17,11 +17,11 @@
 
 #include "gtest/gtest.h"
 
+#include "core/check/repair.h"
 #include "core/db.h"
-#include "core/format.h"
-#include "core/map_keystore.h"
-#include "core/repair.h"
-#include "core/segment_scanner.h"
+#include "core/format/format.h"
+#include "core/log/segment_scanner.h"
+#include "core/testing/map_keystore.h"
 #include "tests/format/run_reader.h"
 
 namespace rumcask {

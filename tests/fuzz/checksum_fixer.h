@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/format.h"
+#include "core/format/format.h"
 
 namespace rumcask {
 

@@ -8,9 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "core/check/repair.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/map_keystore.h"
-#include "core/repair.h"
+#include "core/stats.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/fuzz/directory_input.h"
 #include "tests/fuzz/expect.h"

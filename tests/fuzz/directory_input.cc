@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "core/format.h"
+#include "core/format/format.h"
 #include "tests/fuzz/checksum_fixer.h"
 
 namespace rumcask {

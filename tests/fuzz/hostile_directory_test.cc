@@ -8,12 +8,13 @@
 
 #include "gtest/gtest.h"
 
+#include "core/check/repair.h"
+#include "core/check/verify.h"
 #include "core/db.h"
-#include "core/format.h"
-#include "core/key_table.h"
-#include "core/manifest.h"
-#include "core/map_keystore.h"
-#include "core/repair.h"
+#include "core/format/format.h"
+#include "core/format/key_table.h"
+#include "core/format/manifest.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/key_table.h"
+#include "core/format/key_table.h"
 #include "tests/fuzz/expect.h"
 
 namespace rumcask {

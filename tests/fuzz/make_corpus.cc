@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "core/check/repair.h"
 #include "core/db.h"
-#include "core/format.h"
-#include "core/map_keystore.h"
-#include "core/repair.h"
-#include "core/segment_scanner.h"
+#include "core/format/format.h"
+#include "core/log/segment_scanner.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/fuzz/directory_input.h"
 

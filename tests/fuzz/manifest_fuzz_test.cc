@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/manifest.h"
+#include "core/format/manifest.h"
 #include "tests/fuzz/checksum_fixer.h"
 #include "tests/fuzz/expect.h"
 

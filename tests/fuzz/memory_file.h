@@ -9,7 +9,7 @@
 #include <memory>
 #include <string_view>
 
-#include "core/file_system.h"
+#include "core/system/file_system.h"
 
 namespace rumcask {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "core/format.h"
-#include "core/key_table.h"
-#include "core/segment_file.h"
+#include "core/format/format.h"
+#include "core/format/key_table.h"
+#include "core/log/segment_file.h"
 #include "tests/fuzz/checksum_fixer.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/memory_file.h"

@@ -29,8 +29,9 @@
 #include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 
+#include "core/check/verify.h"
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/verify.h"
 #include "keystores/hash/open.h"
 #include "tests/kill/child.h"
 #include "tests/kill/mix.h"

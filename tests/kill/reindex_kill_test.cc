@@ -15,7 +15,9 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
-#include "core/map_keystore.h"
+#include "core/format/limits.h"
+#include "core/plugin/disk_index.h"
+#include "core/testing/map_keystore.h"
 #include "tests/crash_kit/fault_file_system.h"
 #include "tests/example_keystore/file_keystore.h"
 #include "tests/kill/scratch_directory.h"

@@ -33,8 +33,10 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/check/verify.h"
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/verify.h"
+#include "core/stats.h"
 #include "keystores/by_name.h"
 #include "tests/kill/child.h"
 #include "tests/kill/scratch_directory.h"

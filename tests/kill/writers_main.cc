@@ -20,7 +20,8 @@
 #include "absl/status/statusor.h"
 
 #include "core/db.h"
-#include "core/seeded_bug.h"
+#include "core/stats.h"
+#include "core/system/seeded_bug.h"
 #include "keystores/by_name.h"
 #include "tests/kill/writer_operations.h"
 

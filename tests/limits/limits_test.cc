@@ -3,6 +3,8 @@
 // Each step runs in a process of its own, whose limit is set before it does anything else.
 // RUMCASK_FULL=1 writes more segments than a process may have mappings.
 
+#include "core/format/limits.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -27,10 +29,12 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/check/repair.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/file_system.h"
-#include "core/repair.h"
-#include "core/verify.h"
+#include "core/stats.h"
+#include "core/system/file_system.h"
 #include "keystores/by_name.h"
 #include "tests/crash_kit/fault_file_system.h"
 

@@ -8,7 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/mutex.h"
+#include "core/plugin/keystore.h"
+#include "core/system/mutex.h"
 
 namespace rumcask {
 namespace {

@@ -12,7 +12,10 @@
 #include <thread>
 #include <utility>
 
+#include "core/check/verify.h"
+#include "core/damage.h"
 #include "core/db.h"
+#include "core/stats.h"
 #include "tests/linearizability/linearizability_checker.h"
 #include "tests/linearizability/recording_client.h"
 

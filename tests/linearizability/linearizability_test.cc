@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-#include "core/map_keystore.h"
+#include "core/testing/map_keystore.h"
 #include "tests/linearizability/linearizability_fixture.h"
 
 namespace rumcask {

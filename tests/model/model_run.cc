@@ -8,6 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/check/verify.h"
+#include "core/damage.h"
+#include "core/stats.h"
+
 namespace rumcask {
 namespace {
 

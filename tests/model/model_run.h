@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/db.h"
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/model/model_walk.h"

@@ -23,6 +23,7 @@
 
 #include "gtest/gtest.h"
 
+#include "core/plugin/disk_index.h"
 #include "keystores/btree/btree_keystore.h"
 #include "keystores/hash/hash_keystore.h"
 #include "keystores/lmdb/lmdb_keystore.h"

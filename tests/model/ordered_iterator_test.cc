@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 
 #include "core/db.h"
+#include "core/stats.h"
 #include "keystores/btree/btree_keystore.h"
 #include "tests/model/model_walk.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/seeded_bug.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {

@@ -22,8 +22,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "core/check/verify.h"
+#include "core/damage.h"
 #include "core/db.h"
-#include "core/verify.h"
+#include "core/stats.h"
 #include "keystores/by_name.h"
 #include "tests/kill/writer_operations.h"
 #include "tests/power_cut/writer_report.h"

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 
 #include "core/snapshot.h"
+#include "core/stats.h"
 #include "tests/reads/read_fixture.h"
 
 namespace rumcask {

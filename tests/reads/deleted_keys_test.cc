@@ -13,8 +13,8 @@
 #include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 
-#include "core/scan_work.h"
 #include "core/snapshot.h"
+#include "core/versions/scan_work.h"
 #include "tests/reads/read_fixture.h"
 
 namespace rumcask {

@@ -10,8 +10,8 @@
 
 #include "gtest/gtest.h"
 
-#include "core/recovery.h"
-#include "core/segment_bytes.h"
+#include "core/log/recovery.h"
+#include "core/testing/segment_bytes.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
 

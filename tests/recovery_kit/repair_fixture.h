@@ -9,11 +9,13 @@
 
 #include "gtest/gtest.h"
 
+#include "core/check/repair.h"
+#include "core/check/verify.h"
 #include "core/db.h"
-#include "core/manifest.h"
-#include "core/map_keystore.h"
-#include "core/repair.h"
-#include "core/segment_bytes.h"
+#include "core/format/limits.h"
+#include "core/format/manifest.h"
+#include "core/testing/map_keystore.h"
+#include "core/testing/segment_bytes.h"
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {

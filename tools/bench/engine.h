@@ -92,7 +92,7 @@ struct EngineType {
   bool persistent = true;
   // Whether one thread may write beside others.
   bool concurrent_writes = true;
-  // Whether its locks are those of core/mutex.h, which count how long they are waited for.
+  // Whether its locks are those of core/system/mutex.h, which count how long they are waited for.
   bool counts_lock_waits = false;
   std::function<absl::StatusOr<std::unique_ptr<Engine>>(const EngineSettings& settings)> open;
 };

@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 #include "tools/bench/clock.h"
 #include "tools/bench/engine.h"
 

@@ -3,7 +3,7 @@
 #ifndef RUMCASK_TOOLS_BENCH_RUMCASK_ENGINE_H_
 #define RUMCASK_TOOLS_BENCH_RUMCASK_ENGINE_H_
 
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 #include "tools/bench/engine.h"
 
 namespace rumcask::bench {

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 #include "tools/bench/worker.h"
 
 namespace rumcask::bench {

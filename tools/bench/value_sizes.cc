@@ -13,7 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 
-#include "core/text.h"
+#include "core/system/text.h"
 
 namespace rumcask::bench {
 namespace {

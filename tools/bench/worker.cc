@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 
-#include "core/mutex.h"
+#include "core/system/mutex.h"
 
 namespace rumcask::bench {
 namespace {

@@ -16,7 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-#include "core/text.h"
+#include "core/system/text.h"
 
 namespace rumcask::bench {
 namespace {

@@ -48,6 +48,9 @@ def _copts():
         "//conditions:default": [],
     })
 
+def _require_cxx17():
+    return str(Label("//core/system:require_cxx17"))
+
 def rumcask_cc_library(name, copts = [], **kwargs):
     """A cc_library with this project's warnings."""
     cc_library(name = name, copts = _copts() + copts, **kwargs)
@@ -56,9 +59,47 @@ def rumcask_cc_binary(name, copts = [], **kwargs):
     """A cc_binary with this project's warnings."""
     cc_binary(name = name, copts = _copts() + copts, **kwargs)
 
-def rumcask_cc_test(name, copts = [], linkstatic = True, **kwargs):
-    """A cc_test with this project's warnings, linked like our binaries are."""
-    cc_test(name = name, copts = _copts() + copts, linkstatic = linkstatic, **kwargs)
+def rumcask_public_library(name, deps = [], **kwargs):
+    """A library for everybody, whose headers in this package are included as "rumcask/NAME.h"."""
+    rumcask_cc_library(
+        name = name,
+        include_prefix = "rumcask",
+        strip_include_prefix = "/" + native.package_name(),
+        visibility = ["//visibility:public"],
+        deps = deps + [_require_cxx17()],
+        **kwargs
+    )
+
+def rumcask_cc_test(
+        name,
+        srcs = None,
+        deps = [],
+        gtest = "@googletest//:gtest_main",
+        copts = [],
+        size = "small",
+        linkstatic = True,
+        **kwargs):
+    """A cc_test with this project's warnings, linked like our binaries are.
+
+    Args:
+      name: name of the test.
+      srcs: as for cc_test; NAME.cc if left out.
+      deps: as for cc_test.
+      gtest: another dependency. None for a test that is not made with GoogleTest.
+      copts: as for cc_test.
+      size: as for cc_test.
+      linkstatic: as for cc_test.
+      **kwargs: as for cc_test.
+    """
+    cc_test(
+        name = name,
+        size = size,
+        srcs = srcs or [name + ".cc"],
+        copts = _copts() + copts,
+        linkstatic = linkstatic,
+        deps = deps + ([gtest] if gtest else []),
+        **kwargs
+    )
 
 def rumcask_cc_fuzz_test(name, srcs, corpus = [], deps = [], copts = [], size = "medium", **kwargs):
     """A libFuzzer target that is a regression test over its corpus otherwise.

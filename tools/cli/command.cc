@@ -18,8 +18,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
-#include "core/format.h"
-#include "core/text.h"
+#include "core/format/format.h"
+#include "core/system/text.h"
 #include "keystores/by_name.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 
+#include "core/damage.h"
 #include "tools/cli/printable.h"
 
 namespace rumcask::cli {

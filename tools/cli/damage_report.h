@@ -8,7 +8,8 @@
 
 #include "nlohmann/json.hpp"
 
-#include "core/verify.h"
+#include "core/check/verify.h"
+#include "core/damage.h"
 
 namespace rumcask::cli {
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 
 #include "core/db.h"
+#include "core/stats.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/dump_format.h"

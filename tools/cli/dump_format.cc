@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 
+#include "core/format/limits.h"
 #include "core/options.h"
 #include "tools/cli/text_encoding.h"
 

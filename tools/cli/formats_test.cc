@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
+#include "core/format/limits.h"
 #include "core/options.h"
 #include "tools/cli/dump_format.h"
 #include "tools/cli/interrupt.h"

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "core/format/limits.h"
 #include "core/options.h"
 #include "tools/cli/printable.h"
 #include "tools/cli/text_encoding.h"

@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 
 #include "core/db.h"
-#include "core/keystore.h"
+#include "core/plugin/keystore.h"
 #include "tools/cli/command.h"
 
 namespace rumcask::cli {

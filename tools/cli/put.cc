@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 
 #include "core/db.h"
+#include "core/format/limits.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/line_reader.h"

@@ -1,6 +1,6 @@
 // rumcask repair DB --into NEW
 
-#include "core/repair.h"
+#include "core/check/repair.h"
 
 #include <unistd.h>
 
@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
-#include "core/text.h"
+#include "core/system/text.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/damage_report.h"

@@ -1,5 +1,7 @@
 // rumcask stats DB
 
+#include "core/stats.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +15,7 @@
 #include "nlohmann/json.hpp"
 
 #include "core/db.h"
+#include "core/listener.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/figures.h"

@@ -1,6 +1,6 @@
 // rumcask verify DB
 
-#include "core/verify.h"
+#include "core/check/verify.h"
 
 #include <string>
 #include <string_view>

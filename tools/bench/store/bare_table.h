@@ -13,8 +13,8 @@
 
 #include "absl/container/flat_hash_map.h"
 
-#include "core/format.h"
-#include "core/keystore.h"
+#include "core/format/format.h"
+#include "core/plugin/keystore.h"
 
 namespace rumcask::bench {
 

@@ -5,7 +5,7 @@
 
 #include "rumcask/open.h"
 
-#include "core/format.h"
+#include "core/format/format.h"
 #include "tools/bench/store/fatal.h"
 #include "tools/bench/store/stopwatch.h"
 

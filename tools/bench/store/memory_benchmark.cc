@@ -29,6 +29,7 @@
 #include "absl/strings/str_split.h"
 #include "rumcask/db.h"
 
+#include "core/stats.h"
 #include "keystores/by_name.h"
 #include "tools/bench/child_process.h"
 #include "tools/bench/process_counters.h"

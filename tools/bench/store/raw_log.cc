@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "core/format.h"
+#include "core/format/format.h"
 #include "tools/bench/store/fatal.h"
 
 namespace rumcask::bench {

@@ -1,0 +1,57 @@
+// Writes one segment of a repaired database.
+
+#ifndef RUMCASK_CORE_CHECK_SEGMENT_COPY_H_
+#define RUMCASK_CORE_CHECK_SEGMENT_COPY_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+#include "core/format/format.h"
+#include "core/system/file_system.h"
+
+namespace rumcask {
+
+// What a segment's header says about the one before.
+struct ChainEnd {
+  uint64_t id = 0;
+  uint64_t end = 0;
+  uint64_t checksum = 0;
+};
+
+// Has no file until it has a record.
+class SegmentCopy {
+ public:
+  // It follows `predecessor` in its stream.
+  SegmentCopy(Directory* into, const Uuid& uuid, uint64_t id, Stream stream,
+              const ChainEnd& predecessor);
+
+  // Appends the record. It belongs to no batch any more, as other parts of its batch may be gone.
+  absl::Status Add(RecordHeader header, std::string_view key, std::string_view value);
+
+  bool empty() const { return file_ == nullptr; }
+  ChainEnd chain_end() const { return {header_.id, end_, last_checksum_}; }
+
+  // Gives it a footer and makes it durable.
+  absl::Status Finish();
+
+ private:
+  absl::Status Begin(const RecordHeader& first);
+  absl::Status Flush();
+
+  Directory* const into_;
+  const uint64_t seed_;
+  SegmentHeader header_;
+  std::unique_ptr<File> file_;
+  std::string buffer_;
+  uint64_t written_ = 0;
+  uint64_t end_ = kSegmentHeaderBytes;
+  uint64_t last_checksum_ = 0;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_CHECK_SEGMENT_COPY_H_

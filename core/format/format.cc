@@ -1,0 +1,171 @@
+#include "core/format/format.h"
+
+#include <cstdio>
+
+namespace rumcask {
+namespace {
+
+constexpr char kSegmentMagic[] = "rumcask\n";
+constexpr char kTrailerMagic[] = "rumcaskF";
+constexpr size_t kMagicBytes = 8;
+
+// Offsets of the segment header.
+constexpr size_t kHeaderFormat = 8;
+constexpr size_t kHeaderStream = 12;
+constexpr size_t kHeaderUuid = 16;
+constexpr size_t kHeaderId = 32;
+constexpr size_t kHeaderBase = 40;
+constexpr size_t kHeaderPredecessorId = 48;
+constexpr size_t kHeaderPredecessorEnd = 56;
+constexpr size_t kHeaderPredecessorChecksum = 64;
+constexpr size_t kHeaderDurable = 72;
+constexpr size_t kHeaderChecksum = 120;
+
+// Offsets of the trailer.
+constexpr size_t kTrailerTableOffset = 8;
+constexpr size_t kTrailerTableBytes = 16;
+constexpr size_t kTrailerTableChecksum = 24;
+constexpr size_t kTrailerRecords = 32;
+constexpr size_t kTrailerPuts = 40;
+constexpr size_t kTrailerDeletes = 48;
+constexpr size_t kTrailerFirst = 56;
+constexpr size_t kTrailerLast = 64;
+constexpr size_t kTrailerLastChecksum = 72;
+constexpr size_t kTrailerChecksum = 88;
+
+}  // namespace
+
+std::string SegmentName(uint64_t id) {
+  char name[32];
+  std::snprintf(name, sizeof(name), "%016llx.seg", static_cast<unsigned long long>(id));
+  return name;
+}
+
+std::optional<uint64_t> ParseSegmentName(std::string_view name) {
+  constexpr size_t kDigits = 16;
+  if (name.size() != kDigits + 4 || name.substr(kDigits) != ".seg") return std::nullopt;
+  uint64_t id = 0;
+  for (char c : name.substr(0, kDigits)) {
+    if (c >= '0' && c <= '9') {
+      id = id * 16 + static_cast<uint64_t>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      id = id * 16 + static_cast<uint64_t>(c - 'a') + 10;
+    } else {
+      return std::nullopt;
+    }
+  }
+  // The highest ids would leave none for the next segments.
+  if (id == 0 || id >= kEndOfNumbers) return std::nullopt;
+  return id;
+}
+
+uint64_t SegmentSeed(const Uuid& uuid, uint64_t segment_id) {
+  char bytes[24];
+  std::memcpy(bytes, uuid.data(), uuid.size());
+  StoreU64(bytes + 16, segment_id);
+  return XXH3_64bits(bytes, sizeof(bytes));
+}
+
+void EncodeSegmentHeader(const SegmentHeader& header, char* to) {
+  std::memset(to, 0, kSegmentHeaderBytes);
+  std::memcpy(to, kSegmentMagic, kMagicBytes);
+  StoreU32(to + kHeaderFormat, header.format);
+  to[kHeaderStream] = static_cast<char>(header.stream);
+  std::memcpy(to + kHeaderUuid, header.uuid.data(), header.uuid.size());
+  StoreU64(to + kHeaderId, header.id);
+  StoreU64(to + kHeaderBase, header.base_sequence);
+  StoreU64(to + kHeaderPredecessorId, header.predecessor_id);
+  StoreU64(to + kHeaderPredecessorEnd, header.predecessor_end);
+  StoreU64(to + kHeaderPredecessorChecksum, header.predecessor_checksum);
+  StoreU64(to + kHeaderDurable, header.durable_sequence);
+  StoreU64(to + kHeaderChecksum,
+           XXH3_64bits_withSeed(to, kHeaderChecksum, SegmentSeed(header.uuid, header.id)));
+}
+
+HeaderState DecodeSegmentHeader(std::string_view from, const Uuid& uuid, uint64_t id,
+                                SegmentHeader* header) {
+  if (from.size() < kSegmentHeaderBytes) return HeaderState::kInvalid;
+  const char* bytes = from.data();
+  if (LoadU64(bytes + kHeaderChecksum) !=
+      XXH3_64bits_withSeed(bytes, kHeaderChecksum, SegmentSeed(uuid, id))) {
+    return HeaderState::kInvalid;
+  }
+  header->format = LoadU32(bytes + kHeaderFormat);
+  header->stream = static_cast<Stream>(bytes[kHeaderStream]);
+  std::memcpy(header->uuid.data(), bytes + kHeaderUuid, header->uuid.size());
+  header->id = LoadU64(bytes + kHeaderId);
+  header->base_sequence = LoadU64(bytes + kHeaderBase);
+  header->predecessor_id = LoadU64(bytes + kHeaderPredecessorId);
+  header->predecessor_end = LoadU64(bytes + kHeaderPredecessorEnd);
+  header->predecessor_checksum = LoadU64(bytes + kHeaderPredecessorChecksum);
+  header->durable_sequence = LoadU64(bytes + kHeaderDurable);
+  if (std::memcmp(bytes, kSegmentMagic, kMagicBytes) != 0 || header->uuid != uuid ||
+      header->id != id) {
+    return HeaderState::kInvalid;
+  }
+  if (header->format != kFormatVersion) return HeaderState::kTooNew;
+  if (header->stream != Stream::kUser && header->stream != Stream::kSurvivor) {
+    return HeaderState::kInvalid;
+  }
+  if (header->base_sequence >= kEndOfNumbers || header->durable_sequence >= kEndOfNumbers) {
+    return HeaderState::kInvalid;
+  }
+  return HeaderState::kValid;
+}
+
+std::optional<Uuid> SegmentHeaderUuid(std::string_view from) {
+  if (from.size() < kSegmentHeaderBytes ||
+      std::memcmp(from.data(), kSegmentMagic, kMagicBytes) != 0) {
+    return std::nullopt;
+  }
+  Uuid uuid;
+  std::memcpy(uuid.data(), from.data() + kHeaderUuid, uuid.size());
+  return uuid;
+}
+
+void EncodeTrailer(const Trailer& trailer, uint64_t segment_seed, char* to) {
+  std::memset(to, 0, kTrailerBytes);
+  std::memcpy(to, kTrailerMagic, kMagicBytes);
+  StoreU64(to + kTrailerTableOffset, trailer.table_offset);
+  StoreU64(to + kTrailerTableBytes, trailer.table_bytes);
+  StoreU64(to + kTrailerTableChecksum, trailer.table_checksum);
+  StoreU64(to + kTrailerRecords, trailer.records);
+  StoreU64(to + kTrailerPuts, trailer.puts);
+  StoreU64(to + kTrailerDeletes, trailer.deletes);
+  StoreU64(to + kTrailerFirst, trailer.first_sequence);
+  StoreU64(to + kTrailerLast, trailer.last_sequence);
+  StoreU64(to + kTrailerLastChecksum, trailer.last_checksum);
+  StoreU64(to + kTrailerChecksum, XXH3_64bits_withSeed(to, kTrailerChecksum, segment_seed));
+}
+
+bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes, Trailer* trailer) {
+  if (std::memcmp(from, kTrailerMagic, kMagicBytes) != 0) return false;
+  if (LoadU64(from + kTrailerChecksum) !=
+      XXH3_64bits_withSeed(from, kTrailerChecksum, segment_seed)) {
+    return false;
+  }
+  trailer->table_offset = LoadU64(from + kTrailerTableOffset);
+  trailer->table_bytes = LoadU64(from + kTrailerTableBytes);
+  trailer->table_checksum = LoadU64(from + kTrailerTableChecksum);
+  trailer->records = LoadU64(from + kTrailerRecords);
+  trailer->puts = LoadU64(from + kTrailerPuts);
+  trailer->deletes = LoadU64(from + kTrailerDeletes);
+  trailer->first_sequence = LoadU64(from + kTrailerFirst);
+  trailer->last_sequence = LoadU64(from + kTrailerLast);
+  trailer->last_checksum = LoadU64(from + kTrailerLastChecksum);
+  // Valid bytes of a hostile file may still be nonsense: sums are taken so that they can't wrap.
+  if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
+  const uint64_t room = file_bytes - kTrailerBytes;
+  return trailer->last_sequence < kEndOfNumbers && trailer->table_offset >= kSegmentHeaderBytes &&
+         trailer->table_offset % 8 == 0 && trailer->table_offset <= room &&
+         trailer->table_bytes <= room - trailer->table_offset &&
+         // An entry is smaller than the record it describes.
+         trailer->table_bytes <= trailer->table_offset - kSegmentHeaderBytes &&
+         trailer->table_offset + ((trailer->table_bytes + 7) & ~uint64_t{7}) == room;
+}
+
+uint64_t TableChecksum(std::string_view table, uint64_t segment_seed) {
+  return XXH3_64bits_withSeed(table.data(), table.size(), segment_seed);
+}
+
+}  // namespace rumcask

@@ -1,0 +1,248 @@
+// The bytes of a segment. FORMAT.md is the specification; this pair of files is the only code that
+// knows an offset.
+
+#ifndef RUMCASK_CORE_FORMAT_FORMAT_H_
+#define RUMCASK_CORE_FORMAT_FORMAT_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/format/limits.h"
+#include "core/system/seeded_bug.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace rumcask {
+
+// Frozen in the file format, once the format's number is 1.
+inline constexpr uint32_t kFormatVersion = 0;
+
+using Uuid = std::array<unsigned char, 16>;
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian");
+
+inline uint64_t LoadU64(const char* from) {
+  uint64_t value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+inline uint32_t LoadU32(const char* from) {
+  uint32_t value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+inline uint16_t LoadU16(const char* from) {
+  uint16_t value;
+  std::memcpy(&value, from, sizeof(value));
+  return value;
+}
+inline void StoreU64(char* to, uint64_t value) { std::memcpy(to, &value, sizeof(value)); }
+inline void StoreU32(char* to, uint32_t value) { std::memcpy(to, &value, sizeof(value)); }
+inline void StoreU16(char* to, uint16_t value) { std::memcpy(to, &value, sizeof(value)); }
+
+// Numbers of records and ids of segments stay below this, so that arithmetic on them never wraps.
+// No honest database comes near it.
+inline constexpr uint64_t kEndOfNumbers = uint64_t{1} << 63;
+
+// ---- names ----
+
+inline constexpr std::string_view kLockName = "LOCK";
+inline constexpr std::string_view kManifestName = "MANIFEST";
+inline constexpr std::string_view kManifestNextName = "MANIFEST.next";
+inline constexpr std::string_view kIndexDirectory = "index";
+
+// "0000000000000001.seg": sixteen lower-case hexadecimal digits. Ids begin at 1.
+std::string SegmentName(uint64_t id);
+// Strict: nullopt for everything that SegmentName would not make.
+std::optional<uint64_t> ParseSegmentName(std::string_view name);
+
+// ---- records ----
+
+// Frozen in the file format. Zero is never valid, so that zeroed space does not parse. Of the kinds
+// this version does not know, it must refuse 1 to 31 and may skip 32 to 63.
+enum class RecordKind : uint8_t {
+  kPut = 1,
+  kDelete = 2,
+  kLost = 3,           // the key's newest value was damaged and given up by a repair
+  kSyncMark = 4,       // all user records with numbers <= `sequence` are durable
+  kFence = 5,          // takes a number, says nothing; what precedes it is decided
+  kPutExpiring = 6,    // reserved: the value begins with 8 bytes of absolute seconds
+  kPutCompressed = 7,  // reserved: the value begins with a codec's number
+};
+inline constexpr uint8_t kFirstSkippableKind = 32;
+inline constexpr uint8_t kEndOfKinds = 64;
+
+// Frozen in the file format: where a record stands in its batch.
+enum class BatchPart : uint8_t { kNone = 0, kFirst = 1, kMiddle = 2, kLast = 3 };
+
+//   0          8          16          20         22     23      24
+//  +----------+----------+-----------+----------+------+-------+-------+---------+---------------+
+//  | checksum | sequence | value len | key len  | kind | part  | key   | value   | zeros to 8    |
+//  +----------+----------+-----------+----------+------+-------+-------+---------+---------------+
+inline constexpr size_t kRecordHeaderBytes = 24;
+// Offset of the kind, for whoever looks for records of one kind in damaged space.
+inline constexpr size_t kRecordKindOffset = 22;
+
+struct RecordHeader {
+  uint64_t checksum = 0;
+  uint64_t sequence = 0;
+  uint32_t value_bytes = 0;
+  uint16_t key_bytes = 0;
+  RecordKind kind = RecordKind::kPut;
+  BatchPart part = BatchPart::kNone;
+
+  uint64_t record_bytes() const;
+  bool is_data() const {
+    return kind == RecordKind::kPut || kind == RecordKind::kDelete || kind == RecordKind::kLost;
+  }
+  // Whether `sequence` is the record's own number.
+  bool has_number() const { return kind != RecordKind::kSyncMark; }
+};
+
+inline constexpr uint64_t RecordBytes(uint64_t key_bytes, uint64_t value_bytes) {
+  return (kRecordHeaderBytes + key_bytes + value_bytes + 7) & ~uint64_t{7};
+}
+inline uint64_t RecordHeader::record_bytes() const { return RecordBytes(key_bytes, value_bytes); }
+
+// Whether this version knows what to do with a record of that kind.
+inline bool IsKnownKind(RecordKind kind) {
+  return kind >= RecordKind::kPut && kind <= RecordKind::kFence;
+}
+inline bool IsSkippableKind(RecordKind kind) {
+  return static_cast<uint8_t>(kind) >= kFirstSkippableKind;
+}
+
+// What every checksum of a segment starts from; a record at `offset` uses seed + offset, so that
+// one that turns up at another place, in another segment or another database never verifies.
+uint64_t SegmentSeed(const Uuid& uuid, uint64_t segment_id);
+
+// The part of a record's checksum that depends on neither its number nor its place. Expensive for
+// large values, so it is taken before the write lock.
+inline uint64_t InnerChecksum(std::string_view key, std::string_view value) {
+  return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
+}
+
+// Writes header, key and zero padding of a record to `to`, which has room for
+// RecordBytes(...); the caller copies the value to `to` + kRecordHeaderBytes + key size. The
+// header's `checksum` is ignored and computed.
+inline void EncodeRecordHeader(char* to, const RecordHeader& header, uint64_t seed_at_offset,
+                               uint64_t inner) {
+  char hashed[24];
+  StoreU64(hashed, header.sequence);
+  StoreU32(hashed + 8, header.value_bytes);
+  StoreU16(hashed + 12, header.key_bytes);
+  hashed[14] = static_cast<char>(header.kind);
+  hashed[15] = static_cast<char>(header.part);
+  StoreU64(hashed + 16, inner);
+  StoreU64(to, XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_at_offset));
+  std::memcpy(to + 8, hashed, 16);
+}
+
+// Reads a header's fields; false if they can't be those of any record, however short the rest:
+// kind out of range, lengths beyond the limits, or more than `available` bytes with header and
+// padding. `from` holds at least kRecordHeaderBytes.
+inline bool DecodeRecordHeader(const char* from, uint64_t available, RecordHeader* header) {
+  header->checksum = LoadU64(from);
+  header->sequence = LoadU64(from + 8);
+  header->value_bytes = LoadU32(from + 16);
+  header->key_bytes = LoadU16(from + 20);
+  const uint8_t kind = static_cast<uint8_t>(from[kRecordKindOffset]);
+  const uint8_t part = static_cast<uint8_t>(from[23]);
+  header->kind = static_cast<RecordKind>(kind);
+  header->part = static_cast<BatchPart>(part);
+  return kind != 0 && kind < kEndOfKinds && part <= 3 && header->sequence < kEndOfNumbers &&
+         header->value_bytes <= kMaxValueBytes + 64 &&
+         (header->record_bytes() <= available || SeededBug("length-not-checked"));
+}
+
+// Whether the record beginning at `record`, with the given header, is whole and in its place.
+inline bool VerifyRecord(const char* record, const RecordHeader& header, uint64_t seed_at_offset) {
+  char hashed[24];
+  std::memcpy(hashed, record + 8, 16);
+  StoreU64(hashed + 16,
+           InnerChecksum({record + kRecordHeaderBytes, header.key_bytes},
+                         {record + kRecordHeaderBytes + header.key_bytes, header.value_bytes}));
+  return XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_at_offset) == header.checksum ||
+         SeededBug("checksum-not-checked");
+}
+
+inline std::string_view RecordKey(const char* record, const RecordHeader& header) {
+  return {record + kRecordHeaderBytes, header.key_bytes};
+}
+inline std::string_view RecordValue(const char* record, const RecordHeader& header) {
+  return {record + kRecordHeaderBytes + header.key_bytes, header.value_bytes};
+}
+
+// ---- segment header ----
+
+inline constexpr size_t kSegmentHeaderBytes = 128;
+
+// Frozen in the file format.
+enum class Stream : uint8_t { kUser = 1, kSurvivor = 2 };
+
+struct SegmentHeader {
+  uint32_t format = kFormatVersion;
+  Stream stream = Stream::kUser;
+  Uuid uuid = {};
+  uint64_t id = 0;
+  // The lowest number a record in it can have.
+  uint64_t base_sequence = 0;
+  // The segment before it in the stream: id (0: none), where its records end, and the checksum of
+  // the last one (0 if it has none).
+  uint64_t predecessor_id = 0;
+  uint64_t predecessor_end = 0;
+  uint64_t predecessor_checksum = 0;
+  // A sync mark as of the segment's birth: all user records with numbers <= this were durable.
+  uint64_t durable_sequence = 0;
+
+  // The highest number that a record in the segments before this one can have.
+  uint64_t numbers_below() const { return base_sequence == 0 ? 0 : base_sequence - 1; }
+};
+
+void EncodeSegmentHeader(const SegmentHeader& header, char* to);
+
+enum class HeaderState {
+  kValid,
+  kUnborn,   // all of the file is zero; only whoever reads all of it can tell
+  kInvalid,  // torn, damaged, or not of this segment and database
+  kTooNew,   // valid, of a format this version does not know
+};
+// `from` holds the file's beginning, at least min(file size, kSegmentHeaderBytes). Never kUnborn.
+HeaderState DecodeSegmentHeader(std::string_view from, const Uuid& uuid, uint64_t id,
+                                SegmentHeader* header);
+
+// The database that the bytes say they belong to, if they look like a segment header at all; to be
+// confirmed by DecodeSegmentHeader. For when MANIFEST is lost.
+std::optional<Uuid> SegmentHeaderUuid(std::string_view from);
+
+// ---- footer ----
+
+// At the very end of a sealed segment; the key table lies between the last record and it.
+inline constexpr size_t kTrailerBytes = 96;
+
+struct Trailer {
+  uint64_t table_offset = 0;  // where the records end
+  uint64_t table_bytes = 0;
+  uint64_t table_checksum = 0;
+  uint64_t records = 0;
+  uint64_t puts = 0;
+  uint64_t deletes = 0;
+  uint64_t first_sequence = 0;  // lowest and highest own number, 0 if there is none
+  uint64_t last_sequence = 0;
+  uint64_t last_checksum = 0;  // of the last record, 0 if there is none
+};
+
+void EncodeTrailer(const Trailer& trailer, uint64_t segment_seed, char* to);
+// False if the bytes are not a trailer of this segment, or contradict `file_bytes`.
+bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes, Trailer* trailer);
+uint64_t TableChecksum(std::string_view table, uint64_t segment_seed);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_FORMAT_FORMAT_H_

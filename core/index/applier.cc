@@ -1,0 +1,281 @@
+// The part of DiskKeystore that brings buffers to the index.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/index/buffered_index.h"
+#include "core/plugin/disk_index.h"
+#include "core/system/seeded_bug.h"
+
+namespace rumcask {
+namespace {
+
+// Keys in one step: so many that a commit's fixed cost is shared by enough of them, so few that an
+// index that copies pages on writing does not take many times its size for one.
+constexpr size_t kKeysAtOnce = 16384;
+
+// Attempts to find the position durable that has been flushed, ten seconds of them.
+constexpr int kMostLags = 100;
+
+}  // namespace
+
+// A part of a buffer, as the index is asked to take it.
+class DiskKeystore::Batch : public IndexBatch {
+ public:
+  // The last part brings the position along.
+  Batch(const DiskKeystore& keystore, PastVersions* past, const KeyBlock& keys,
+        const LiveBytes& live, const IndexWitness& witness, const IndexPosition* position)
+      : keystore_(keystore),
+        past_(past),
+        keys_(keys),
+        live_(live),
+        witness_(witness),
+        position_(position),
+        looks_(keystore.exact_ || keystore.past_.wanted()) {
+    // The values lie in one string, which must not move any more when they are referred to.
+    std::vector<size_t> ends;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (keys.location(i).exists()) AppendIndexEntry(keystore.EntryFor(Version(i)), &values_);
+      ends.push_back(values_.size());
+    }
+    changes_.reserve(keys.size());
+    for (size_t i = 0, begin = 0; i < keys.size(); begin = ends[i++]) {
+      changes_.push_back({keys.key(i), std::string_view(values_).substr(begin, ends[i] - begin)});
+    }
+  }
+
+  const std::vector<IndexChange>& changes() const override { return changes_; }
+  bool wants_replaced() const override { return looks_; }
+
+  bool Accepts(size_t i, std::string_view before) override {
+    const KeyVersion now = Version(i);
+    KeyVersion old;
+    // A damaged entry has been noted as such, and ends the applying.
+    if (!before.empty() && !keystore_.Decode(before, &old).ok()) damaged_ = true;
+    if (before.empty() || damaged_) {
+      Credit(now);
+      NoteWitness(i);
+      return true;
+    }
+    // While the log is read again after a crash, the index may have the record already, or a newer
+    // one: it counted as live when it was read, and is so only once.
+    if (old.sequence > now.sequence ||
+        (old.sequence == now.sequence && old.location == now.location)) {
+      // Of an upper bound nothing may be taken off twice.
+      if (keystore_.exact_) CountDead(now);
+      return false;
+    }
+    // A snapshot that is taken from now on sees the buffer's version or a newer one.
+    if (old.sequence < now.sequence && past_->wanted()) {
+      past_->Keep(changes_[i].key, old, now.sequence);
+    }
+    CountDead(old);
+    Debit(old);
+    Credit(now);
+    NoteWitness(i);
+    return true;
+  }
+
+  std::vector<IndexNote> Notes() override {
+    std::vector<IndexNote> notes;
+    if (!looks_) {
+      for (size_t i = 0; i < changes_.size(); ++i) NoteWitness(i);
+    }
+    notes.push_back({IndexWitness::kNote, EncodeIndexWitness(witness_)});
+    if (keystore_.exact_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
+    if (position_ != nullptr) {
+      notes.push_back({IndexPosition::kNote, EncodeIndexPosition(*position_)});
+    }
+    return notes;
+  }
+
+  bool damaged() const { return damaged_; }
+  // What to go on with if the index took it.
+  LiveBytes* live() { return &live_; }
+  IndexWitness* witness() { return &witness_; }
+  const std::map<uint32_t, uint64_t>& dead() const { return dead_; }
+
+ private:
+  // The index makes the change.
+  void NoteWitness(size_t i) {
+    const IndexChange& change = changes_[i];
+    if (!change.value.empty()) {
+      witness_ = {std::string(change.key), std::string(change.value)};
+    } else if (change.key == witness_.key) {
+      witness_ = {};
+    }
+  }
+
+  KeyVersion Version(size_t i) const { return {keys_.sequence(i), keys_.location(i)}; }
+  Segment* SegmentOf(const KeyVersion& version) const {
+    return keystore_.segments_->segment(version.location);
+  }
+  void CountDead(const KeyVersion& version) {
+    if (!version.location.exists()) return;
+    dead_[version.location.slot()] += SegmentOf(version)->RecordBytesAt(version.location);
+  }
+  void Credit(const KeyVersion& version) {
+    if (!version.location.exists()) return;
+    live_[SegmentOf(version)->id()] += SegmentOf(version)->RecordBytesAt(version.location);
+  }
+  void Debit(const KeyVersion& version) {
+    live_[SegmentOf(version)->id()] -= SegmentOf(version)->RecordBytesAt(version.location);
+  }
+
+  const DiskKeystore& keystore_;
+  PastVersions* const past_;
+  const KeyBlock& keys_;
+  LiveBytes live_;
+  IndexWitness witness_;
+  const IndexPosition* const position_;
+  const bool looks_;
+  bool damaged_ = false;
+  std::string values_;
+  std::vector<IndexChange> changes_;
+  std::map<uint32_t, uint64_t> dead_;
+};
+
+absl::Status DiskKeystore::ApplyFrozen(Patience patience) {
+  absl::Status status;
+  bool more = true;
+  while (more && status.ok()) {
+    MutexLock lock(apply_mutex_);
+    status = ApplyNext(patience, &more);
+  }
+  return status;
+}
+
+absl::Status DiskKeystore::ApplyNext(Patience patience, bool* more) {
+  std::shared_ptr<WriteBuffer> buffer;
+  {
+    SharedLock lock(buffers_mutex_);
+    if (!frozen_.empty()) buffer = frozen_.front();
+  }
+  *more = buffer != nullptr;
+  if (buffer == nullptr) return absl::OkStatus();
+  {
+    MutexLock lock(state_mutex_);
+    if (failed_) return status_;
+  }
+  // Everything the index will point at, and its position, must be in the log for good.
+  if (!SeededBug("index-before-log")) {
+    // The log tells by itself why it takes nothing more, and wakes the writers that wait here.
+    absl::Status status = segments_->WaitDurable(buffer->position);
+    if (!status.ok()) return status;
+  }
+  DiskIndex* index;
+  {
+    SharedLock lock(index_mutex_);
+    index = index_.get();
+  }
+  // Only Close takes it away, and not while this lasts.
+  if (index == nullptr) return Closed();
+  absl::Status status = ApplyBuffer(buffer.get(), index);
+  if (absl::IsResourceExhausted(status)) {
+    MutexLock lock(state_mutex_);
+    was_short_ = true;
+  }
+  bool lags = false;
+  if (status.ok()) status = CheckPosition(*buffer, *index, &lags);
+  if (lags) {
+    absl::Status told = NoteLag(patience);
+    if (!told.ok()) Failed(told);
+    return status;
+  }
+  if (!status.ok()) {
+    Failed(status);
+    // What it means to those who write and close.
+    return this->status();
+  }
+  {
+    MutexLock write_lock(segments_->write_mutex());
+    for (const auto& [slot, bytes] : buffer->dead) {
+      std::atomic<uint64_t>& live = segments_->table().Get(slot)->live_bytes;
+      live.store(live.load(std::memory_order_relaxed) - bytes, std::memory_order_relaxed);
+    }
+    ExclusiveLock lock(buffers_mutex_);
+    frozen_.pop_front();
+    waiting_.store(frozen_.size(), std::memory_order_release);
+    if (!SeededBug("generation-kept")) generation_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  position_.store(buffer->position, std::memory_order_release);
+  NoteProgress();
+  return absl::OkStatus();
+}
+
+IndexPosition DiskKeystore::PositionAfter(const WriteBuffer& buffer) const {
+  IndexPosition position;
+  position.incarnation = config_.incarnation;
+  position.sequence = buffer.position;
+  RecordBuffer bytes;
+  RecordView record;
+  // One that is damaged by now says nothing about the index.
+  if (!buffer.last.exists() ||
+      !segments_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok())
+    return position;
+  const IndexEntry entry = EntryFor({buffer.position, buffer.last});
+  position.segment_id = entry.segment_id;
+  position.offset = entry.offset;
+  position.length = entry.length;
+  position.checksum = record.header.checksum;
+  return position;
+}
+
+absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer, DiskIndex* index) {
+  const IndexPosition after = PositionAfter(*buffer);
+  KeyBlock keys;
+  bool last = false;
+  while (!last) {
+    const std::string behind = buffer->applied_through;
+    buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, kKeysAtOnce, &keys);
+    last = keys.size() < kKeysAtOnce;
+    const bool tells = last || SeededBug("position-with-every-part");
+    Batch batch(*this, &past_, keys, live_, witness_, tells ? &after : nullptr);
+    absl::Status status = index->Apply(&batch);
+    past_.KeepUp();
+    if (!status.ok()) return status;
+    if (batch.damaged()) return absl::DataLossError("it has damaged entries");
+    live_ = std::move(*batch.live());
+    witness_ = std::move(*batch.witness());
+    for (const auto& [slot, bytes] : batch.dead()) buffer->dead[slot] += bytes;
+    if (keys.empty()) continue;
+    buffer->applied_through = std::string(keys.key(keys.size() - 1));
+    buffer->begun = true;
+  }
+  return index->Flush();
+}
+
+absl::Status DiskKeystore::CheckPosition(const WriteBuffer& buffer, const DiskIndex& index,
+                                         bool* lags) const {
+  std::string note;
+  absl::Status status = index.GetNote(IndexPosition::kNote, /*durable=*/true, &note);
+  if (!status.ok() && !absl::IsNotFound(status)) return status;
+  IndexPosition position;
+  const bool known = status.ok() && DecodeIndexPosition(note, &position);
+  if (known && position.sequence == buffer.position) return absl::OkStatus();
+  if (status.ok() && (!known || position.sequence > buffer.position)) {
+    return absl::InternalError(absl::StrCat(config_.path, ": does not keep its position"));
+  }
+  *lags = true;
+  return absl::ResourceExhaustedError(
+      absl::StrCat(config_.path, ": what it has flushed is not durable yet"));
+}
+
+absl::Status DiskKeystore::NoteLag(Patience patience) {
+  MutexLock lock(state_mutex_);
+  ++lags_;
+  // An index whose disk was full may still be busy with that, however long it takes.
+  if (lags_ > kMostLags && !was_short_) {
+    return absl::InternalError(
+        absl::StrCat(config_.path, ": what it has flushed does not become durable"));
+  }
+  if (lags_ <= kMostLags && patience == Patience::kWaits) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(config_.path, ": what it has flushed is not durable yet"));
+}
+
+}  // namespace rumcask

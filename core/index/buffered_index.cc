@@ -1,0 +1,453 @@
+#include "core/index/buffered_index.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "xxhash.h"
+
+#include "core/plugin/disk_index.h"
+#include "core/plugin/keystore.h"
+#include "core/system/seeded_bug.h"
+#include "core/versions/snapshot_scan.h"
+
+namespace rumcask {
+namespace {
+
+// After so many deletes at most it is looked whether what is around them is gone: more often where
+// much was found, as when a range is deleted in order or little is left of one that is deleted in
+// none.
+constexpr uint64_t kMostDeletesToExplore = 256;
+constexpr uint64_t kMuchFound = 128;
+constexpr uint64_t kLittleFound = 64;
+constexpr size_t kExploredAtOnce = 4096;
+
+// What an index could not do, in a code that db.h speaks of. A missing key has no message; a
+// missing file has one, and is no news of a key.
+absl::Status IndexError(absl::Status status) {
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kDataLoss:
+      return status;
+    case absl::StatusCode::kNotFound:
+      if (status.message().empty()) return status;
+      break;
+    default:
+      break;
+  }
+  return absl::InternalError(status.message());
+}
+
+absl::Status Missing() { return absl::Status(absl::StatusCode::kNotFound, ""); }
+
+}  // namespace
+
+DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segments, Config config,
+                           std::function<void()> forsake)
+    : config_(std::move(config)),
+      segments_(segments),
+      forsake_(std::move(forsake)),
+      exact_(index->looks_cheaply()),
+      past_({config_.max_undo_bytes, config_.background}),
+      live_(config_.live),
+      witness_(config_.witness),
+      active_(NewBuffer()),
+      deletes_to_explore_(kMostDeletesToExplore),
+      index_(std::move(index)),
+      position_(config_.position) {
+  // Whoever waits for the index waits for the log as well. That it has failed is noted by then, and
+  // nobody looks at that and begins to wait meanwhile.
+  segments_->SetFailureObserver([this] {
+    MutexLock lock(state_mutex_);
+    changed_.NotifyAll();
+  });
+  if (config_.read_only || !config_.background) return;
+  // If the system gives no thread, the writers do it, as if there were to be none.
+  background_ = applier_
+                    .Start(std::chrono::milliseconds(0),
+                           [this](bool) {
+                             bool again = true;
+                             while (again) {
+                               again = !ApplyFrozen(Patience::kWaits).ok() && PauseBeforeRetry();
+                               ForsakeIfFailed();
+                               segments_->TellListener();
+                             }
+                           })
+                    .ok();
+}
+
+DiskKeystore::~DiskKeystore() {
+  StopApplier();
+  segments_->SetFailureObserver(nullptr);
+}
+
+// Without Close, too: opening may fail.
+bool DiskKeystore::StopApplier() {
+  bool was_closed;
+  {
+    MutexLock lock(state_mutex_);
+    was_closed = std::exchange(closed_, true);
+  }
+  changed_.NotifyAll();
+  applier_.Stop();
+  return !was_closed;
+}
+
+// ---- reading ----
+
+void DiskKeystore::Prepare(PreparedKey* key) const {
+  key->digest[0] = XXH3_64bits(key->key.data(), key->key.size());
+}
+
+bool DiskKeystore::FindInBuffers(const PreparedKey& key, KeyVersion* version) const {
+  const uint64_t digest = key.digest[0];
+  SharedLock lock(buffers_mutex_);
+  if (active_->filter.MayHave(digest) && active_->keys.Get(key.key, version)) return true;
+  for (auto it = frozen_.rbegin(); it != frozen_.rend(); ++it) {
+    if ((*it)->filter.MayHave(digest) && (*it)->keys.Get(key.key, version)) return true;
+  }
+  return false;
+}
+
+absl::Status DiskKeystore::Closed() const {
+  return absl::FailedPreconditionError("database is closed");
+}
+
+absl::Status DiskKeystore::FindInIndex(std::string_view key, KeyVersion* version) const {
+  // Most entries are so short that it allocates nothing.
+  std::string value;
+  absl::Status status;
+  {
+    SharedLock lock(index_mutex_);
+    if (index_ == nullptr) return Closed();
+    status = index_->Get(key, &value);
+  }
+  if (status.ok()) return Decode(value, version);
+  if (absl::IsDataLoss(status)) Failed(status);
+  return IndexError(std::move(status));
+}
+
+absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) const {
+  IndexEntry entry;
+  if (!DecodeIndexEntry(value, &entry)) return Damaged("an entry is no entry");
+  uint32_t slot = 0;
+  bool known = false;
+  const auto look = [&]() ABSL_SHARED_LOCKS_REQUIRED(slots_mutex_) {
+    const auto it = slots_.find(entry.segment_id);
+    known = it != slots_.end();
+    if (known) slot = it->second;
+  };
+  {
+    SharedLock lock(slots_mutex_);
+    look();
+  }
+  if (!known) {
+    ExclusiveLock lock(slots_mutex_);
+    // Those that have come since the last time.
+    for (const uint32_t end = segments_->table().next_slot(); slots_seen_ < end; ++slots_seen_) {
+      slots_[segments_->table().Get(slots_seen_)->id()] = slots_seen_;
+    }
+    const auto it = slots_.find(entry.segment_id);
+    known = it != slots_.end();
+    if (known) slot = it->second;
+  }
+  if (!known || entry.offset < kSegmentHeaderBytes || entry.offset > Location::kMaxOffset) {
+    return Damaged(absl::StrCat("it leads to ", SegmentName(entry.segment_id), " offset ",
+                                entry.offset, ", which the database does not have"));
+  }
+  version->sequence = entry.sequence;
+  version->location = Location::Make(slot, entry.offset, entry.length);
+  return absl::OkStatus();
+}
+
+absl::Status DiskKeystore::Damaged(const std::string& how) const {
+  absl::Status status =
+      absl::DataLossError(absl::StrCat(config_.path, ": the index is damaged: ", how));
+  Failed(status);
+  return status;
+}
+
+absl::Status DiskKeystore::Misled(Location location) const {
+  return Damaged(absl::StrCat("it leads to ", segments_->segment(location)->name(), " offset ",
+                              location.offset(), ", the record of another key"));
+}
+
+IndexEntry DiskKeystore::EntryFor(const KeyVersion& version) const {
+  return {version.sequence, segments_->segment(version.location)->id(), version.location.offset(),
+          version.location.length()};
+}
+
+absl::Status DiskKeystore::Find(const PreparedKey& key, KeyVersion* version) const {
+  if (SeededBug("index-before-buffers")) {
+    absl::Status status = FindInIndex(key.key, version);
+    if (!FindInBuffers(key, version) && !status.ok()) return status;
+  } else if (!FindInBuffers(key, version)) {
+    absl::Status status = FindInIndex(key.key, version);
+    if (!status.ok()) return status;
+  }
+  return version->location.exists() ? absl::OkStatus() : Missing();
+}
+
+absl::Status DiskKeystore::Get(const PreparedKey& key, Location* location) const {
+  KeyVersion version;
+  absl::Status status = Find(key, &version);
+  if (!status.ok()) return status;
+  *location = version.location;
+  return absl::OkStatus();
+}
+
+absl::Status DiskKeystore::GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                                 Location* location) const {
+  const uint64_t sequence = snapshot.sequence();
+  KeyVersion seen;
+  bool found = false;
+  {
+    SharedLock lock(buffers_mutex_);
+    found = active_->keys.Get(key.key, &seen) && seen.sequence <= sequence;
+    for (auto it = frozen_.rbegin(); !found && it != frozen_.rend(); ++it) {
+      found = (*it)->keys.Get(key.key, &seen) && seen.sequence <= sequence;
+    }
+  }
+  if (!found) {
+    absl::Status status = FindInIndex(key.key, &seen);
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    found = status.ok() && seen.sequence <= sequence;
+  }
+  // Last: whatever has been replaced since one of the looks above is there by now.
+  bool is_past = false;
+  absl::Status status = past_.Find(snapshot, key.key, &is_past, &seen);
+  if (!status.ok()) return status;
+  if ((!found && !is_past) || !seen.location.exists()) return Missing();
+  *location = seen.location;
+  return absl::OkStatus();
+}
+
+absl::Status DiskKeystore::ScanIndex(const KeyRange& range, size_t limit, KeyBlock* block) const {
+  block->Clear();
+  IndexRows rows;
+  absl::Status status;
+  {
+    SharedLock lock(index_mutex_);
+    if (index_ == nullptr) return Closed();
+    status = index_->Scan(range, limit, &rows);
+  }
+  if (absl::IsDataLoss(status)) Failed(status);
+  for (size_t i = 0; status.ok() && i < rows.size(); ++i) {
+    // Keys out of order, as a damaged tree may yield them, would have a walk go in a circle.
+    const std::string_view key = rows.key(i);
+    const bool ordered = i == 0 || (range.reverse ? key < rows.key(i - 1) : key > rows.key(i - 1));
+    const bool in_range = (range.after_lower ? key > range.lower : key >= range.lower) &&
+                          (range.upper.empty() || key < range.upper);
+    if (!ordered || !in_range) return Damaged("keys are not in their order");
+    KeyVersion version;
+    status = Decode(rows.value(i), &version);
+    block->Pass(rows.passed_before(i));
+    if (status.ok()) block->Add(rows.key(i), version.location, version.sequence);
+  }
+  block->Pass(rows.passed_at_end());
+  return status;
+}
+
+// The buffers from new to old, then the index.
+class DiskKeystore::Sources final : public ScanSources {
+ public:
+  explicit Sources(const DiskKeystore* keystore) : keystore_(keystore) {}
+
+  void Capture() override {
+    buffers_.clear();
+    SharedLock lock(keystore_->buffers_mutex_);
+    buffers_.push_back(keystore_->active_);
+    buffers_.insert(buffers_.end(), keystore_->frozen_.rbegin(), keystore_->frozen_.rend());
+  }
+  size_t count() const override { return buffers_.size() + 1; }
+  absl::Status Fetch(size_t i, const KeyRange& range, size_t limit, KeyBlock* block) override {
+    if (i == buffers_.size()) return keystore_->ScanIndex(range, limit, block);
+    buffers_[i]->keys.Scan(range, limit, block);
+    return absl::OkStatus();
+  }
+
+ private:
+  const DiskKeystore* const keystore_;
+  std::vector<std::shared_ptr<WriteBuffer>> buffers_;
+};
+
+absl::Status DiskKeystore::Scan(const KeystoreSnapshot& snapshot, const KeyRange& range,
+                                size_t limit, KeyBlock* block) const {
+  Sources sources(this);
+  return ScanSnapshot(&sources, past_, &empty_, snapshot, range, limit, block);
+}
+
+void DiskKeystore::ExploreDeleted() {
+  std::string key;
+  {
+    MutexLock lock(explore_mutex_);
+    if (!explores_.exchange(false)) return;
+    key = explored_key_;
+  }
+  Sources sources(this);
+  const uint64_t found = ExploreAround(&sources, &empty_, key, kExploredAtOnce);
+  // Deletes here and there leave nothing to find; the last ones of many leave much each time.
+  uint64_t deletes = deletes_to_explore_.load(std::memory_order_relaxed);
+  if (found >= kMuchFound) deletes = std::max<uint64_t>(1, deletes / 4);
+  if (found < kLittleFound) deletes = std::min(kMostDeletesToExplore, deletes * 2);
+  deletes_to_explore_.store(deletes, std::memory_order_relaxed);
+}
+
+// ---- conditions ----
+
+absl::Status DiskKeystore::Observe(const PreparedKey& key, Observation* seen) const {
+  // First: what goes from the buffers into the index while this looks is then noticed.
+  seen->generation = generation_.load(std::memory_order_acquire);
+  KeyVersion version;
+  absl::Status status = Find(key, &version);
+  if (SeededBug("generation-read-late")) {
+    seen->generation = generation_.load(std::memory_order_acquire);
+  }
+  seen->exists = status.ok();
+  seen->location = seen->exists ? version.location : Location();
+  seen->sequence = seen->exists ? version.sequence : 0;
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+bool DiskKeystore::Confirm(const PreparedKey& key, const Observation& seen, Location* now) const {
+  KeyVersion version;
+  if (FindInBuffers(key, &version)) {
+    *now = version.location;
+    return true;
+  }
+  // A buffer that had the key may have gone since, or have come and gone.
+  if (generation_.load(std::memory_order_acquire) != seen.generation) return false;
+  *now = seen.location;
+  return true;
+}
+
+// ---- writing ----
+
+Location DiskKeystore::Apply(const PreparedKey& key, Location location, uint64_t sequence) {
+  if (!location.exists() && ++deletes_ >= deletes_to_explore_.load(std::memory_order_relaxed)) {
+    deletes_ = 0;
+    MutexLock lock(explore_mutex_);
+    explored_key_.assign(key.key);
+    explores_.store(true);
+  }
+  // Under the write lock nobody exchanges the buffer.
+  SharedLock lock(buffers_mutex_);
+  active_->filter.Add(key.digest[0]);
+  return active_->keys.Apply(key.key, location, sequence);
+}
+
+bool DiskKeystore::Relocate(const PreparedKey& key, Location from, Location to) {
+  Observation seen;
+  bool moved = false;
+  // Under the write lock no buffer goes, and so the first look holds.
+  return Observe(key, &seen).ok() && RelocateObserved(key, seen, from, to, &moved) && moved;
+}
+
+bool DiskKeystore::RelocateObserved(const PreparedKey& key, const Observation& seen, Location from,
+                                    Location to, bool* moved) {
+  SharedLock lock(buffers_mutex_);
+  *moved = active_->keys.Relocate(key.key, from, to);
+  KeyVersion version;
+  if (*moved || active_->keys.Get(key.key, &version)) return true;
+  bool buffered = false;
+  for (auto it = frozen_.rbegin(); !buffered && it != frozen_.rend(); ++it) {
+    buffered = (*it)->keys.Get(key.key, &version);
+  }
+  if (!buffered) {
+    if (generation_.load(std::memory_order_acquire) != seen.generation) return false;
+    version = {seen.sequence, seen.location};
+  }
+  if (!version.location.exists() || version.location != from) return true;
+  // The same record at another place: of an older one there is nothing to keep for snapshots.
+  active_->filter.Add(key.digest[0]);
+  active_->keys.Insert(key.key, {version.sequence, to});
+  *moved = true;
+  return true;
+}
+
+absl::Status DiskKeystore::Admit() {
+  if (!throttled_.load(std::memory_order_acquire)) return absl::OkStatus();
+  AfterWrite();
+  MutexLock lock(state_mutex_);
+  while (!failed_ && !closed_ && waiting_.load(std::memory_order_acquire) >= kMostFrozen) {
+    // A full disk: who wants to write shall hear of it.
+    if (!status_.ok()) return status_;
+    // What is not durable never goes to the index.
+    if (segments_->failed()) return segments_->status();
+    changed_.Wait(state_mutex_);
+  }
+  return failed_ ? status_ : absl::OkStatus();
+}
+
+void DiskKeystore::Wrote(uint64_t sequence, Location last, uint64_t bytes) {
+  last_ = last;
+  log_since_freeze_ += bytes;
+  uint64_t memory;
+  {
+    SharedLock lock(buffers_mutex_);
+    memory = active_->keys.MemoryBytes();
+  }
+  if (memory < config_.buffer_bytes && log_since_freeze_ < config_.replay_bytes) return;
+  // Of writers that were admitted together each may fill a buffer: the last one takes it all.
+  if (waiting_.load(std::memory_order_acquire) >= kMostFrozen) return;
+  Freeze(sequence);
+}
+
+void DiskKeystore::Freeze(uint64_t position) {
+  std::shared_ptr<WriteBuffer> fresh = NewBuffer();
+  {
+    ExclusiveLock lock(buffers_mutex_);
+    active_->position = position;
+    active_->last = last_;
+    frozen_.push_back(std::exchange(active_, std::move(fresh)));
+    waiting_.store(frozen_.size(), std::memory_order_release);
+  }
+  log_since_freeze_ = 0;
+  {
+    MutexLock lock(state_mutex_);
+    UpdateThrottle();
+  }
+  applier_.Wake();
+}
+
+void DiskKeystore::AfterWrite() {
+  if (explores_.load(std::memory_order_relaxed)) ExploreDeleted();
+  if (background_) return;
+  ForsakeIfFailed();
+  if (waiting_.load(std::memory_order_acquire) == 0) return;
+  // The write itself has succeeded; what fails here is told by status() and the next write.
+  (void)ApplyFrozen(Patience::kTells);
+}
+
+void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
+  // Tells nothing of how far the buffer goes.
+  if (entries.empty()) return;
+  // Opening fails: what would wait in memory might be all of a large log.
+  if (!status().ok()) return;
+  uint64_t last = 0;
+  uint64_t memory;
+  {
+    SharedLock lock(buffers_mutex_);
+    for (const LoadEntry& entry : entries) {
+      PreparedKey key(entry.key);
+      Prepare(&key);
+      active_->filter.Add(key.digest[0]);
+      last = std::max(last, entry.sequence);
+      if (entry.sequence == last) last_ = entry.location;
+      log_since_freeze_ += entry.location.length();
+    }
+    active_->keys.Load(entries, context);
+    memory = active_->keys.MemoryBytes();
+  }
+  // What is not durable yet must wait for the first write, which sees to that.
+  if (config_.read_only || memory < config_.buffer_bytes || last > segments_->durable_sequence()) {
+    return;
+  }
+  Freeze(last);
+  (void)ApplyFrozen(Patience::kTells);
+}
+
+}  // namespace rumcask

@@ -1,0 +1,496 @@
+#include "core/log/recovery.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/damage.h"
+#include "core/log/sealed_ends.h"
+#include "core/log/segment_file.h"
+#include "core/log/user_chain.h"
+#include "core/system/seeded_bug.h"
+
+namespace rumcask {
+namespace {
+
+// So many ids must be left for segments to come; a file of ours would take ages to get there, but
+// anyone can make one by that name.
+constexpr uint64_t kSpareIds = uint64_t{1} << 32;
+
+// The end of a segment's records as they are found one after the other: the last whole record or
+// whole batch.
+class EndOfRecords {
+ public:
+  explicit EndOfRecords(RecoveredSegment* segment) : segment_(segment) {}
+
+  void Take(const FoundRecord& record) {
+    ++records_;
+    if (record.header.has_number()) {
+      last_ = std::max(last_, record.header.sequence);
+    } else {
+      marked_ = std::max(marked_, record.header.sequence);
+    }
+    if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
+        SeededBug("half-batch-kept")) {
+      segment_->end = record.end();
+      segment_->last_sequence = std::max(segment_->last_sequence, last_);
+      segment_->last_checksum = record.header.checksum;
+      segment_->records += std::exchange(records_, 0);
+    }
+  }
+
+  // The highest number that a mark among them vouches for.
+  uint64_t marked() const { return marked_; }
+
+ private:
+  RecoveredSegment* const segment_;
+  uint64_t last_ = 0;
+  uint64_t records_ = 0;
+  uint64_t marked_ = 0;
+};
+
+// A user segment that MANIFEST does not vouch for as sealed.
+struct Candidate {
+  uint64_t id = 0;
+  uint64_t required_end = 0;
+  uint64_t file_bytes = 0;
+  HeaderState state = HeaderState::kUnborn;
+  SegmentHeader header;
+  // Read-only: the header cannot be read.
+  bool unreadable = false;
+};
+
+class Recovery {
+ public:
+  Recovery(Directory* directory, const Manifest& manifest, bool read_only)
+      : directory_(directory), read_only_(read_only) {
+    log_.manifest = manifest;
+  }
+
+  absl::StatusOr<RecoveredLog> Run() {
+    log_.durable_sequence = log_.manifest.durable_sequence;
+    log_.last_sequence = log_.manifest.durable_sequence;
+    absl::Status status = ListFiles();
+    if (status.ok()) status = CheckListed();
+    if (status.ok()) status = ReadCandidates();
+    if (status.ok()) status = WalkChain();
+    if (status.ok()) {
+      status = FindSealedEnds(directory_, &log_, &highest_seen_,
+                              [this](std::string file, uint64_t offset, std::string cause) {
+                                return Damaged(std::move(file), offset, std::move(cause));
+                              });
+    }
+    if (status.ok()) status = Judge();
+    if (!status.ok()) return status;
+    return std::move(log_);
+  }
+
+ private:
+  // Damage stops a read-write opening and is noted by a read-only one.
+  absl::Status Damaged(std::string file, uint64_t offset, std::string cause) {
+    Damage damage{std::move(file), offset, 0, std::move(cause)};
+    if (!read_only_) return DamageStatus(damage);
+    log_.damages.push_back(std::move(damage));
+    return absl::OkStatus();
+  }
+
+  // What has the file's name is no regular file, or the device cannot open it.
+  absl::Status DamagedFile(uint64_t id, const absl::Status& status) {
+    return Damaged(SegmentName(id), 0, std::string(status.message()));
+  }
+  // Whether a segment that cannot be opened for that reason is damage, instead of ending
+  // everything.
+  bool IsDamage(const absl::Status& opened) const {
+    return absl::IsFailedPrecondition(opened) || (read_only_ && absl::IsInternal(opened));
+  }
+
+  // What cannot be read cannot be called a torn tail: it may be records that were promised, and the
+  // next attempt may read them.
+  absl::Status Unreadable(uint64_t id, uint64_t offset) {
+    return Damaged(
+        SegmentName(id), offset,
+        "a sector behind this cannot be read, so that it is not known where the log ends");
+  }
+
+  absl::Status ListFiles();
+  absl::Status CheckListed();
+  absl::Status ReadSealed(uint64_t id, Stream stream);
+  absl::Status ReadCandidates();
+  absl::Status ReadCandidate(uint64_t id, uint64_t required_end);
+  absl::Status WalkChain();
+  absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
+  // Takes what the footer says, if something vouches for all of the segment's records.
+  bool TakeFooter(RecoveredSegment* segment) const;
+  // Looks for what the files behind that segment vouch for.
+  absl::Status ReadMarksBehind(uint64_t id);
+  // To be called when it is known what comes behind the tail: the segment with that header, or
+  // nothing that could tell where the tail ends.
+  absl::Status SettleTail(const SegmentHeader* successor);
+  absl::Status Judge();
+  absl::Status PassOver(const Candidate& candidate);
+  // Takes account of what is in a file from `begin` on, where no record of the log is. Returns
+  // whether all of it could be read.
+  absl::StatusOr<bool> NoteRest(const Candidate& candidate, uint64_t begin);
+  absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
+    return SegmentFile::Open(directory_, log_.manifest.uuid, id);
+  }
+
+  Directory* const directory_;
+  const bool read_only_;
+  RecoveredLog log_;
+  UserChain chain_{&log_};
+  std::vector<uint64_t> present_;  // ids of segment files, ascending
+  std::vector<Candidate> candidates_;
+  bool marks_read_ = false;  // by ReadMarksBehind
+  // Bytes that were written behind the records of a file, by its id.
+  std::map<uint64_t, uint64_t> rests_;
+  // No record anywhere has a higher number, whatever MANIFEST says.
+  uint64_t highest_seen_ = 0;
+};
+
+absl::Status Recovery::ListFiles() {
+  absl::StatusOr<std::vector<std::string>> names = directory_->List();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::optional<uint64_t> id = ParseSegmentName(name);
+    // Whoever put a directory or the like there uses up no ids.
+    if (id.has_value() &&
+        (*id < kEndOfNumbers - kSpareIds || !absl::IsFailedPrecondition(Open(*id).status()))) {
+      present_.push_back(*id);
+    }
+  }
+  std::sort(present_.begin(), present_.end());
+  log_.highest_id = std::max(log_.manifest.highest_id, present_.empty() ? 0 : present_.back());
+  if (log_.highest_id < kEndOfNumbers - kSpareIds) return absl::OkStatus();
+  const std::string name = SegmentName(std::exchange(log_.highest_id, 0));
+  return Damaged(name, 0, "its id leaves none for the segments after it");
+}
+
+absl::Status Recovery::CheckListed() {
+  for (const ManifestRange& range : log_.manifest.live) {
+    // A hostile MANIFEST may list 2^60 ids: what is present bounds the walk.
+    auto at = std::lower_bound(present_.begin(), present_.end(), range.first_id);
+    for (uint64_t expected = range.first_id; expected <= range.last_id; ++expected, ++at) {
+      const uint64_t end = range.last_id + 1;
+      const uint64_t next = at == present_.end() ? end : std::min(*at, end);
+      // A merely prepared file holds nothing.
+      if (next != expected && (range.sealed || range.required_end != 0)) {
+        absl::Status status =
+            Damaged(SegmentName(expected), 0,
+                    next == expected + 1 ? "segment listed in MANIFEST is missing"
+                                         : absl::StrCat("segments through ", SegmentName(next - 1),
+                                                        " listed in MANIFEST are missing"));
+        if (!status.ok()) return status;
+      }
+      if (next == end) break;
+      expected = next;
+      if (!range.sealed) continue;
+      absl::Status status = ReadSealed(expected, range.stream);
+      if (!status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
+  if (IsDamage(file.status())) return DamagedFile(id, file.status());
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
+  if (!trailer.ok()) return trailer.status();
+  const uint64_t size = (*file)->size();
+  RecoveredSegment segment;
+  segment.id = id;
+  segment.stream = stream;
+  segment.listed_sealed = true;
+  segment.file_bytes = size;
+  segment.has_trailer = trailer->has_value();
+  if (segment.has_trailer) {
+    segment.trailer = **trailer;
+    segment.end = segment.trailer.table_offset;
+    segment.last_sequence = segment.trailer.last_sequence;
+    segment.last_checksum = segment.trailer.last_checksum;
+    segment.records = segment.trailer.records;
+  } else {
+    // Where its records end is found out by FindSealedEnds.
+    segment.end = std::max((*file)->records_limit(), uint64_t{kSegmentHeaderBytes});
+    ++log_.report.damaged_footers;
+    const uint64_t at = size < kTrailerBytes ? 0 : size - kTrailerBytes;
+    log_.damages.push_back(
+        {SegmentName(id), at, size - at, "footer of a sealed segment is damaged"});
+  }
+  if (!SeededBug("highest-number-from-manifest")) {
+    highest_seen_ = std::max(highest_seen_, segment.last_sequence);
+    // Listed as sealed, it is durable.
+    if (stream == Stream::kUser) {
+      log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
+    }
+  }
+  log_.segments.push_back(std::move(segment));
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
+  if (absl::IsFailedPrecondition(file.status())) {
+    // A directory, a link or the like by that name is none of ours, unless MANIFEST lists one.
+    return required_end == 0 ? absl::OkStatus() : DamagedFile(id, file.status());
+  }
+  if (IsDamage(file.status())) return DamagedFile(id, file.status());
+  if (!file.ok()) return file.status();
+  Candidate candidate;
+  candidate.id = id;
+  candidate.required_end = required_end;
+  candidate.file_bytes = (*file)->size();
+  const absl::StatusOr<HeaderState> state = (*file)->ReadHeader(&candidate.header);
+  if (!state.ok()) return state.status();
+  candidate.state = *state;
+  candidate.unreadable = (*file)->bytes()->IsUnreadable(0, (*file)->records_limit());
+  if (candidate.unreadable) {
+    absl::Status status = Unreadable(id, 0);
+    if (!status.ok()) return status;
+  }
+  if (candidate.state == HeaderState::kTooNew) {
+    return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", SegmentName(id),
+                                                      ": format ", candidate.header.format,
+                                                      " is not one this version reads"));
+  }
+  if (candidate.state == HeaderState::kValid) {
+    if (!SeededBug("headers-prove-nothing")) {
+      log_.durable_sequence = std::max(log_.durable_sequence, candidate.header.durable_sequence);
+    }
+    highest_seen_ = std::max(highest_seen_, candidate.header.numbers_below());
+  }
+  candidates_.push_back(candidate);
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ReadCandidates() {
+  for (uint64_t id : present_) {
+    const ManifestRange* range = log_.manifest.Find(id);
+    if (range != nullptr && range->sealed) continue;
+    if (range == nullptr && id <= log_.manifest.highest_id) {
+      log_.doomed.push_back(id);  // dead: retired or dropped, and back after a power cut
+      continue;
+    }
+    absl::Status status = ReadCandidate(id, range == nullptr ? 0 : range->required_end);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegment* segment) {
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
+  if (!trailer.ok()) return trailer.status();
+  segment->id = candidate.id;
+  segment->file_bytes = candidate.file_bytes;
+  bool whole = false;
+  if (trailer->has_value()) {
+    segment->trailer = **trailer;
+    // It may be torn: of its sectors a power cut may have left the last and not the others.
+    std::string table;
+    const absl::StatusOr<bool> read = (*file)->ReadKeyTable(segment->trailer, &table);
+    if (!read.ok()) return read.status();
+    whole = *read;
+  }
+  if (whole && TakeFooter(segment)) return absl::OkStatus();
+  // A footer alone proves nothing about the records before it: they are read.
+  ++log_.report.scanned_segments;
+  EndOfRecords end(segment);
+  const uint64_t limit = (*file)->records_limit();
+  const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(
+      kSegmentHeaderBytes, limit, [&end](const FoundRecord& record) { end.Take(record); });
+  if (!stopped.ok()) return stopped.status();
+  log_.durable_sequence = std::max(log_.durable_sequence, end.marked());
+  if (whole && *stopped < segment->trailer.table_offset) {
+    // A rotten record, or one that was never promised. What vouches for the segment may come behind
+    // it: the mark that its sealing called for is in a later one.
+    absl::Status status = ReadMarksBehind(candidate.id);
+    if (!status.ok()) return status;
+    if (TakeFooter(segment)) return absl::OkStatus();
+  }
+  segment->unreadable = (*file)->bytes()->IsUnreadable(*stopped, limit);
+  segment->has_trailer = whole && segment->trailer.table_offset == segment->end;
+  return absl::OkStatus();
+}
+
+bool Recovery::TakeFooter(RecoveredSegment* segment) const {
+  const Trailer& trailer = segment->trailer;
+  if (trailer.last_sequence == 0 ||
+      (trailer.last_sequence > log_.durable_sequence && !SeededBug("footer-is-evidence"))) {
+    return false;
+  }
+  // The footer was made durable together with the records before it, if not after them.
+  segment->has_trailer = true;
+  segment->vouched_for = true;
+  segment->end = trailer.table_offset;
+  segment->last_sequence = trailer.last_sequence;
+  segment->last_checksum = trailer.last_checksum;
+  segment->records = trailer.records;
+  return true;
+}
+
+absl::Status Recovery::ReadMarksBehind(uint64_t id) {
+  // The first time all files behind the others were searched too, as the walk goes up.
+  if (std::exchange(marks_read_, true) || SeededBug("marks-behind-rot-ignored")) {
+    return absl::OkStatus();
+  }
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.id <= id) continue;
+    absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
+    if (!file.ok()) return file.status();
+    const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(0);
+    if (!traces.ok()) return traces.status();
+    log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::SettleTail(const SegmentHeader* successor) {
+  RecoveredSegment* const tail = chain_.Tail();
+  if (tail == nullptr || !tail->unreadable) return absl::OkStatus();
+  if (successor != nullptr && successor->predecessor_id == tail->id &&
+      successor->predecessor_end == tail->end &&
+      successor->predecessor_checksum == tail->last_checksum) {
+    // What cannot be read is no record: the log goes on where they end.
+    tail->unreadable = false;
+    return absl::OkStatus();
+  }
+  absl::Status status = Unreadable(tail->id, tail->end);
+  if (!status.ok()) return status;
+  // Read-only: what verifies behind it is offered.
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(tail->id);
+  if (!file.ok()) return file.status();
+  EndOfRecords end(tail);
+  const uint64_t last = tail->last_sequence;
+  status = (*file)->ForEachRecord(
+      tail->end, (*file)->records_limit(),
+      [&](const FoundRecord& record) {
+        if (!record.header.has_number() || record.header.sequence > last) end.Take(record);
+        return absl::OkStatus();
+      },
+      [](const FoundDamage&) { return absl::OkStatus(); });
+  if (!status.ok()) return status;
+  log_.durable_sequence = std::max(log_.durable_sequence, end.marked());
+  log_.last_sequence = std::max(log_.last_sequence, tail->last_sequence);
+  // What the device hides of it lies below the end that its successor names.
+  if (successor != nullptr) tail->end = std::max(tail->end, successor->predecessor_end);
+  return absl::OkStatus();
+}
+
+absl::Status Recovery::WalkChain() {
+  for (const Candidate& candidate : candidates_) {
+    if (candidate.state == HeaderState::kUnborn && candidate.required_end == 0) {
+      log_.doomed.push_back(candidate.id);
+      continue;
+    }
+    // A header that cannot be read may be the next one's, whose records tell by their checksums.
+    const bool linked = candidate.unreadable ||
+                        (candidate.state == HeaderState::kValid && chain_.GoesOn(candidate.header));
+    // Where MANIFEST vouches for records they are searched for, whatever the header says.
+    if (!linked && candidate.required_end <= kSegmentHeaderBytes) {
+      absl::Status status = PassOver(candidate);
+      if (!status.ok()) return status;
+      continue;
+    }
+    absl::Status status = SettleTail(linked && !candidate.unreadable ? &candidate.header : nullptr);
+    if (!status.ok()) return status;
+    RecoveredSegment segment;
+    status = ScanCandidate(candidate, &segment);
+    if (!status.ok()) return status;
+    if (!linked || segment.end < candidate.required_end) {
+      status = Damaged(SegmentName(candidate.id), linked ? segment.end : 0,
+                       linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
+                                             candidate.required_end)
+                              : std::string("segment header is damaged"));
+      if (!status.ok()) return status;
+      // Read-only: the loader finds what verifies beyond the damage.
+      segment.end = std::max(segment.end, std::min(candidate.required_end, candidate.file_bytes));
+    }
+    log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
+    log_.continues_last = log_.manifest.clean && segment.end == candidate.required_end;
+    const uint64_t records_end = segment.end;
+    const bool footed = segment.has_trailer;
+    log_.segments.push_back(std::move(segment));
+    if (footed) continue;
+    // Space after the end of an unsealed segment may hold marks of what came after the cut.
+    const absl::StatusOr<bool> readable = NoteRest(candidate, records_end);
+    if (!readable.ok()) return readable.status();
+    if (!*readable) log_.segments.back().unreadable = true;
+  }
+  absl::Status status = SettleTail(nullptr);
+  if (!status.ok()) return status;
+  chain_.DropEmptyEnd();
+  // What follows the records of a segment that others go on behind is a torn footer, and no loss.
+  for (const RecoveredSegment& segment : log_.segments) {
+    if (&segment != chain_.Tail()) rests_.erase(segment.id);
+  }
+  for (const auto& [id, bytes] : rests_) log_.report.dropped_bytes += bytes;
+  return status;
+}
+
+absl::Status Recovery::PassOver(const Candidate& candidate) {
+  log_.doomed.push_back(candidate.id);
+  log_.dropped.push_back(candidate.id);
+  ++log_.report.dropped_segments;
+  log_.dropped_file_bytes += candidate.file_bytes;
+  // A header that is torn may be a record's.
+  const uint64_t begin = candidate.state == HeaderState::kValid ? kSegmentHeaderBytes : 0;
+  const absl::StatusOr<bool> readable = NoteRest(candidate, begin);
+  if (!readable.ok()) return readable.status();
+  return *readable ? absl::OkStatus() : Unreadable(candidate.id, begin);
+}
+
+absl::StatusOr<bool> Recovery::NoteRest(const Candidate& candidate, uint64_t begin) {
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(candidate.id);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<TailTraces> traces = (*file)->ReadTraces(begin);
+  if (!traces.ok()) return traces.status();
+  if (!SeededBug("marks-beyond-tear-ignored")) {
+    log_.durable_sequence = std::max(log_.durable_sequence, traces->durable_sequence);
+  }
+  rests_[candidate.id] = traces->bytes;
+  return !(*file)->bytes()->IsUnreadable(begin, (*file)->records_limit());
+}
+
+absl::Status Recovery::Judge() {
+  if (log_.last_sequence < log_.durable_sequence) {
+    const RecoveredSegment* const tail = chain_.Tail();
+    absl::Status status = Damaged(
+        tail == nullptr ? std::string(kManifestName) : SegmentName(tail->id),
+        tail == nullptr ? 0 : tail->end,
+        absl::StrCat("the log ends here with version ", log_.last_sequence,
+                     ", but all versions through ", log_.durable_sequence, " were durable"));
+    if (!status.ok()) return status;
+  }
+  // A MANIFEST from before the last writes, which a device lost a write of or somebody put back.
+  if (log_.last_sequence > log_.manifest.durable_sequence) log_.manifest.clean = false;
+  log_.report.was_clean = log_.manifest.clean;
+  log_.report.last_version = log_.last_sequence;
+  const uint64_t seen = std::max({log_.last_sequence, log_.durable_sequence, highest_seen_});
+  log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
+  // Also if nothing is there: what was given out may have been lost altogether.
+  if (!log_.manifest.clean && !SeededBug("numbers-reused")) {
+    log_.next_sequence = FirstSequenceAfterLoss(log_.next_sequence);
+  }
+  if (log_.next_sequence <= kEndOfNumbers - kSequenceBlock) return absl::OkStatus();
+  const uint64_t next = std::exchange(log_.next_sequence, seen + 1);
+  return Damaged(std::string(kManifestName), 0,
+                 absl::StrCat("version ", next, " leaves none for further writes"));
+}
+
+}  // namespace
+
+absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
+                                     bool read_only) {
+  return Recovery(directory, manifest, read_only).Run();
+}
+
+}  // namespace rumcask

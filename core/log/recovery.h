@@ -1,0 +1,106 @@
+// What opening finds, and how it judges it.
+//
+// The user stream is the chain of predecessor links in the segments' headers. It is cut at the
+// first gap: the first place where the scan of a segment stops before the end that its successor's
+// link names, or where a link's segment is missing. A segment without records that is linked to
+// continues the chain. A file that does not belong, because its header is torn or names another
+// predecessor, ends nothing: a later one may link to the tail, as one does after a roll that
+// failed.
+//
+// Let e be the last number of the prefix before the cut, and d the highest number vouched for by
+// MANIFEST, a segment's header or a sync mark, also one beyond the cut or in a file that does not
+// belong. e < d: something that was promised is gone - damage. Otherwise what lies beyond the cut
+// was never promised: a torn tail, which is dropped. What the device cannot read is neither: where
+// it lies beyond the end of the log, or in a file that does not belong, it may hide something that
+// was promised, and opening for writing is refused. Where a successor's link names the end before
+// it, it is no record and hides nothing. There is no other rule.
+//
+// Recover only reads. The changes it calls for are made by CommitRecovery, before the first write.
+
+#ifndef RUMCASK_CORE_LOG_RECOVERY_H_
+#define RUMCASK_CORE_LOG_RECOVERY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "core/damage.h"
+#include "core/format/format.h"
+#include "core/format/manifest.h"
+#include "core/listener.h"
+#include "core/system/file_system.h"
+
+namespace rumcask {
+
+// Numbers given out before an unclean end and lost with the tail must not come back. Whatever was
+// given out since the last opening lies less than one of these blocks above the end of the prefix
+// and the number that opening began with, so skipping a whole one leaves them all behind.
+inline constexpr uint64_t kSequenceBlock = uint64_t{1} << 40;
+inline uint64_t FirstSequenceAfterLoss(uint64_t next) {
+  return (next / kSequenceBlock + 2) * kSequenceBlock;
+}
+
+// A segment that belongs to the database.
+struct RecoveredSegment {
+  uint64_t id = 0;
+  Stream stream = Stream::kUser;
+  // MANIFEST vouches for it as a whole.
+  bool listed_sealed = false;
+  // Something vouches for all of its records, and its footer is whole: it is what it was when it
+  // was sealed, though MANIFEST does not list it as that yet.
+  bool vouched_for = false;
+  // Read-only: a sector in it cannot be read, so that only its successor tells where its records
+  // end.
+  bool unreadable = false;
+  // Its footer is valid, and its records need not be read to know their keys.
+  bool has_trailer = false;
+  Trailer trailer;
+  // Where its records end.
+  uint64_t end = kSegmentHeaderBytes;
+  uint64_t last_sequence = 0;  // highest own number, 0 if none or if that was not found out
+  uint64_t last_checksum = 0;
+  uint64_t records = 0;  // of any kind; 0 if that was not found out
+  uint64_t file_bytes = 0;
+};
+
+struct RecoveredLog {
+  Manifest manifest;
+  // Ascending ids.
+  std::vector<RecoveredSegment> segments;
+  // The last user segment was cleanly closed and takes further records.
+  bool continues_last = false;
+  // Files to remove: dropped, unborn or dead segments.
+  std::vector<uint64_t> doomed;
+  // Those of them that did not belong to the chain. If something promised is gone, it may be in
+  // these.
+  std::vector<uint64_t> dropped;
+  uint64_t dropped_file_bytes = 0;
+  uint64_t highest_id = 0;        // of any segment file or MANIFEST
+  uint64_t last_sequence = 0;     // e
+  uint64_t durable_sequence = 0;  // d
+  uint64_t next_sequence = 1;
+  RecoveryReport report;
+  // What is wrong but does not stop reading: damage found while opening read-only, damaged footers.
+  std::vector<Damage> damages;
+};
+
+// Reads the directory and decides. With `read_only`, damage is put into `damages` and what can be
+// read is offered; otherwise it is the error.
+absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
+                                     bool read_only);
+
+// Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that
+// were not sealed are written anew unless known to be durable, cut, given a footer and made
+// durable; MANIFEST is replaced, listing what was kept; files it does not list are removed. A
+// segment that was vouched for is not read again: the first write reads no more than the opening
+// did. After a clean close nothing but MANIFEST's state changes. Updates `log` accordingly. After
+// an error it may be called again, except if it set `*final`: then something could not be made
+// durable, and as the kernel may take it for clean now, a repetition's success would mean nothing.
+absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final);
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_LOG_RECOVERY_H_

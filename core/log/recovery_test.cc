@@ -1,0 +1,376 @@
+// A table of tails: directories as kills, power cuts, failed calls and rot leave them, and what
+// recovery makes of each.
+
+#include "core/log/recovery.h"
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+
+#include "tests/recovery_kit/recovery_fixture.h"
+
+namespace rumcask {
+namespace {
+
+TEST_F(RecoveryTest, TheChainIsFollowedToItsEnd) {
+  SegmentBytes first = First();
+  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
+  SegmentBytes third = SegmentBytes(second, 3).AddPut(4, "d", "4");
+  Write(1, first);
+  Write(2, second);
+  Write(3, third);
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2, 3}));
+  EXPECT_EQ(log.last_sequence, 4u);
+  EXPECT_EQ(log.report.dropped_bytes, 0u);
+  EXPECT_TRUE(log.doomed.empty());
+}
+
+TEST_F(RecoveryTest, ASegmentWithoutRecordsContinuesTheChain) {
+  SegmentBytes first = First();
+  const SegmentBytes second(first, 2);
+  Write(1, first);
+  Write(2, second);
+  Write(3, SegmentBytes(second, 3).AddPut(3, "c", kLarge));
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2, 3}));
+  EXPECT_EQ(log.last_sequence, 3u);
+}
+
+TEST_F(RecoveryTest, ASegmentWithoutRecordsIsPassedByOneThatLinksToTheTail) {
+  const SegmentBytes first = First();
+  Write(1, first);
+  Write(2, SegmentBytes(first, 2));
+  Write(3, SegmentBytes(first, 3));
+  Write(4, SegmentBytes(first, 4).AddPut(3, "c", kLarge));
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 4}));
+  EXPECT_EQ(log.last_sequence, 3u);
+  EXPECT_EQ(log.doomed, (Ids{2, 3}));
+}
+
+TEST_F(RecoveryTest, SegmentsWithoutRecordsAtTheEndGo) {
+  const SegmentBytes first = First();
+  const SegmentBytes second(first, 2);
+  Write(1, first);
+  Write(2, second);
+  Write(3, SegmentBytes(second, 3));
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.doomed.size(), 2u);
+  EXPECT_EQ(log.report.dropped_bytes, 0u);
+}
+
+TEST_F(RecoveryTest, ATornHeaderEndsNothingWhileALaterOneLinksToTheTail) {
+  const SegmentBytes first = First();
+  Write(1, first);
+  for (const size_t torn : {size_t{0}, size_t{40}, size_t{127}}) {
+    std::string second = SegmentBytes(first, 2).AddPut(3, "lost", "x").bytes();
+    second[torn] = static_cast<char>(second[torn] ^ 0x55);
+    Write(2, second);
+    Write(3, SegmentBytes(first, 3).AddPut(3, "c", "3"));
+    const RecoveredLog log = MustFind();
+    EXPECT_EQ(IdsOf(log), (Ids{1, 3})) << torn;
+    EXPECT_EQ(log.dropped, Ids{2});
+    EXPECT_GT(log.report.dropped_bytes, kSegmentHeaderBytes);
+  }
+}
+
+TEST_F(RecoveryTest, MarksInAFileWithATornHeaderCount) {
+  SegmentBytes first = First();
+  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3").AddMark(3).AddPut(4, "d", "4");
+  Write(1, first);
+  second.bytes()[50] ^= 1;
+  Write(2, second);
+  const absl::Status status = Find().status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "all versions through 3 were durable")) << status;
+}
+
+TEST_F(RecoveryTest, AZeroedFirstBlockIsNoPreparedFile) {
+  SegmentBytes segment = SegmentBytes(kUuid, 1).AddPut(1, "a", kLarge).AddMark(1);
+  segment.AddPut(2, "b", "2");
+  segment.bytes().replace(0, 4096, 4096, '\0');
+  Write(1, segment);
+  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+  // Read-only it is told, and what is not there is not made up.
+  const absl::StatusOr<RecoveredLog> log = Find(/*read_only=*/true);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ(log->damages.size(), 1u);
+  EXPECT_EQ(log->dropped, Ids{1});
+
+  SegmentBytes unpromised = SegmentBytes(kUuid, 1).AddPut(1, "a", kLarge);
+  unpromised.bytes().replace(0, 4096, 4096, '\0');
+  Write(1, unpromised);
+  const RecoveredLog dropped = MustFind();
+  EXPECT_EQ(dropped.report.dropped_segments, 1u);
+  EXPECT_GT(dropped.report.dropped_bytes, 5000u);
+}
+
+TEST_F(RecoveryTest, APreparedFileIsNotCounted) {
+  Write(1, First());
+  Write(2, std::string(65536, '\0'));
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.doomed, Ids{2});
+  EXPECT_EQ(log.report.dropped_segments, 0u);
+  EXPECT_EQ(log.report.dropped_bytes, 0u);
+}
+
+TEST_F(RecoveryTest, AGapEndsTheChain) {
+  SegmentBytes first = First();
+  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
+  const SegmentBytes third = SegmentBytes(second, 3).AddPut(4, "d", "4");
+  Write(1, first);
+  Write(3, third);
+  EXPECT_EQ(IdsOf(MustFind()), Ids{1});
+  // The same, where the link's segment is there and ends too early.
+  second.bytes()[second.offset(0) + 25] ^= 1;
+  Write(2, second);
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.last_sequence, 2u);
+}
+
+TEST_F(RecoveryTest, ALinkNamesTheLastChecksumToo) {
+  // Another history of the same length: the last record differs.
+  const SegmentBytes first = First();
+  const SegmentBytes other = SegmentBytes(kUuid, 1).AddPut(1, "a", "1").AddPut(2, "b", "3");
+  ASSERT_EQ(first.records_end(), other.records_end());
+  Write(1, first);
+  Write(2, SegmentBytes(other, 2).AddPut(3, "c", "3"));
+  EXPECT_EQ(IdsOf(MustFind()), Ids{1});
+}
+
+TEST_F(RecoveryTest, ABatchWithoutItsLastPartIsNotThere) {
+  SegmentBytes first = First();
+  const uint64_t end = first.records_end();
+  first.Add(RecordKind::kPut, 3, "c", "3", BatchPart::kFirst);
+  first.Add(RecordKind::kPut, 4, "d", "4", BatchPart::kMiddle);
+  Write(1, first);
+  const RecoveredLog log = MustFind();
+  ASSERT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.segments[0].end, end);
+  EXPECT_EQ(log.last_sequence, 2u);
+}
+
+// The header says what was durable when the segment was born, and that is what sealed segments are
+// trusted by which MANIFEST does not list.
+TEST_F(RecoveryTest, WhatAHeaderVouchesForIsNotReadAgain) {
+  SegmentBytes first = First();
+  SegmentBytes second(first, 2, /*durable_sequence=*/2);
+  second.AddPut(3, "c", "3");
+  first.Seal();
+  first.bytes()[first.offset(0) + 25] ^= 1;
+  Write(1, first);
+  Write(2, second);
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
+  EXPECT_TRUE(log.segments[0].vouched_for);
+  EXPECT_FALSE(log.segments[1].vouched_for);
+  EXPECT_EQ(log.report.scanned_segments, 1u);
+  EXPECT_EQ(log.durable_sequence, 2u);
+}
+
+TEST_F(RecoveryTest, AFooterAloneVouchesForNothing) {
+  SegmentBytes first = First();
+  const SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
+  first.Seal();
+  first.bytes()[first.offset(1) + 25] ^= 1;
+  Write(1, first);
+  Write(2, second);
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.last_sequence, 1u);
+  EXPECT_FALSE(log.segments[0].vouched_for);
+  EXPECT_EQ(log.report.dropped_segments, 1u);
+}
+
+TEST_F(RecoveryTest, AMarkBehindItVouchesForASegmentWithARottenRecord) {
+  SegmentBytes first = First();
+  // Born before the sealing of the first, so that its header vouches for nothing.
+  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
+  const SegmentBytes unmarked = second;
+  first.Seal();
+  first.bytes()[first.offset(1) + 25] ^= 1;
+  Write(1, first);
+  Write(2, second.AddMark(2).AddPut(4, "d", "4"));
+  RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
+  EXPECT_TRUE(log.segments[0].vouched_for);
+  EXPECT_EQ(log.last_sequence, 4u);
+  // Also from further behind.
+  Write(2, unmarked);
+  Write(3, SegmentBytes(unmarked, 3).AddPut(4, "d", "4").AddMark(3));
+  log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2, 3}));
+  EXPECT_TRUE(log.segments[0].vouched_for);
+  // Without a mark it is a torn tail that was never promised.
+  disk_.RemoveFile(std::string(kPath) + "/" + SegmentName(3));
+  log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.last_sequence, 1u);
+}
+
+TEST_F(RecoveryTest, ATornFooterOfWhatWasDurableIsReadRecordByRecord) {
+  SegmentBytes first = First();
+  const SegmentBytes second = SegmentBytes(first, 2, /*durable_sequence=*/2).AddPut(3, "c", "3");
+  first.Seal();
+  first.bytes()[first.records_end()] ^= 1;
+  Write(1, first);
+  Write(2, second);
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
+  EXPECT_FALSE(log.segments[0].vouched_for);
+  EXPECT_FALSE(log.segments[0].has_trailer);
+  EXPECT_EQ(log.report.dropped_bytes, 0u);
+}
+
+TEST_F(RecoveryTest, AHeaderThatVouchesForMoreThanIsThereIsDamage) {
+  const SegmentBytes first = First();
+  Write(1, first);
+  Write(2, SegmentBytes(first, 2, /*durable_sequence=*/9));
+  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+}
+
+TEST_F(RecoveryTest, TheHighestNumberIsThatOfAllThatIsSeen) {
+  // More than an unclean end leaves behind.
+  constexpr uint64_t kHigh = 3 * kSequenceBlock + 500;
+  SegmentBytes sealed = SegmentBytes(kUuid, 1).AddPut(kHigh, "a", "1").Seal();
+  Write(1, sealed);
+  manifest_.clean = true;
+  manifest_.Append(1, Stream::kUser, /*sealed=*/true, 0);
+  RecoveredLog log = MustFind();
+  EXPECT_EQ(log.last_sequence, kHigh);
+  EXPECT_GT(log.next_sequence, kHigh);
+  // The same without a footer: told by the records...
+  sealed.bytes().resize(sealed.bytes().size() - 8);
+  Write(1, sealed);
+  log = MustFind();
+  EXPECT_EQ(log.last_sequence, kHigh);
+  EXPECT_GT(log.next_sequence, kHigh);
+  // ... or by the successor.
+  SegmentBytes whole = SegmentBytes(kUuid, 1).AddPut(kHigh, "a", "1");
+  Write(2, SegmentBytes(whole, 2).Seal());
+  manifest_.Append(2, Stream::kUser, /*sealed=*/true, 0);
+  EXPECT_GT(MustFind().next_sequence, kHigh);
+}
+
+TEST_F(RecoveryTest, ACleanManifestFromBeforeTheLastWritesIsNotClean) {
+  manifest_.clean = true;
+  manifest_.durable_sequence = 1;
+  Write(1, SegmentBytes(kUuid, 1).AddPut(1, "a", "1").AddPut(2, "b", "2"));
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(log.last_sequence, 2u);
+  EXPECT_FALSE(log.report.was_clean);
+  EXPECT_FALSE(log.continues_last);
+  EXPECT_GT(log.next_sequence, 3u);
+}
+
+TEST_F(RecoveryTest, NumbersAreLeftBehindAfterEveryUncleanEnd) {
+  // Nothing at all is left, yet numbers may have been given out.
+  EXPECT_GT(MustFind().next_sequence, uint64_t{1} << 40);
+  manifest_.clean = true;
+  EXPECT_EQ(MustFind().next_sequence, 1u);
+}
+
+TEST_F(RecoveryTest, OnlyWhatManifestKnowsIsContinued) {
+  SegmentBytes first = First();
+  Write(1, first);
+  manifest_.clean = true;
+  manifest_.durable_sequence = 2;
+  manifest_.Append(1, Stream::kUser, /*sealed=*/false, first.records_end());
+  EXPECT_TRUE(MustFind().continues_last);
+  // After an unclean end not even what ends where MANIFEST says.
+  manifest_.clean = false;
+  EXPECT_FALSE(MustFind().continues_last);
+  manifest_.clean = true;
+  // Somebody has written on: a copy of MANIFEST from before.
+  first.AddPut(3, "c", "3");
+  Write(1, first);
+  const RecoveredLog log = MustFind();
+  EXPECT_FALSE(log.continues_last);
+  EXPECT_EQ(log.last_sequence, 3u);
+}
+
+TEST_F(RecoveryTest, ALastSealedSegmentThatIsTooShortIsDamage) {
+  SegmentBytes sealed = First().Seal();
+  manifest_.clean = true;
+  manifest_.durable_sequence = 2;
+  manifest_.Append(1, Stream::kUser, /*sealed=*/true, 0);
+  Write(1, sealed.bytes().substr(0, sealed.offset(1)));
+  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
+  Write(1, sealed.bytes().substr(0, sealed.records_end()));
+  EXPECT_TRUE(Find().ok());
+}
+
+TEST_F(RecoveryTest, WhatManifestDoesNotListIsDead) {
+  const SegmentBytes first = First();
+  Write(1, first);
+  Write(2, SegmentBytes(first, 2).AddPut(9, "old", "x").AddMark(9));
+  manifest_.clean = true;
+  manifest_.durable_sequence = 2;
+  manifest_.highest_id = 2;
+  manifest_.Append(1, Stream::kUser, /*sealed=*/false, first.records_end());
+  manifest_.highest_id = 2;
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_EQ(log.doomed, Ids{2});
+  EXPECT_EQ(log.durable_sequence, 2u);
+}
+
+TEST_F(RecoveryTest, ADirectoryNamedLikeASegmentIsLeftAlone) {
+  Write(1, First());
+  ASSERT_TRUE(disk_.CreateDirectory(std::string(kPath) + "/" + SegmentName(7)).ok());
+  const RecoveredLog log = MustFind();
+  EXPECT_EQ(IdsOf(log), Ids{1});
+  EXPECT_TRUE(log.doomed.empty());
+  EXPECT_EQ(log.highest_id, 7u);
+  // One by the last name there is uses up no ids.
+  ASSERT_TRUE(disk_.CreateDirectory(std::string(kPath) + "/" + SegmentName(kEndOfNumbers)).ok());
+  EXPECT_EQ(MustFind().highest_id, 7u);
+  // Where MANIFEST lists a segment it is damage.
+  manifest_.Append(7, Stream::kUser, /*sealed=*/true, 0);
+  const absl::Status status = Find().status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "regular file")) << status;
+}
+
+TEST_F(RecoveryTest, CommittingKeepsTheEvidence) {
+  SegmentBytes first = First();
+  first.AddMark(2).AddPut(3, "c", "3");
+  Write(1, first);
+  RecoveredLog log = MustFind();
+  auto directory = disk_.OpenDirectory(kPath);
+  bool final = false;
+  ASSERT_TRUE(CommitRecovery(directory->get(), &log, &final).ok());
+  const auto written = ReadManifest(directory->get());
+  ASSERT_TRUE(written.ok());
+  EXPECT_EQ(written->manifest.durable_sequence, 3u);
+  EXPECT_EQ(written->manifest.next_sequence, log.next_sequence);
+  EXPECT_FALSE(written->manifest.clean);
+}
+
+TEST_F(RecoveryTest, CommittingReadsNothingThatWasVouchedFor) {
+  SegmentBytes first = First();
+  SegmentBytes second = SegmentBytes(first, 2, /*durable_sequence=*/2).AddPut(3, "c", "3");
+  first.Seal();
+  first.bytes()[first.offset(0) + 25] ^= 1;
+  Write(1, first);
+  Write(2, second);
+  RecoveredLog log = MustFind();
+  auto directory = disk_.OpenDirectory(kPath);
+  bool final = false;
+  const absl::Status status = CommitRecovery(directory->get(), &log, &final);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(log.segments[0].listed_sealed);
+  EXPECT_TRUE(log.segments[1].has_trailer);
+  // The footer may have been in the page cache only. Now it is durable.
+  CrashFileSystem after(disk_.Cut(KeepPolicy::DropUnsynced()));
+  EXPECT_EQ(after.Contents(kPath)[SegmentName(1)], first.bytes());
+  const ManifestRange* const range = log.manifest.Find(1);
+  ASSERT_NE(range, nullptr);
+  EXPECT_TRUE(range->sealed);
+}
+
+}  // namespace
+}  // namespace rumcask

@@ -1,0 +1,210 @@
+#include "core/log/segment_file.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/format/key_table.h"
+#include "core/log/segment_scanner.h"
+#include "core/plugin/location.h"
+#include "core/system/seeded_bug.h"
+
+namespace rumcask {
+namespace {
+
+using Step = SegmentScanner::Step;
+
+constexpr size_t kPiece = size_t{1} << 20;
+
+bool IsZero(const char* bytes, size_t size) {
+  return std::all_of(bytes, bytes + size, [](char c) { return c == 0; });
+}
+
+}  // namespace
+
+SegmentFile::SegmentFile(std::unique_ptr<File> file, const Uuid& uuid, uint64_t id, uint64_t size)
+    : file_(std::move(file)),
+      uuid_(uuid),
+      id_(id),
+      seed_(SegmentSeed(uuid, id)),
+      size_(size),
+      reader_(file_.get()) {}
+
+absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Open(Directory* directory,
+                                                               const Uuid& uuid, uint64_t id) {
+  absl::StatusOr<FileToRead> opened = OpenToRead(directory, SegmentName(id));
+  if (!opened.ok()) return opened.status();
+  return std::make_unique<SegmentFile>(std::move(opened->file), uuid, id, opened->size);
+}
+
+absl::StatusOr<std::optional<Uuid>> SegmentFile::ReadUuid(Directory* directory, uint64_t id) {
+  absl::StatusOr<FileToRead> opened = OpenToRead(directory, SegmentName(id));
+  if (!opened.ok()) return opened.status();
+  char bytes[kSegmentHeaderBytes];
+  const absl::StatusOr<size_t> got =
+      SectorReader(opened->file.get()).ReadUpTo(0, bytes, sizeof(bytes));
+  if (!got.ok()) return got.status();
+  return SegmentHeaderUuid({bytes, *got});
+}
+
+uint64_t SegmentFile::records_limit() const { return std::min(size_, Location::kMaxOffset); }
+
+absl::StatusOr<bool> SegmentFile::IsAllZero() {
+  std::vector<char> piece(std::min<uint64_t>(kPiece, size_));
+  for (uint64_t at = 0; at < records_limit(); at += piece.size()) {
+    const absl::StatusOr<size_t> got = reader_.ReadUpTo(at, piece.data(), piece.size());
+    if (!got.ok()) return got.status();
+    if (!IsZero(piece.data(), *got) || reader_.IsUnreadable(at, at + *got)) return false;
+    if (*got < piece.size()) break;
+  }
+  return true;
+}
+
+absl::StatusOr<HeaderState> SegmentFile::ReadHeader(SegmentHeader* header) {
+  char bytes[kSegmentHeaderBytes];
+  const absl::StatusOr<size_t> got = reader_.ReadUpTo(0, bytes, sizeof(bytes));
+  if (!got.ok()) return got.status();
+  const HeaderState state = DecodeSegmentHeader({bytes, *got}, uuid_, id_, header);
+  if (state != HeaderState::kInvalid || !IsZero(bytes, *got)) return state;
+  if (SeededBug("unborn-by-the-header")) return HeaderState::kUnborn;
+  const absl::StatusOr<bool> unborn = IsAllZero();
+  if (!unborn.ok()) return unborn.status();
+  return *unborn ? HeaderState::kUnborn : HeaderState::kInvalid;
+}
+
+absl::StatusOr<std::optional<Trailer>> SegmentFile::ReadTrailer() {
+  if (size_ < kSegmentHeaderBytes + kTrailerBytes) return std::nullopt;
+  char bytes[kTrailerBytes];
+  const absl::StatusOr<size_t> got = reader_.ReadUpTo(size_ - kTrailerBytes, bytes, sizeof(bytes));
+  if (!got.ok()) return got.status();
+  Trailer trailer;
+  if (*got < sizeof(bytes) || !DecodeTrailer(bytes, seed_, size_, &trailer) ||
+      trailer.table_offset > Location::kMaxOffset) {
+    return std::nullopt;
+  }
+  return trailer;
+}
+
+absl::Status SegmentFile::CheckKind(RecordKind kind, uint64_t offset) const {
+  if (IsKnownKind(kind) || IsSkippableKind(kind)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(file_->name(), " offset ", offset,
+                                                    ": record kind ", static_cast<int>(kind),
+                                                    " needs a newer version"));
+}
+
+absl::StatusOr<bool> SegmentFile::ReadKeyTable(const Trailer& trailer, char* buffer) {
+  const absl::StatusOr<size_t> got =
+      reader_.ReadUpTo(trailer.table_offset, buffer, trailer.table_bytes);
+  if (!got.ok()) return got.status();
+  const std::string_view table(buffer, *got);
+  if (table.size() < trailer.table_bytes ||
+      reader_.IsUnreadable(trailer.table_offset, trailer.table_offset + trailer.table_bytes) ||
+      TableChecksum(table, seed_) != trailer.table_checksum) {
+    return false;
+  }
+  // Under a valid checksum only a hostile file has a malformed table; a dry run keeps half of it
+  // from being used.
+  KeyTableReader entry(table, trailer);
+  while (entry.Next()) {
+    absl::Status status = CheckKind(entry.header().kind, entry.offset());
+    if (!status.ok()) return status;
+  }
+  return entry.ok();
+}
+
+absl::StatusOr<bool> SegmentFile::ReadKeyTable(const Trailer& trailer, std::string* table) {
+  table->assign(trailer.table_bytes, '\0');
+  return ReadKeyTable(trailer, table->data());
+}
+
+absl::StatusOr<uint64_t> SegmentFile::ReadPrefix(
+    uint64_t begin, uint64_t end, absl::FunctionRef<void(const FoundRecord&)> on_record) {
+  SegmentScanner scanner(&reader_, seed_, begin, end);
+  Step step;
+  while ((step = scanner.Next()) == Step::kRecord) {
+    absl::Status status = CheckKind(scanner.header().kind, scanner.offset());
+    if (!status.ok()) return status;
+    on_record({scanner.header(), scanner.key(), scanner.offset(), scanner.padding_is_zero()});
+  }
+  if (step == Step::kError) return scanner.status();
+  return scanner.offset();
+}
+
+absl::Status SegmentFile::ForEachRecord(
+    uint64_t begin, uint64_t end, absl::FunctionRef<absl::Status(const FoundRecord&)> on_record,
+    absl::FunctionRef<absl::Status(const FoundDamage&)> on_damage) {
+  SegmentScanner scanner(&reader_, seed_, begin, end);
+  Step step = scanner.Next();
+  while (step != Step::kEnd) {
+    absl::Status status;
+    if (step == Step::kError) return scanner.status();
+    if (step == Step::kInvalid) {
+      const uint64_t at = scanner.offset();
+      step = scanner.Resync();
+      if (step == Step::kError) return scanner.status();
+      const bool unreadable = reader_.IsUnreadable(at, scanner.offset());
+      status = on_damage({at, scanner.offset() - at, step == Step::kRecord,
+                          scanner.gave_up() ? "no record, and too costly to search on"
+                          : unreadable      ? "damaged record, in a sector that cannot be read"
+                                            : "damaged record"});
+    } else {
+      status = CheckKind(scanner.header().kind, scanner.offset());
+      if (status.ok()) {
+        status = on_record(
+            {scanner.header(), scanner.key(), scanner.offset(), scanner.padding_is_zero()});
+      }
+      step = scanner.Next();
+    }
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> SegmentFile::ReadRecord(uint64_t offset, uint64_t bytes, std::string* record,
+                                             RecordHeader* header) {
+  record->resize(bytes);
+  const absl::StatusOr<size_t> got = reader_.ReadUpTo(offset, record->data(), bytes);
+  if (!got.ok()) return got.status();
+  if (*got < bytes || bytes < kRecordHeaderBytes || reader_.IsUnreadable(offset, offset + bytes) ||
+      !DecodeRecordHeader(record->data(), bytes, header) || header->record_bytes() != bytes ||
+      !VerifyRecord(record->data(), *header, seed_ + offset)) {
+    return false;
+  }
+  absl::Status status = CheckKind(header->kind, offset);
+  if (!status.ok()) return status;
+  return true;
+}
+
+absl::StatusOr<TailTraces> SegmentFile::ReadTraces(uint64_t begin) {
+  const uint64_t end = records_limit();
+  TailTraces traces;
+  std::vector<char> buffer(end > begin ? std::min<uint64_t>(kPiece, end - begin) : 0);
+  // Windows overlap by a header, so that none is cut in two.
+  for (uint64_t at = begin; at < end; at += kPiece - kRecordHeaderBytes) {
+    const size_t size = static_cast<size_t>(std::min<uint64_t>(kPiece, end - at));
+    const absl::StatusOr<size_t> got = reader_.ReadUpTo(at, buffer.data(), size);
+    if (!got.ok()) return got.status();
+    const auto last_used = std::find_if(buffer.rend() - static_cast<ptrdiff_t>(*got), buffer.rend(),
+                                        [](char c) { return c != 0; });
+    if (reader_.IsUnreadable(at, at + *got)) {
+      traces.bytes = at + *got - begin;
+    } else if (last_used != buffer.rend()) {
+      traces.bytes = at + static_cast<uint64_t>(buffer.rend() - last_used) - begin;
+    }
+    for (size_t i = 0; i + kRecordHeaderBytes <= *got; i += 8) {
+      const char* bytes = buffer.data() + i;
+      if (static_cast<RecordKind>(bytes[kRecordKindOffset]) != RecordKind::kSyncMark) continue;
+      RecordHeader header;
+      if (DecodeRecordHeader(bytes, kRecordHeaderBytes, &header) &&
+          VerifyRecord(bytes, header, seed_ + at + i)) {
+        traces.durable_sequence = std::max(traces.durable_sequence, header.sequence);
+      }
+    }
+    if (*got < size) break;
+  }
+  return traces;
+}
+
+}  // namespace rumcask

@@ -1,0 +1,107 @@
+#include "core/plugin/index_directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+#include "core/system/file_system.h"
+
+namespace rumcask {
+
+namespace {
+
+std::string ParentOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+bool Exists(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+// Not a link to one.
+bool IsDirectory(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+}  // namespace
+
+absl::Status PutAsideIfNoDirectory(const std::string& path) {
+  if (!Exists(path) || IsDirectory(path)) return absl::OkStatus();
+  std::string aside;
+  for (int i = 1; aside.empty() || Exists(aside); ++i) aside = absl::StrCat(path, ".", i);
+  return ::rename(path.c_str(), aside.c_str()) == 0 ? absl::OkStatus()
+                                                    : ErrnoStatus("rename", path, errno);
+}
+
+absl::Status MakeIndexDirectory(const std::string& path) {
+  const std::string parent = ParentOf(path);
+  absl::Status aside = PutAsideIfNoDirectory(parent);
+  if (!aside.ok()) return aside;
+  for (const std::string& one : {parent, path}) {
+    absl::Status status = PosixFileSystem()->CreateDirectory(one);
+    if (absl::IsAlreadyExists(status)) continue;
+    if (status.ok()) status = PosixFileSystem()->SyncParent(one);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveIndexDirectory(const std::string& path) {
+  if (!IsDirectory(ParentOf(path))) return absl::OkStatus();
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? ErrnoStatus("remove", path, error.value()) : absl::OkStatus();
+}
+
+namespace {
+
+// Calls `see(name, status)` for everything in the directory that still exists by then.
+template <typename See>
+absl::Status ForEach(const std::string& path, See see) {
+  DIR* const directory = ::opendir(path.c_str());
+  if (directory == nullptr) return ErrnoStatus("open", path, errno);
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat status;
+    if (::fstatat(::dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      see(entry->d_name, status);
+    }
+  }
+  ::closedir(directory);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckIndexDirectory(const std::string& path) {
+  for (const std::string& one : {ParentOf(path), path}) {
+    if (Exists(one) && !IsDirectory(one)) {
+      return absl::FailedPreconditionError(absl::StrCat(one, ": not a directory"));
+    }
+  }
+  absl::Status found;
+  const absl::Status read = ForEach(path, [&](const char* name, const struct stat& status) {
+    if (!S_ISREG(status.st_mode)) {
+      found.Update(absl::FailedPreconditionError(absl::StrCat(path, "/", name, ": not a file")));
+    }
+  });
+  return read.ok() ? found : read;
+}
+
+uint64_t IndexDirectoryBytes(const std::string& path) {
+  uint64_t bytes = 0;
+  const absl::Status read = ForEach(path, [&](const char*, const struct stat& status) {
+    bytes += static_cast<uint64_t>(status.st_blocks) * 512;
+  });
+  return read.ok() ? bytes : 0;
+}
+
+}  // namespace rumcask

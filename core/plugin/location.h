@@ -1,0 +1,69 @@
+// Where a record is: what a keystore stores for a key.
+//
+//   63        43 42                 15 14          0
+//  +------------+---------------------+-------------+
+//  | slot (21)  | offset / 8 (28)     | length/8(15)|
+//  +------------+---------------------+-------------+
+//
+// `slot` numbers a segment within one opening of the database (SegmentSet); `offset` is the
+// record's first byte, below 2 GiB; `length` is the record's exact size on disk, so that one read
+// fetches it and the bytes of a replaced record are known without touching the log. A record of
+// 256 KiB - 8 bytes and more says kLongLength: its length is in its header.
+//
+// 28 bits of offset, because a batch of up to 1 GiB + 64 MiB lies in one segment.
+
+#ifndef RUMCASK_CORE_PLUGIN_LOCATION_H_
+#define RUMCASK_CORE_PLUGIN_LOCATION_H_
+
+#include "rumcask/require_cxx17.h"
+
+#include <cstdint>
+
+namespace rumcask {
+
+class Location {
+ public:
+  static constexpr int kSlotBits = 21;
+  static constexpr int kOffsetBits = 28;
+  static constexpr int kLengthBits = 15;
+  static constexpr uint32_t kMaxSlots = 1u << kSlotBits;
+  static constexpr uint64_t kMaxOffset = ((uint64_t{1} << kOffsetBits) - 1) * 8;
+  static constexpr uint64_t kLongLength = ((uint64_t{1} << kLengthBits) - 1) * 8;
+
+  // No location: the key is not there.
+  constexpr Location() = default;
+
+  // `offset` and `length` are multiples of 8; `offset` > 0, as every segment begins with a header.
+  static constexpr Location Make(uint32_t slot, uint64_t offset, uint64_t length) {
+    const uint64_t stored = length < kLongLength ? length : kLongLength;
+    return Location((uint64_t{slot} << (kOffsetBits + kLengthBits)) |
+                    ((offset / 8) << kLengthBits) | (stored / 8));
+  }
+  static constexpr Location FromBits(uint64_t bits) { return Location(bits); }
+
+  constexpr uint64_t bits() const { return bits_; }
+  constexpr bool exists() const { return bits_ != 0; }
+  constexpr uint32_t slot() const {
+    return static_cast<uint32_t>(bits_ >> (kOffsetBits + kLengthBits));
+  }
+  constexpr uint64_t offset() const {
+    return ((bits_ >> kLengthBits) & ((uint64_t{1} << kOffsetBits) - 1)) * 8;
+  }
+  // kLongLength if the record's header must be asked.
+  constexpr uint64_t length() const { return (bits_ & ((uint64_t{1} << kLengthBits) - 1)) * 8; }
+  constexpr bool is_long() const { return length() == kLongLength; }
+
+  friend constexpr bool operator==(Location a, Location b) { return a.bits_ == b.bits_; }
+  friend constexpr bool operator!=(Location a, Location b) { return a.bits_ != b.bits_; }
+
+ private:
+  explicit constexpr Location(uint64_t bits) : bits_(bits) {}
+
+  uint64_t bits_ = 0;
+};
+
+static_assert(sizeof(Location) == 8, "eight bytes of RAM a key");
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_PLUGIN_LOCATION_H_

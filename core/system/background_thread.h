@@ -1,0 +1,47 @@
+// A thread that sleeps until there is something to do.
+
+#ifndef RUMCASK_CORE_SYSTEM_BACKGROUND_THREAD_H_
+#define RUMCASK_CORE_SYSTEM_BACKGROUND_THREAD_H_
+
+#include "rumcask/require_cxx17.h"
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "rumcask/mutex.h"
+
+namespace rumcask {
+
+class BackgroundThread {
+ public:
+  BackgroundThread() = default;
+  ~BackgroundThread() { Stop(); }
+  BackgroundThread(const BackgroundThread&) = delete;
+  BackgroundThread& operator=(const BackgroundThread&) = delete;
+
+  // From now on calls work(false) after each Wake - once for several that come while it runs - and,
+  // if `interval` is not zero, work(true) at least once in every interval, Wakes or not. Not beside
+  // Stop. ResourceExhausted, and nothing is begun, if the system gives no more threads.
+  absl::Status Start(std::chrono::milliseconds interval, std::function<void(bool timed_out)> work);
+
+  // Without effect before Start and after Stop.
+  void Wake();
+
+  // Waits for the end of what it is doing. Idempotent.
+  void Stop();
+
+ private:
+  void Loop(std::chrono::milliseconds interval, const std::function<void(bool timed_out)>& work);
+
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_SYSTEM_BACKGROUND_THREAD_H_

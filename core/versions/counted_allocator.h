@@ -1,0 +1,61 @@
+// An allocator that counts what its containers take from the heap.
+
+#ifndef RUMCASK_CORE_VERSIONS_COUNTED_ALLOCATOR_H_
+#define RUMCASK_CORE_VERSIONS_COUNTED_ALLOCATOR_H_
+
+#include "rumcask/require_cxx17.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace rumcask {
+
+// What a block of `bytes` takes of the heap: malloc puts a word in front of it, works in steps of
+// two words and gives no block of fewer than four.
+constexpr uint64_t HeapBlockBytes(size_t bytes) {
+  constexpr size_t kWord = sizeof(void*);
+  return std::max(4 * kWord, (bytes + 3 * kWord - 1) / (2 * kWord) * (2 * kWord));
+}
+
+// As std::allocator; adds HeapBlockBytes of each block to a counter and subtracts it when the block
+// is freed. The counter must outlive the containers.
+template <typename T>
+class CountedAllocator {
+ public:
+  using value_type = T;
+
+  explicit CountedAllocator(std::atomic<uint64_t>* bytes) : bytes_(bytes) {}
+  template <typename U>
+  CountedAllocator(const CountedAllocator<U>& other) : bytes_(other.bytes()) {}  // NOLINT: implicit
+
+  T* allocate(size_t n) {
+    T* const block = std::allocator<T>().allocate(n);
+    bytes_->fetch_add(HeapBlockBytes(n * sizeof(T)), std::memory_order_relaxed);
+    return block;
+  }
+  void deallocate(T* block, size_t n) {
+    bytes_->fetch_sub(HeapBlockBytes(n * sizeof(T)), std::memory_order_relaxed);
+    std::allocator<T>().deallocate(block, n);
+  }
+
+  std::atomic<uint64_t>* bytes() const { return bytes_; }
+
+  template <typename U>
+  friend bool operator==(const CountedAllocator& a, const CountedAllocator<U>& b) {
+    return a.bytes() == b.bytes();
+  }
+  template <typename U>
+  friend bool operator!=(const CountedAllocator& a, const CountedAllocator<U>& b) {
+    return !(a == b);
+  }
+
+ private:
+  std::atomic<uint64_t>* bytes_;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_VERSIONS_COUNTED_ALLOCATOR_H_

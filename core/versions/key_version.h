@@ -1,0 +1,20 @@
+// One version of a key.
+
+#ifndef RUMCASK_CORE_VERSIONS_KEY_VERSION_H_
+#define RUMCASK_CORE_VERSIONS_KEY_VERSION_H_
+
+#include <cstdint>
+
+#include "core/plugin/location.h"
+
+namespace rumcask {
+
+// The number and place of the record; no place if the record is a delete.
+struct KeyVersion {
+  uint64_t sequence = 0;
+  Location location;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_VERSIONS_KEY_VERSION_H_

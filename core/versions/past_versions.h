@@ -1,0 +1,135 @@
+// Versions of keys that nobody sees any more but open snapshots.
+
+#ifndef RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
+#define RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+
+#include "core/plugin/key_block.h"
+#include "core/plugin/key_range.h"
+#include "core/plugin/keystore.h"
+#include "core/system/mutex.h"
+#include "core/versions/counted_allocator.h"
+#include "core/versions/key_version.h"
+#include "core/versions/snapshot_registry.h"
+
+namespace rumcask {
+
+// Empty while no snapshot is open. Whoever replaces a version, in memory or in an index on disk,
+// has it kept here first; it stays as long as a snapshot between it and what replaced it is open,
+// and until it is forgotten; see snapshot_registry.h.
+//
+// A version is kept with the number that ended it, or with a higher one if what came between was
+// kept too: of a key's versions, a snapshot s sees the one with the highest number <= s, and that
+// only if it did not end before s. What came between is kept first, if at all: whatever knows a
+// higher end only, the applier of an index on disk, comes after the buffers in memory.
+//
+// TakeSnapshot: one thread at a time. Everything else: any thread, any time.
+class PastVersions {
+ public:
+  explicit PastVersions(const SnapshotRegistry::Config& config);
+  ~PastVersions();
+  PastVersions(const PastVersions&) = delete;
+  PastVersions& operator=(const PastVersions&) = delete;
+
+  std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) {
+    return snapshots_.Take(sequence);
+  }
+  SnapshotUsage Usage() const { return snapshots_.Usage(); }
+  void FinishForgetting() { snapshots_.Finish(); }
+
+  // Whether anything has to be kept, or forgotten. One relaxed load.
+  bool wanted() const { return snapshots_.any(); }
+  // Keeps `version`, which record `end` replaces, if a snapshot sees it. May be called again with
+  // the same version.
+  void Keep(std::string_view key, const KeyVersion& version, uint64_t end);
+  // To be called after changes while `wanted`, without locks that readers take: gives up the oldest
+  // snapshots beyond the bound, and helps to forget.
+  void KeepUp() { snapshots_.KeepUp(); }
+
+  // Whether one of the versions here is what the snapshot sees of the key. To be asked after
+  // looking at what is newer, lest a version moves here in between. ResourceExhausted if the
+  // snapshot was given up.
+  absl::Status Find(const KeystoreSnapshot& snapshot, std::string_view key, bool* found,
+                    KeyVersion* version) const;
+  // Replaces `*block` by the first `limit` keys of the range that have versions here, with the one
+  // that the snapshot sees, which may be a delete, or with kNotSeen for a number if it sees none:
+  // who looks for what it sees shall learn how far the look went.
+  absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
+                    KeyBlock* block) const;
+  static constexpr uint64_t kNotSeen = 0;
+
+ private:
+  class Entry;
+  struct Past {
+    KeyVersion version;
+    uint64_t end = 0;
+    uint64_t watcher = 0;   // the newest snapshot that sees it, at whose end it is looked at
+    Entry* next = nullptr;  // of the keys that have a version with this watcher
+  };
+  // By ascending number, and so by ascending watcher. A snapshot watches one version of a key.
+  using Versions = absl::InlinedVector<Past, 1>;
+
+  // A key and its versions: one block of memory.
+  class Entry {
+   public:
+    static Entry* Make(std::string_view key);
+    static void Free(Entry* entry);
+
+    std::string_view key() const {
+      return {reinterpret_cast<const char*>(this) + sizeof(Entry), key_bytes_};
+    }
+    // Of the entry and all it has.
+    uint64_t HeapBytes() const;
+
+    Versions versions;
+
+   private:
+    explicit Entry(uint32_t key_bytes) : key_bytes_(key_bytes) {}
+    ~Entry() = default;
+
+    const uint32_t key_bytes_;
+  };
+  struct ByKey {
+    using is_transparent = void;
+    static std::string_view KeyOf(const Entry* entry) { return entry->key(); }
+    static std::string_view KeyOf(std::string_view key) { return key; }
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return KeyOf(a) < KeyOf(b);
+    }
+  };
+  using Tree = absl::btree_set<Entry*, ByKey, CountedAllocator<Entry*>>;
+  // The first of the keys that have a version with this watcher.
+  using Watched =
+      std::map<uint64_t, Entry*, std::less<>, CountedAllocator<std::pair<const uint64_t, Entry*>>>;
+
+  static const KeyVersion* SeenAt(const Versions& versions, uint64_t sequence);
+  template <typename Iterator>
+  static void ScanFrom(Iterator it, Iterator end, uint64_t sequence, size_t limit, KeyBlock* block);
+
+  void Forget(uint64_t ended, size_t count);
+  // Has the snapshot watch a version of the key.
+  void Watch(uint64_t watcher, Entry* entry, Past* past) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountChange(uint64_t before, uint64_t after);
+
+  // First, as it counts what the others have.
+  SnapshotRegistry snapshots_;
+  mutable SharedMutex mutex_;
+  Tree tree_ ABSL_GUARDED_BY(mutex_);
+  Watched watched_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
