@@ -85,7 +85,7 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
   value->Clear();
   if (!status.ok()) return status;
   value->version_ = record.header.sequence;
-  Segment* const segment = store_->segments_.segment(location);
+  Segment* const segment = store_->log_.segment(location);
   if (!segment->reads_mapped() || record.header.value_bytes < kPinnedBytes) {
     value->owned_.assign(record.value());
     value->bytes_ = value->owned_;
@@ -149,7 +149,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
       if (!found.ok()) status[i] = std::move(found);
     }
     for (size_t i = 0; i < count; ++i) {
-      if (status[i].ok()) store_->segments_.segment(locations[i])->Touch(locations[i]);
+      if (status[i].ok()) store_->log_.segment(locations[i])->Touch(locations[i]);
     }
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
@@ -173,9 +173,8 @@ uint64_t DB::KeyCount() const {
 
 absl::Status DB::BackgroundStatus() const {
   if (store_->in_forked_child()) return store_->CheckUsable();
-  absl::Status status = store_->segments_.status();
-  if (status.ok() && store_->disk_ != nullptr) status = store_->disk_->status();
-  return status;
+  absl::Status status = store_->log_.status();
+  return status.ok() ? store_->index_.status() : status;
 }
 
 absl::Status DB::Close() {
@@ -183,14 +182,11 @@ absl::Status DB::Close() {
   store_->closed_.store(true, std::memory_order_release);
   MutexLock lock(store_->close_mutex_);
   if (!store_->close_result_.has_value()) {
-    store_->close_result_ = store_->segments_.Close();
-    if (store_->disk_ != nullptr) {
-      // What the log has is safe: an index that lags behind costs time at the next opening.
-      absl::Status status = store_->disk_->Close();
-      if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
-      store_->segments_.TellListener();
-    }
-    store_->segments_.KeepManifest();
+    store_->close_result_ = store_->log_.Close();
+    absl::Status status = store_->index_.Close();
+    if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
+    store_->log_.TellListener();
+    store_->log_.KeepManifest();
     store_->lock_.reset();
     store_->keystore_->FinishForgetting();
   }

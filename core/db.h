@@ -205,8 +205,6 @@ class DB {
  private:
   explicit DB(std::shared_ptr<Store> store) : store_(std::move(store)) {}
 
-  struct OneWrite;
-  struct Standing;
   // InvalidArgument if the snapshot is one of another database.
   absl::Status CheckSnapshot(const Snapshot& snapshot) const;
   // Where `key` was at the snapshot.
@@ -215,9 +213,6 @@ class DB {
   // a mapping or in the calling thread's buffer.
   absl::Status Find(std::string_view key, const ReadOptions& options, Location* location,
                     RecordView* record);
-  absl::Status LookAhead(const OneWrite& write, Standing* standing);
-  absl::Status LookAgain(const OneWrite& write, Standing* standing, bool* again);
-  absl::Status Apply(OneWrite* write, const WriteOptions& options, WriteResult* result);
 
   // Shared with iterators, which may outlive the DB.
   std::shared_ptr<Store> store_;

@@ -38,9 +38,9 @@ void FoldPrefix(IteratorOptions* options) {
 absl::StatusOr<std::shared_ptr<const Snapshot>> DB::TakeSnapshot() {
   absl::Status status = store_->CheckUsable();
   if (!status.ok()) return status;
-  MutexLock lock(store_->segments_.write_mutex());
+  MutexLock lock(store_->log_.write_mutex());
   return std::shared_ptr<const Snapshot>(
-      new Snapshot(store_, store_->keystore_->TakeSnapshot(store_->segments_.last_sequence())));
+      new Snapshot(store_, store_->keystore_->TakeSnapshot(store_->log_.last_sequence())));
 }
 
 absl::StatusOr<std::unique_ptr<Iterator>> DB::NewIterator(const IteratorOptions& options) {

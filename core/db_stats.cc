@@ -14,17 +14,16 @@ Stats DB::GetStats() const {
   stats.keystore = store_->options_.keystore->traits.name;
   stats.keys = store_->keystore_->KeyCount();
   stats.index_bytes = store_->keystore_->MemoryBytes();
-  if (store_->disk_ != nullptr) {
-    stats.keys_exact = store_->disk_->counts_exactly();
-    stats.index_file_bytes = store_->disk_->IndexFileBytes();
-    stats.index_version = store_->disk_->position();
-    stats.index_rebuilt = store_->index_rebuilt_;
-    stats.live_bytes_exact = store_->disk_->live_bytes_exact();
-  }
+  const IndexGate::Figures index = store_->index_.Describe();
+  stats.keys_exact = index.keys_exact;
+  stats.index_file_bytes = index.file_bytes;
+  stats.index_version = index.durable_through;
+  stats.index_rebuilt = store_->index_rebuilt_;
+  stats.live_bytes_exact = index.live_bytes_exact;
   const SnapshotUsage snapshots = store_->keystore_->GetSnapshotUsage();
   stats.snapshots = snapshots.open;
   stats.undo_bytes = snapshots.undo_bytes;
-  for (const std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
+  for (const std::shared_ptr<Segment>& segment : store_->log_.table().All()) {
     SegmentStats s;
     s.id = segment->id();
     s.sealed = segment->sealed.load(std::memory_order_relaxed);
@@ -40,14 +39,14 @@ Stats DB::GetStats() const {
     stats.segments.push_back(s);
   }
   {
-    MutexLock lock(store_->segments_.write_mutex());
-    stats.last_version = store_->segments_.last_sequence();
+    MutexLock lock(store_->log_.write_mutex());
+    stats.last_version = store_->log_.last_sequence();
   }
-  stats.durable_version = store_->segments_.durable_sequence();
+  stats.durable_version = store_->log_.durable_sequence();
   stats.puts = store_->puts_.load(std::memory_order_relaxed);
   stats.deletes = store_->deletes_.load(std::memory_order_relaxed);
-  stats.syncs = store_->segments_.sync_count();
-  stats.sealed_segments = store_->segments_.seal_count();
+  stats.syncs = store_->log_.sync_count();
+  stats.sealed_segments = store_->log_.seal_count();
   stats.recovery = store_->recovery_;
   return stats;
 }

@@ -45,9 +45,9 @@ class IndexAudit {
 
  private:
   std::vector<Extent> Look() {
-    MutexLock lock(store_->segments_.write_mutex());
+    MutexLock lock(store_->log_.write_mutex());
     std::vector<Extent> extents;
-    for (std::shared_ptr<Segment>& segment : store_->segments_.table().All()) {
+    for (std::shared_ptr<Segment>& segment : store_->log_.table().All()) {
       const bool sealed = segment->sealed.load(std::memory_order_acquire);
       extents.push_back({segment, segment->end(), sealed});
     }
@@ -58,8 +58,8 @@ class IndexAudit {
   absl::Status CheckSegment(const Extent& extent) {
     const Segment& segment = *extent.segment;
     numbers_.BeginSegment(segment.id(), segment.stream());
-    return VerifySegment(store_->directory_.get(), store_->segments_.uuid(), segment.id(),
-                         extent.end, extent.sealed, report_,
+    return VerifySegment(store_->directory_.get(), store_->log_.uuid(), segment.id(), extent.end,
+                         extent.sealed, report_,
                          [&](const RecordHeader& header, std::string_view key, uint64_t offset) {
                            numbers_.Record(header, offset);
                            if (header.is_data()) CheckRecord(segment, header, key, offset);
@@ -86,7 +86,7 @@ class IndexAudit {
   }
 
   bool IsNewer(const Segment& segment, uint64_t offset, Location than) const {
-    const Segment* const other = store_->segments_.segment(than);
+    const Segment* const other = store_->log_.segment(than);
     return segment.id() != other->id() ? segment.id() > other->id() : offset > than.offset();
   }
 
@@ -107,8 +107,8 @@ class IndexAudit {
   absl::Status CheckOrderedIndex() {
     constexpr size_t kBlock = 512;
     const std::shared_ptr<const KeystoreSnapshot> snapshot = [this] {
-      MutexLock lock(store_->segments_.write_mutex());
-      return store_->keystore_->TakeSnapshot(store_->segments_.last_sequence());
+      MutexLock lock(store_->log_.write_mutex());
+      return store_->keystore_->TakeSnapshot(store_->log_.last_sequence());
     }();
     KeyBlock block;
     std::string last;
@@ -128,7 +128,7 @@ class IndexAudit {
 
   // `key` is what the index has it for, if that is known.
   void CheckEntry(Location location, const std::string_view* key) {
-    const Segment* const segment = store_->segments_.segment(location);
+    const Segment* const segment = store_->log_.segment(location);
     RecordView record;
     if (!segment->Read(location, &buffer_, &record).ok()) {
       // Damage of the record itself was found by reading the segment.
@@ -151,7 +151,7 @@ class IndexAudit {
 
   void Blame(Location location, const char* what) {
     report_->damages.push_back(
-        {store_->segments_.segment(location)->name(), location.offset(), location.length(), what});
+        {store_->log_.segment(location)->name(), location.offset(), location.length(), what});
   }
   bool IsDamaged(const Segment& segment) const {
     for (const Damage& damage : report_->damages) {
@@ -170,7 +170,7 @@ class IndexAudit {
       }
       if (begin == now.end) continue;
       absl::StatusOr<std::unique_ptr<SegmentFile>> file =
-          SegmentFile::Open(store_->directory_.get(), store_->segments_.uuid(), now.segment->id());
+          SegmentFile::Open(store_->directory_.get(), store_->log_.uuid(), now.segment->id());
       if (!file.ok()) return file.status();
       const absl::StatusOr<uint64_t> stopped = (*file)->ReadPrefix(
           begin, now.end,

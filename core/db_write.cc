@@ -20,14 +20,14 @@ namespace {
 // The bytes of a replaced record are dead. Inlined: every overwrite does it.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Debit(Store* store, Location loser) {
   if (!loser.exists()) return;
-  Segment* const segment = store->segments_.segment(loser);
+  Segment* const segment = store->log_.segment(loser);
   std::atomic<uint64_t>& live = segment->live_bytes;
   live.store(live.load(std::memory_order_relaxed) - segment->RecordBytesAt(loser),
              std::memory_order_relaxed);
 }
 
 void Credit(Store* store, Location location, uint64_t bytes) {
-  std::atomic<uint64_t>& live = store->segments_.segment(location)->live_bytes;
+  std::atomic<uint64_t>& live = store->log_.segment(location)->live_bytes;
   live.store(live.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
 }
 
@@ -35,8 +35,17 @@ void Increment(std::atomic<uint64_t>* counter) {
   counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// Makes an appended record what its key says. Returns where the key was before.
+// Lets other threads see a record that is in the log and not in the keystore.
+void LetOthersIn(Mutex* write_mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  write_mutex->Unlock();
+  std::this_thread::yield();
+  write_mutex->Lock();
+}
+
+// Under the write lock: makes an appended record what its key says. Returns where the key was
+// before, as far as the keystore tells.
 Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) {
+  if (SeededBug("published-apart")) LetOthersIn(&store->log_.write_mutex());
   if (record.header.kind == RecordKind::kDelete) {
     const Location before = store->keystore_->Apply(key, Location(), record.header.sequence);
     Debit(store, before);
@@ -60,19 +69,17 @@ NewRecord MakeRecord(RecordKind kind, std::string_view key, std::string_view val
   return record;
 }
 
-}  // namespace
+enum class Condition { kNone, kAbsent, kVersion };
 
 // One put or delete on its way, and the condition it is under.
-struct DB::OneWrite {
-  enum class Condition { kNone, kAbsent, kVersion };
-
-  OneWrite(RecordKind kind, std::string_view key, std::string_view value)
+struct PendingWrite {
+  PendingWrite(RecordKind kind, std::string_view key, std::string_view value)
       : prepared(key), record(MakeRecord(kind, key, value)) {}
 
   bool is_delete() const { return record.header.kind == RecordKind::kDelete; }
   bool conditional() const { return condition != Condition::kNone; }
-  // Whether what is there now refuses the write.
-  bool Refuses(uint64_t version) const {
+  // Whether a key whose newest record has that version, 0 if it has none, refuses the write.
+  bool RefusedBy(uint64_t version) const {
     return condition == Condition::kAbsent ? version != 0 : conditional() && version != expected;
   }
 
@@ -82,167 +89,148 @@ struct DB::OneWrite {
   uint64_t expected = 0;
 };
 
-// What is there already, as far as a write has to know.
-struct DB::Standing {
-  bool exists = false;
-  Location location;
-  uint64_t version = 0;                // if the write is conditional
-  DiskKeystore::Observation observed;  // on a keystore on disk
+// What the key of a write has, as far as the write must know.
+struct Current {
+  CurrentState state;
+  uint64_t version = 0;  // if the write is conditional
 };
 
-// Looks before the lock is taken, where a slow device delays no one.
-absl::Status DB::LookAhead(const OneWrite& write, Standing* standing) {
-  Store* const store = store_.get();
-  absl::Status status;
-  if (store->disk_ != nullptr) {
-    status = store->disk_->Observe(write.prepared, &standing->observed);
-    if (!status.ok()) return status;
-    standing->exists = standing->observed.exists;
-    standing->location = standing->observed.location;
-  } else {
-    standing->exists = store->keystore_->Get(write.prepared, &standing->location).ok();
-  }
-  if (!write.conditional() || !standing->exists) return status;
-  status = store->ReadVersion(write.prepared, standing->location, &standing->version);
+// Reads what the key has without the write lock, so that a slow disk does not stall other writers.
+ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PendingWrite& write,
+                                                 Current* current) {
+  absl::Status status = store->index_.ReadCurrent(write.prepared, &current->state);
+  if (!status.ok() || !write.conditional() || !current->state.exists) return status;
+  status = store->ReadVersion(write.prepared, current->state.location, &current->version);
   return status.ok() ? status : store->Report(status);
 }
 
-// Under the lock: makes sure that it is still so, or makes it so. `*again` if only a new look can
-// tell. Damage is for the caller to report.
-absl::Status DB::LookAgain(const OneWrite& write, Standing* standing, bool* again) {
-  Store* const store = store_.get();
+// Under the write lock: brings what was read up to date. `*again` if only another ReadCurrent can
+// tell. An error is damage, for the caller to report once the lock is free.
+ABSL_ATTRIBUTE_NOINLINE absl::Status Revalidate(Store* store, const PendingWrite& write,
+                                                Current* current, bool* again) {
   Location now;
-  bool exists;
-  if (store->disk_ != nullptr) {
-    *again = !store->disk_->Confirm(write.prepared, standing->observed, &now);
-    if (*again) return absl::OkStatus();
-    exists = now.exists();
-  } else {
-    exists = store->keystore_->Get(write.prepared, &now).ok();
-  }
-  const bool moved = exists && (!standing->exists || now != standing->location);
-  standing->exists = exists;
-  if (!exists) standing->version = 0;
+  *again = !store->index_.Revalidate(write.prepared, current->state, &now);
+  if (*again) return absl::OkStatus();
+  const bool exists = now.exists();
+  const bool moved = exists && (!current->state.exists || now != current->state.location);
+  current->state.exists = exists;
+  if (!exists) current->version = 0;
   if (!moved || !write.conditional()) return absl::OkStatus();
-  standing->location = now;
-  return store->ReadVersion(write.prepared, now, &standing->version);
+  current->state.location = now;
+  return store->ReadVersion(write.prepared, now, &current->version);
 }
 
-absl::Status DB::Apply(OneWrite* write, const WriteOptions& options, WriteResult* result) {
-  Store* const store = store_.get();
+ABSL_ATTRIBUTE_NOINLINE absl::Status Refusal(const PendingWrite& write, uint64_t version) {
+  return write.condition == Condition::kAbsent
+             ? absl::AlreadyExistsError("key exists")
+             : absl::AbortedError(
+                   absl::StrCat("key is at version ", version, ", not ", write.expected));
+}
+
+// Puts, deletes and their conditional forms.
+absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& options,
+                      WriteResult* result) {
   absl::Status status = store->CheckWrite(write->prepared.key);
+  if (status.ok()) status = store->WaitForRoom();
   if (!status.ok()) return status;
-  if (store->disk_ != nullptr) {
-    status = store->Admit();
-    if (!status.ok()) return status;
-  }
   Keystore* const keystore = store->keystore_.get();
   keystore->Prepare(&write->prepared);
   // The wait for the index overlaps with the checksum.
   keystore->Prefetch(write->prepared);
   write->record.inner = InnerChecksum(write->record.key, write->record.value);
 
-  // A keystore on disk is looked into only for those who asked; one in memory tells by the way what
-  // a put replaces.
-  const bool looks =
-      write->conditional() || (store->disk_ != nullptr ? result != nullptr : write->is_delete());
-  const bool looks_ahead = write->conditional() || (looks && store->disk_ != nullptr);
+  // What the key has must be known under a condition; and by a delete, which leaves no trace where
+  // there is nothing. An index that has to be read for it is read only for those who asked.
+  const bool reports_replaced = store->index_.reports_replaced();
+  const bool revalidates =
+      write->conditional() || (reports_replaced ? write->is_delete() : result != nullptr);
+  const bool reads_current = write->conditional() || (revalidates && !reports_replaced);
+  Current current;
   WriteResult outcome;
   bool refused = false;
-  uint64_t wait_for = 0;
   bool again = false;
-  // Listeners are told of what goes wrong in there when the lock is free again.
+  uint64_t wait_for = 0;
   absl::Status damage;
-  Standing standing;
-  const auto locked = [&]() -> absl::Status {
-    MutexLock lock(store->segments_.write_mutex());
+  const auto write_locked = [&]() -> absl::Status {
+    MutexLock lock(store->log_.write_mutex());
     bool writes = true;
-    if (looks) {
-      damage = LookAgain(*write, &standing, &again);
+    if (revalidates) {
+      damage = Revalidate(store, *write, &current, &again);
       if (!damage.ok() || again) return damage;
-      refused = write->Refuses(standing.version);
-      outcome = {write->conditional() ? standing.version : 0, standing.exists};
-      // Deleting what is not there leaves no trace.
-      writes = !refused && (standing.exists || !write->is_delete());
+      refused = write->RefusedBy(current.version);
+      outcome = {write->conditional() ? current.version : 0, current.state.exists};
+      writes = !refused && (current.state.exists || !write->is_delete());
     }
     if (writes) {
       const uint64_t bytes = write->record.header.record_bytes();
-      absl::Status appended = store->segments_.Append({&write->record, 1}, bytes);
+      absl::Status appended = store->log_.Append({&write->record, 1}, bytes);
       if (!appended.ok()) return appended;
-      if (SeededBug("published-apart")) {
-        store->segments_.write_mutex().Unlock();
-        std::this_thread::yield();
-        store->segments_.write_mutex().Lock();
-      }
       const Location before = Publish(store, write->prepared, write->record);
-      if (store->disk_ == nullptr) outcome.existed = before.exists();
+      if (reports_replaced) outcome.existed = before.exists();
       outcome.version = write->record.header.sequence;
-      if (store->disk_ != nullptr)
-        store->disk_->Wrote(outcome.version, write->record.location, bytes);
+      store->index_.OnWritten(outcome.version, write->record.location, bytes);
     }
-    wait_for = store->segments_.last_sequence();
+    wait_for = store->log_.last_sequence();
     return absl::OkStatus();
   };
   do {
-    if (looks_ahead) status = LookAhead(*write, &standing);
+    if (reads_current) status = ReadCurrent(store, *write, &current);
     if (!status.ok()) return status;
-    status = locked();
+    status = write_locked();
   } while (again && status.ok());
   if (!status.ok()) {
-    store->segments_.TellListener();
+    store->log_.TellListener();
     return damage.ok() ? status : store->Report(damage);
   }
   store->AfterWrite();
   if (options.sync) {
-    status = store->segments_.WaitDurable(wait_for);
+    status = store->log_.WaitDurable(wait_for);
     if (!status.ok()) return status;
   }
   if (result != nullptr) *result = outcome;
-  if (!refused) return absl::OkStatus();
-  return write->condition == OneWrite::Condition::kAbsent
-             ? absl::AlreadyExistsError("key exists")
-             : absl::AbortedError(
-                   absl::StrCat("key is at version ", outcome.version, ", not ", write->expected));
+  return refused ? Refusal(*write, outcome.version) : absl::OkStatus();
 }
+
+}  // namespace
 
 absl::Status DB::Put(std::string_view key, std::string_view value, const WriteOptions& options,
                      WriteResult* result) {
   absl::Status status = Store::CheckValue(value);
   if (!status.ok()) return status;
-  OneWrite write(RecordKind::kPut, key, value);
-  return Apply(&write, options, result);
+  PendingWrite write(RecordKind::kPut, key, value);
+  return WriteOne(store_.get(), &write, options, result);
 }
 
 absl::Status DB::Delete(std::string_view key, const WriteOptions& options, WriteResult* result) {
-  OneWrite write(RecordKind::kDelete, key, {});
-  return Apply(&write, options, result);
+  PendingWrite write(RecordKind::kDelete, key, {});
+  return WriteOne(store_.get(), &write, options, result);
 }
 
 absl::Status DB::PutIfAbsent(std::string_view key, std::string_view value,
                              const WriteOptions& options, WriteResult* result) {
   absl::Status status = Store::CheckValue(value);
   if (!status.ok()) return status;
-  OneWrite write(RecordKind::kPut, key, value);
-  write.condition = OneWrite::Condition::kAbsent;
-  return Apply(&write, options, result);
+  PendingWrite write(RecordKind::kPut, key, value);
+  write.condition = Condition::kAbsent;
+  return WriteOne(store_.get(), &write, options, result);
 }
 
 absl::Status DB::CompareAndPut(std::string_view key, std::string_view value, uint64_t version,
                                const WriteOptions& options, WriteResult* result) {
   absl::Status status = Store::CheckValue(value);
   if (!status.ok()) return status;
-  OneWrite write(RecordKind::kPut, key, value);
-  write.condition = OneWrite::Condition::kVersion;
+  PendingWrite write(RecordKind::kPut, key, value);
+  write.condition = Condition::kVersion;
   write.expected = version;
-  return Apply(&write, options, result);
+  return WriteOne(store_.get(), &write, options, result);
 }
 
 absl::Status DB::CompareAndDelete(std::string_view key, uint64_t version,
                                   const WriteOptions& options, WriteResult* result) {
-  OneWrite write(RecordKind::kDelete, key, {});
-  write.condition = OneWrite::Condition::kVersion;
+  PendingWrite write(RecordKind::kDelete, key, {});
+  write.condition = Condition::kVersion;
   write.expected = version;
-  return Apply(&write, options, result);
+  return WriteOne(store_.get(), &write, options, result);
 }
 
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, WriteResult* result) {
@@ -253,10 +241,8 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     return absl::InvalidArgumentError(absl::StrCat(
         "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
   }
-  if (store->disk_ != nullptr) {
-    status = store->Admit();
-    if (!status.ok()) return status;
-  }
+  status = store->WaitForRoom();
+  if (!status.ok()) return status;
   // Everything that needs no lock comes before it.
   std::vector<NewRecord> records;
   std::vector<PreparedKey> keys;
@@ -282,25 +268,25 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
   }
   uint64_t last = 0;
   {
-    MutexLock lock(store->segments_.write_mutex());
+    MutexLock lock(store->log_.write_mutex());
     if (!records.empty()) {
-      status = store->segments_.Append(absl::MakeSpan(records), batch.encoded_bytes());
+      status = store->log_.Append(absl::MakeSpan(records), batch.encoded_bytes());
     }
-    last = store->segments_.last_sequence();
+    last = store->log_.last_sequence();
     if (status.ok()) {
       for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, keys[i], records[i]);
-      if (store->disk_ != nullptr && !records.empty()) {
-        store->disk_->Wrote(last, records.back().location, batch.encoded_bytes());
+      if (!records.empty()) {
+        store->index_.OnWritten(last, records.back().location, batch.encoded_bytes());
       }
     }
   }
   if (!status.ok()) {
-    store->segments_.TellListener();
+    store->log_.TellListener();
     return status;
   }
   store->AfterWrite();
   if (options.sync) {
-    status = store->segments_.WaitDurable(last);
+    status = store->log_.WaitDurable(last);
     if (!status.ok()) return status;
   }
   if (result != nullptr) *result = {records.empty() ? 0 : records.back().header.sequence, false};
@@ -312,10 +298,10 @@ absl::Status DB::Sync() {
   if (!status.ok()) return status;
   uint64_t last = 0;
   {
-    MutexLock lock(store_->segments_.write_mutex());
-    last = store_->segments_.last_sequence();
+    MutexLock lock(store_->log_.write_mutex());
+    last = store_->log_.last_sequence();
   }
-  return store_->segments_.WaitDurable(last);
+  return store_->log_.WaitDurable(last);
 }
 
 }  // namespace rumcask

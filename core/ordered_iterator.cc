@@ -97,7 +97,7 @@ void OrderedIterator::Settle() {
     if (options_.keys_only) break;
     if (at_ % kAhead == 0) {
       for (size_t i = at_; i < std::min(at_ + kAhead, block_.size()); ++i) {
-        store_->segments_.segment(block_.location(i))->Touch(block_.location(i));
+        store_->log_.segment(block_.location(i))->Touch(block_.location(i));
       }
     }
     PreparedKey key(block_.key(at_));

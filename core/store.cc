@@ -19,19 +19,19 @@ void ForkGeneration::Watch() {
   (void)registered;
 }
 
-SegmentSet::Config Store::LogConfig(const Options& options) {
+Log::Config Store::LogConfig(const Options& options) {
   FileSystem* const file_system =
       options.file_system != nullptr ? options.file_system : PosixFileSystem();
   const ProcessLimits limits = file_system->Limits();
-  SegmentSet::Config config;
+  Log::Config config;
   config.segment_bytes = options.segment_bytes;
   config.append_mapped = options.append_mode == AppendMode::kMapped;
   config.read_mapped = options.read_mode == ReadMode::kMapped;
   config.background_threads = options.background_threads;
   config.sync_interval = options.sync_interval;
   config.listener = options.listener;
-  config.max_open_files = options.max_open_files != 0 ? options.max_open_files
-                                                      : SegmentSet::DefaultMaxOpenFiles(limits);
+  config.max_open_files =
+      options.max_open_files != 0 ? options.max_open_files : Log::DefaultMaxOpenFiles(limits);
   config.process_mappings = limits.mappings;
   config.mapping_budget = file_system->mapping_budget();
   return config;
@@ -64,7 +64,7 @@ absl::Status Store::Report(absl::Status damage) {
 }
 
 absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView* record) {
-  const Segment* const segment = segments_.segment(location);
+  const Segment* const segment = log_.segment(location);
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
   return record->header.kind == RecordKind::kPut ? absl::OkStatus() : Lost(location);
@@ -72,20 +72,19 @@ absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView*
 
 absl::Status Store::ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
                                RecordView* record) {
-  const Segment* const segment = segments_.segment(location);
+  const Segment* const segment = log_.segment(location);
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
   if (record->key() != key.key && !SeededBug("key-not-compared")) {
     // A snapshot's location does not come from the index alone, but only that can be wrong.
-    if (disk_ != nullptr) return Report(disk_->Misled(location));
-    return Report(absl::DataLossError(
-        absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key")));
+    return Report(index_.ReportMisdirected(
+        location, absl::StrCat(segment->name(), " offset ", location.offset())));
   }
   return record->header.kind == RecordKind::kPut ? absl::OkStatus() : Lost(location);
 }
 
 absl::Status Store::Lost(Location location) {
-  return Report(absl::DataLossError(absl::StrCat(segments_.segment(location)->name(), " offset ",
+  return Report(absl::DataLossError(absl::StrCat(log_.segment(location)->name(), " offset ",
                                                  location.offset(),
                                                  ": value was lost and given up by a repair")));
 }
@@ -93,7 +92,7 @@ absl::Status Store::Lost(Location location) {
 absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint64_t* version) {
   RecordBuffer buffer;
   RecordView record;
-  const Segment* const segment = segments_.segment(location);
+  const Segment* const segment = log_.segment(location);
   absl::Status status = segment->Read(location, &buffer, &record);
   if (!status.ok()) return status;
   if (record.key() != key.key) {

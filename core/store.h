@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 
 #include "core/format/limits.h"
-#include "core/index/buffered_index.h"
+#include "core/index/index_gate.h"
 #include "core/listener.h"
 #include "core/log/database_lock.h"
 #include "core/log/log.h"
@@ -43,7 +43,7 @@ class Store {
         read_only_(read_only),
         max_key_bytes_(max_key_bytes),
         directory_(std::move(directory)),
-        segments_(directory_.get(), LogConfig(options), read_only),
+        log_(directory_.get(), LogConfig(options), read_only),
         fork_generation_(ForkGeneration::Now()) {}
 
   // OK while calls may be served.
@@ -70,17 +70,17 @@ class Store {
     return value.size() <= kMaxValueBytes ? absl::OkStatus() : BadValue(value);
   }
 
-  // To be called before writing, without the lock, if the index is on disk: waits while that is far
-  // behind, and tells why there is no writing.
-  absl::Status Admit() {
-    absl::Status status = disk_->Admit();
-    if (!status.ok()) segments_.TellListener();
+  // To be called before writing, without the lock: waits while the index is far behind, and tells
+  // why there is no writing.
+  absl::Status WaitForRoom() {
+    absl::Status status = index_.WaitForRoom();
+    if (!status.ok()) log_.TellListener();
     return status;
   }
   // To be called after writing, without the lock.
   void AfterWrite() {
-    segments_.AfterWrite();
-    if (disk_ != nullptr) disk_->AfterWrite();
+    log_.AfterWrite();
+    index_.AfterWrite();
   }
 
   // Reads the record at `location` and makes sure it is one of `key`. DataLoss names file and
@@ -101,10 +101,9 @@ class Store {
   // Destroyed in reverse: the lock is let go of last.
   std::unique_ptr<DatabaseLock> lock_;
   const std::unique_ptr<Directory> directory_;
-  SegmentSet segments_;
+  Log log_;
   std::unique_ptr<Keystore> keystore_;
-  // The keystore if it is one on disk.
-  DiskKeystore* disk_ = nullptr;
+  IndexGate index_;
   std::string index_rebuilt_;  // why, or empty
   std::atomic<bool> closed_{false};
   // Held while closing, so that a second Close neither returns nor lets go of the lock before.
@@ -116,7 +115,7 @@ class Store {
   std::atomic<uint64_t> deletes_{0};
 
  private:
-  static SegmentSet::Config LogConfig(const Options& options);
+  static Log::Config LogConfig(const Options& options);
   bool usable() const {
     return fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire);
   }

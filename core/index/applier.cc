@@ -1,4 +1,4 @@
-// The part of DiskKeystore that brings buffers to the index.
+// The part of BufferedIndex that brings buffers to the index.
 
 #include <algorithm>
 #include <string>
@@ -24,10 +24,10 @@ constexpr int kMostLags = 100;
 }  // namespace
 
 // A part of a buffer, as the index is asked to take it.
-class DiskKeystore::Batch : public IndexBatch {
+class BufferedIndex::Batch : public IndexBatch {
  public:
   // The last part brings the position along.
-  Batch(const DiskKeystore& keystore, PastVersions* past, const KeyBlock& keys,
+  Batch(const BufferedIndex& keystore, PastVersions* past, const KeyBlock& keys,
         const LiveBytes& live, const IndexWitness& witness, const IndexPosition* position)
       : keystore_(keystore),
         past_(past),
@@ -112,7 +112,7 @@ class DiskKeystore::Batch : public IndexBatch {
 
   KeyVersion Version(size_t i) const { return {keys_.sequence(i), keys_.location(i)}; }
   Segment* SegmentOf(const KeyVersion& version) const {
-    return keystore_.segments_->segment(version.location);
+    return keystore_.log_->segment(version.location);
   }
   void CountDead(const KeyVersion& version) {
     if (!version.location.exists()) return;
@@ -126,7 +126,7 @@ class DiskKeystore::Batch : public IndexBatch {
     live_[SegmentOf(version)->id()] -= SegmentOf(version)->RecordBytesAt(version.location);
   }
 
-  const DiskKeystore& keystore_;
+  const BufferedIndex& keystore_;
   PastVersions* const past_;
   const KeyBlock& keys_;
   LiveBytes live_;
@@ -139,7 +139,7 @@ class DiskKeystore::Batch : public IndexBatch {
   std::map<uint32_t, uint64_t> dead_;
 };
 
-absl::Status DiskKeystore::ApplyFrozen(Patience patience) {
+absl::Status BufferedIndex::ApplyFrozen(Patience patience) {
   absl::Status status;
   bool more = true;
   while (more && status.ok()) {
@@ -149,8 +149,8 @@ absl::Status DiskKeystore::ApplyFrozen(Patience patience) {
   return status;
 }
 
-absl::Status DiskKeystore::ApplyNext(Patience patience, bool* more) {
-  std::shared_ptr<WriteBuffer> buffer;
+absl::Status BufferedIndex::ApplyNext(Patience patience, bool* more) {
+  std::shared_ptr<Memtable> buffer;
   {
     SharedLock lock(buffers_mutex_);
     if (!frozen_.empty()) buffer = frozen_.front();
@@ -164,7 +164,7 @@ absl::Status DiskKeystore::ApplyNext(Patience patience, bool* more) {
   // Everything the index will point at, and its position, must be in the log for good.
   if (!SeededBug("index-before-log")) {
     // The log tells by itself why it takes nothing more, and wakes the writers that wait here.
-    absl::Status status = segments_->WaitDurable(buffer->position);
+    absl::Status status = log_->WaitDurable(buffer->position);
     if (!status.ok()) return status;
   }
   DiskIndex* index;
@@ -183,18 +183,18 @@ absl::Status DiskKeystore::ApplyNext(Patience patience, bool* more) {
   if (status.ok()) status = CheckPosition(*buffer, *index, &lags);
   if (lags) {
     absl::Status told = NoteLag(patience);
-    if (!told.ok()) Failed(told);
+    if (!told.ok()) SetFailed(told);
     return status;
   }
   if (!status.ok()) {
-    Failed(status);
+    SetFailed(status);
     // What it means to those who write and close.
     return this->status();
   }
   {
-    MutexLock write_lock(segments_->write_mutex());
+    MutexLock write_lock(log_->write_mutex());
     for (const auto& [slot, bytes] : buffer->dead) {
-      std::atomic<uint64_t>& live = segments_->table().Get(slot)->live_bytes;
+      std::atomic<uint64_t>& live = log_->table().Get(slot)->live_bytes;
       live.store(live.load(std::memory_order_relaxed) - bytes, std::memory_order_relaxed);
     }
     ExclusiveLock lock(buffers_mutex_);
@@ -207,15 +207,14 @@ absl::Status DiskKeystore::ApplyNext(Patience patience, bool* more) {
   return absl::OkStatus();
 }
 
-IndexPosition DiskKeystore::PositionAfter(const WriteBuffer& buffer) const {
+IndexPosition BufferedIndex::PositionAfter(const Memtable& buffer) const {
   IndexPosition position;
   position.incarnation = config_.incarnation;
   position.sequence = buffer.position;
   RecordBuffer bytes;
   RecordView record;
   // One that is damaged by now says nothing about the index.
-  if (!buffer.last.exists() ||
-      !segments_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok())
+  if (!buffer.last.exists() || !log_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok())
     return position;
   const IndexEntry entry = EntryFor({buffer.position, buffer.last});
   position.segment_id = entry.segment_id;
@@ -225,7 +224,7 @@ IndexPosition DiskKeystore::PositionAfter(const WriteBuffer& buffer) const {
   return position;
 }
 
-absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer, DiskIndex* index) {
+absl::Status BufferedIndex::ApplyBuffer(Memtable* buffer, DiskIndex* index) {
   const IndexPosition after = PositionAfter(*buffer);
   KeyBlock keys;
   bool last = false;
@@ -249,8 +248,8 @@ absl::Status DiskKeystore::ApplyBuffer(WriteBuffer* buffer, DiskIndex* index) {
   return index->Flush();
 }
 
-absl::Status DiskKeystore::CheckPosition(const WriteBuffer& buffer, const DiskIndex& index,
-                                         bool* lags) const {
+absl::Status BufferedIndex::CheckPosition(const Memtable& buffer, const DiskIndex& index,
+                                          bool* lags) const {
   std::string note;
   absl::Status status = index.GetNote(IndexPosition::kNote, /*durable=*/true, &note);
   if (!status.ok() && !absl::IsNotFound(status)) return status;
@@ -265,7 +264,7 @@ absl::Status DiskKeystore::CheckPosition(const WriteBuffer& buffer, const DiskIn
       absl::StrCat(config_.path, ": what it has flushed is not durable yet"));
 }
 
-absl::Status DiskKeystore::NoteLag(Patience patience) {
+absl::Status BufferedIndex::NoteLag(Patience patience) {
   MutexLock lock(state_mutex_);
   ++lags_;
   // An index whose disk was full may still be busy with that, however long it takes.

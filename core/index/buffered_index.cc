@@ -45,11 +45,11 @@ absl::Status Missing() { return absl::Status(absl::StatusCode::kNotFound, ""); }
 
 }  // namespace
 
-DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segments, Config config,
-                           std::function<void()> forsake)
+BufferedIndex::BufferedIndex(std::unique_ptr<DiskIndex> index, Log* segments, Config config,
+                             std::function<void()> abandon)
     : config_(std::move(config)),
-      segments_(segments),
-      forsake_(std::move(forsake)),
+      log_(segments),
+      abandon_(std::move(abandon)),
       exact_(index->looks_cheaply()),
       past_({config_.max_undo_bytes, config_.background}),
       live_(config_.live),
@@ -60,7 +60,7 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
       position_(config_.position) {
   // Whoever waits for the index waits for the log as well. That it has failed is noted by then, and
   // nobody looks at that and begins to wait meanwhile.
-  segments_->SetFailureObserver([this] {
+  log_->SetFailureObserver([this] {
     MutexLock lock(state_mutex_);
     changed_.NotifyAll();
   });
@@ -72,20 +72,20 @@ DiskKeystore::DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segment
                              bool again = true;
                              while (again) {
                                again = !ApplyFrozen(Patience::kWaits).ok() && PauseBeforeRetry();
-                               ForsakeIfFailed();
-                               segments_->TellListener();
+                               AbandonIfFailed();
+                               log_->TellListener();
                              }
                            })
                     .ok();
 }
 
-DiskKeystore::~DiskKeystore() {
+BufferedIndex::~BufferedIndex() {
   StopApplier();
-  segments_->SetFailureObserver(nullptr);
+  log_->SetFailureObserver(nullptr);
 }
 
 // Without Close, too: opening may fail.
-bool DiskKeystore::StopApplier() {
+bool BufferedIndex::StopApplier() {
   bool was_closed;
   {
     MutexLock lock(state_mutex_);
@@ -98,11 +98,11 @@ bool DiskKeystore::StopApplier() {
 
 // ---- reading ----
 
-void DiskKeystore::Prepare(PreparedKey* key) const {
+void BufferedIndex::Prepare(PreparedKey* key) const {
   key->digest[0] = XXH3_64bits(key->key.data(), key->key.size());
 }
 
-bool DiskKeystore::FindInBuffers(const PreparedKey& key, KeyVersion* version) const {
+bool BufferedIndex::FindInBuffers(const PreparedKey& key, KeyVersion* version) const {
   const uint64_t digest = key.digest[0];
   SharedLock lock(buffers_mutex_);
   if (active_->filter.MayHave(digest) && active_->keys.Get(key.key, version)) return true;
@@ -112,11 +112,11 @@ bool DiskKeystore::FindInBuffers(const PreparedKey& key, KeyVersion* version) co
   return false;
 }
 
-absl::Status DiskKeystore::Closed() const {
+absl::Status BufferedIndex::Closed() const {
   return absl::FailedPreconditionError("database is closed");
 }
 
-absl::Status DiskKeystore::FindInIndex(std::string_view key, KeyVersion* version) const {
+absl::Status BufferedIndex::FindInIndex(std::string_view key, KeyVersion* version) const {
   // Most entries are so short that it allocates nothing.
   std::string value;
   absl::Status status;
@@ -126,11 +126,11 @@ absl::Status DiskKeystore::FindInIndex(std::string_view key, KeyVersion* version
     status = index_->Get(key, &value);
   }
   if (status.ok()) return Decode(value, version);
-  if (absl::IsDataLoss(status)) Failed(status);
+  if (absl::IsDataLoss(status)) SetFailed(status);
   return IndexError(std::move(status));
 }
 
-absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) const {
+absl::Status BufferedIndex::Decode(std::string_view value, KeyVersion* version) const {
   IndexEntry entry;
   if (!DecodeIndexEntry(value, &entry)) return Damaged("an entry is no entry");
   uint32_t slot = 0;
@@ -147,8 +147,8 @@ absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) c
   if (!known) {
     ExclusiveLock lock(slots_mutex_);
     // Those that have come since the last time.
-    for (const uint32_t end = segments_->table().next_slot(); slots_seen_ < end; ++slots_seen_) {
-      slots_[segments_->table().Get(slots_seen_)->id()] = slots_seen_;
+    for (const uint32_t end = log_->table().next_slot(); slots_seen_ < end; ++slots_seen_) {
+      slots_[log_->table().Get(slots_seen_)->id()] = slots_seen_;
     }
     const auto it = slots_.find(entry.segment_id);
     known = it != slots_.end();
@@ -163,24 +163,24 @@ absl::Status DiskKeystore::Decode(std::string_view value, KeyVersion* version) c
   return absl::OkStatus();
 }
 
-absl::Status DiskKeystore::Damaged(const std::string& how) const {
+absl::Status BufferedIndex::Damaged(const std::string& how) const {
   absl::Status status =
       absl::DataLossError(absl::StrCat(config_.path, ": the index is damaged: ", how));
-  Failed(status);
+  SetFailed(status);
   return status;
 }
 
-absl::Status DiskKeystore::Misled(Location location) const {
-  return Damaged(absl::StrCat("it leads to ", segments_->segment(location)->name(), " offset ",
+absl::Status BufferedIndex::ReportMisdirected(Location location) const {
+  return Damaged(absl::StrCat("it leads to ", log_->segment(location)->name(), " offset ",
                               location.offset(), ", the record of another key"));
 }
 
-IndexEntry DiskKeystore::EntryFor(const KeyVersion& version) const {
-  return {version.sequence, segments_->segment(version.location)->id(), version.location.offset(),
+IndexEntry BufferedIndex::EntryFor(const KeyVersion& version) const {
+  return {version.sequence, log_->segment(version.location)->id(), version.location.offset(),
           version.location.length()};
 }
 
-absl::Status DiskKeystore::Find(const PreparedKey& key, KeyVersion* version) const {
+absl::Status BufferedIndex::Find(const PreparedKey& key, KeyVersion* version) const {
   if (SeededBug("index-before-buffers")) {
     absl::Status status = FindInIndex(key.key, version);
     if (!FindInBuffers(key, version) && !status.ok()) return status;
@@ -191,7 +191,7 @@ absl::Status DiskKeystore::Find(const PreparedKey& key, KeyVersion* version) con
   return version->location.exists() ? absl::OkStatus() : Missing();
 }
 
-absl::Status DiskKeystore::Get(const PreparedKey& key, Location* location) const {
+absl::Status BufferedIndex::Get(const PreparedKey& key, Location* location) const {
   KeyVersion version;
   absl::Status status = Find(key, &version);
   if (!status.ok()) return status;
@@ -199,8 +199,8 @@ absl::Status DiskKeystore::Get(const PreparedKey& key, Location* location) const
   return absl::OkStatus();
 }
 
-absl::Status DiskKeystore::GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
-                                 Location* location) const {
+absl::Status BufferedIndex::GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
+                                  Location* location) const {
   const uint64_t sequence = snapshot.sequence();
   KeyVersion seen;
   bool found = false;
@@ -225,7 +225,7 @@ absl::Status DiskKeystore::GetAt(const KeystoreSnapshot& snapshot, const Prepare
   return absl::OkStatus();
 }
 
-absl::Status DiskKeystore::ScanIndex(const KeyRange& range, size_t limit, KeyBlock* block) const {
+absl::Status BufferedIndex::ScanIndex(const KeyRange& range, size_t limit, KeyBlock* block) const {
   block->Clear();
   IndexRows rows;
   absl::Status status;
@@ -234,7 +234,7 @@ absl::Status DiskKeystore::ScanIndex(const KeyRange& range, size_t limit, KeyBlo
     if (index_ == nullptr) return Closed();
     status = index_->Scan(range, limit, &rows);
   }
-  if (absl::IsDataLoss(status)) Failed(status);
+  if (absl::IsDataLoss(status)) SetFailed(status);
   for (size_t i = 0; status.ok() && i < rows.size(); ++i) {
     // Keys out of order, as a damaged tree may yield them, would have a walk go in a circle.
     const std::string_view key = rows.key(i);
@@ -252,9 +252,9 @@ absl::Status DiskKeystore::ScanIndex(const KeyRange& range, size_t limit, KeyBlo
 }
 
 // The buffers from new to old, then the index.
-class DiskKeystore::Sources final : public ScanSources {
+class BufferedIndex::Sources final : public ScanSources {
  public:
-  explicit Sources(const DiskKeystore* keystore) : keystore_(keystore) {}
+  explicit Sources(const BufferedIndex* keystore) : keystore_(keystore) {}
 
   void Capture() override {
     buffers_.clear();
@@ -270,17 +270,17 @@ class DiskKeystore::Sources final : public ScanSources {
   }
 
  private:
-  const DiskKeystore* const keystore_;
-  std::vector<std::shared_ptr<WriteBuffer>> buffers_;
+  const BufferedIndex* const keystore_;
+  std::vector<std::shared_ptr<Memtable>> buffers_;
 };
 
-absl::Status DiskKeystore::Scan(const KeystoreSnapshot& snapshot, const KeyRange& range,
-                                size_t limit, KeyBlock* block) const {
+absl::Status BufferedIndex::Scan(const KeystoreSnapshot& snapshot, const KeyRange& range,
+                                 size_t limit, KeyBlock* block) const {
   Sources sources(this);
   return ScanSnapshot(&sources, past_, &empty_, snapshot, range, limit, block);
 }
 
-void DiskKeystore::ExploreDeleted() {
+void BufferedIndex::ExploreDeleted() {
   std::string key;
   {
     MutexLock lock(explore_mutex_);
@@ -298,7 +298,7 @@ void DiskKeystore::ExploreDeleted() {
 
 // ---- conditions ----
 
-absl::Status DiskKeystore::Observe(const PreparedKey& key, Observation* seen) const {
+absl::Status BufferedIndex::ReadCurrent(const PreparedKey& key, CurrentState* seen) const {
   // First: what goes from the buffers into the index while this looks is then noticed.
   seen->generation = generation_.load(std::memory_order_acquire);
   KeyVersion version;
@@ -312,7 +312,8 @@ absl::Status DiskKeystore::Observe(const PreparedKey& key, Observation* seen) co
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
-bool DiskKeystore::Confirm(const PreparedKey& key, const Observation& seen, Location* now) const {
+bool BufferedIndex::Revalidate(const PreparedKey& key, const CurrentState& seen,
+                               Location* now) const {
   KeyVersion version;
   if (FindInBuffers(key, &version)) {
     *now = version.location;
@@ -326,7 +327,7 @@ bool DiskKeystore::Confirm(const PreparedKey& key, const Observation& seen, Loca
 
 // ---- writing ----
 
-Location DiskKeystore::Apply(const PreparedKey& key, Location location, uint64_t sequence) {
+Location BufferedIndex::Apply(const PreparedKey& key, Location location, uint64_t sequence) {
   if (!location.exists() && ++deletes_ >= deletes_to_explore_.load(std::memory_order_relaxed)) {
     deletes_ = 0;
     MutexLock lock(explore_mutex_);
@@ -339,15 +340,15 @@ Location DiskKeystore::Apply(const PreparedKey& key, Location location, uint64_t
   return active_->keys.Apply(key.key, location, sequence);
 }
 
-bool DiskKeystore::Relocate(const PreparedKey& key, Location from, Location to) {
-  Observation seen;
+bool BufferedIndex::Relocate(const PreparedKey& key, Location from, Location to) {
+  CurrentState seen;
   bool moved = false;
   // Under the write lock no buffer goes, and so the first look holds.
-  return Observe(key, &seen).ok() && RelocateObserved(key, seen, from, to, &moved) && moved;
+  return ReadCurrent(key, &seen).ok() && RelocateSeen(key, seen, from, to, &moved) && moved;
 }
 
-bool DiskKeystore::RelocateObserved(const PreparedKey& key, const Observation& seen, Location from,
-                                    Location to, bool* moved) {
+bool BufferedIndex::RelocateSeen(const PreparedKey& key, const CurrentState& seen, Location from,
+                                 Location to, bool* moved) {
   SharedLock lock(buffers_mutex_);
   *moved = active_->keys.Relocate(key.key, from, to);
   KeyVersion version;
@@ -368,7 +369,7 @@ bool DiskKeystore::RelocateObserved(const PreparedKey& key, const Observation& s
   return true;
 }
 
-absl::Status DiskKeystore::Admit() {
+absl::Status BufferedIndex::WaitForRoom() {
   if (!throttled_.load(std::memory_order_acquire)) return absl::OkStatus();
   AfterWrite();
   MutexLock lock(state_mutex_);
@@ -376,13 +377,13 @@ absl::Status DiskKeystore::Admit() {
     // A full disk: who wants to write shall hear of it.
     if (!status_.ok()) return status_;
     // What is not durable never goes to the index.
-    if (segments_->failed()) return segments_->status();
+    if (log_->failed()) return log_->status();
     changed_.Wait(state_mutex_);
   }
   return failed_ ? status_ : absl::OkStatus();
 }
 
-void DiskKeystore::Wrote(uint64_t sequence, Location last, uint64_t bytes) {
+void BufferedIndex::OnWritten(uint64_t sequence, Location last, uint64_t bytes) {
   last_ = last;
   log_since_freeze_ += bytes;
   uint64_t memory;
@@ -396,8 +397,8 @@ void DiskKeystore::Wrote(uint64_t sequence, Location last, uint64_t bytes) {
   Freeze(sequence);
 }
 
-void DiskKeystore::Freeze(uint64_t position) {
-  std::shared_ptr<WriteBuffer> fresh = NewBuffer();
+void BufferedIndex::Freeze(uint64_t position) {
+  std::shared_ptr<Memtable> fresh = NewBuffer();
   {
     ExclusiveLock lock(buffers_mutex_);
     active_->position = position;
@@ -413,16 +414,16 @@ void DiskKeystore::Freeze(uint64_t position) {
   applier_.Wake();
 }
 
-void DiskKeystore::AfterWrite() {
+void BufferedIndex::AfterWrite() {
   if (explores_.load(std::memory_order_relaxed)) ExploreDeleted();
   if (background_) return;
-  ForsakeIfFailed();
+  AbandonIfFailed();
   if (waiting_.load(std::memory_order_acquire) == 0) return;
   // The write itself has succeeded; what fails here is told by status() and the next write.
   (void)ApplyFrozen(Patience::kTells);
 }
 
-void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
+void BufferedIndex::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
   // Tells nothing of how far the buffer goes.
   if (entries.empty()) return;
   // Opening fails: what would wait in memory might be all of a large log.
@@ -443,7 +444,7 @@ void DiskKeystore::Load(absl::Span<const LoadEntry> entries, LoadContext* contex
     memory = active_->keys.MemoryBytes();
   }
   // What is not durable yet must wait for the first write, which sees to that.
-  if (config_.read_only || memory < config_.buffer_bytes || last > segments_->durable_sequence()) {
+  if (config_.read_only || memory < config_.buffer_bytes || last > log_->durable_sequence()) {
     return;
   }
   Freeze(last);

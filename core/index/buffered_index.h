@@ -38,7 +38,17 @@
 
 namespace rumcask {
 
-class DiskKeystore : public Keystore {
+// Where a key was when it was looked up without the write lock.
+struct CurrentState {
+  bool exists = false;
+  Location location;
+  // Of a BufferedIndex: the record's number, and how many buffers had been merged into the index
+  // before. A conditional write looks again if that has changed.
+  uint64_t sequence = 0;
+  uint64_t generation = 0;
+};
+
+class BufferedIndex : public Keystore {
  public:
   struct Config {
     std::string path;  // of the index, for messages
@@ -54,12 +64,12 @@ class DiskKeystore : public Keystore {
     IndexWitness witness;
   };
 
-  // `segments` must outlive it; locations are those of its table. `forsake` is called, under
+  // `segments` must outlive it; locations are those of its table. `abandon` is called, under
   // no lock, when the index can no longer be trusted: it sees to it that the next opening builds a
   // new one.
-  DiskKeystore(std::unique_ptr<DiskIndex> index, SegmentSet* segments, Config config,
-               std::function<void()> forsake);
-  ~DiskKeystore() override;
+  BufferedIndex(std::unique_ptr<DiskIndex> index, Log* segments, Config config,
+                std::function<void()> abandon);
+  ~BufferedIndex() override;
 
   // ---- as every keystore; those not named here do as the interface says ----
 
@@ -68,7 +78,7 @@ class DiskKeystore : public Keystore {
   // Returns what the active buffer had: what is elsewhere is found when the buffer is applied.
   Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override;
   // Looks into the index, under the write lock, if no buffer has the key; who moves many keys uses
-  // RelocateObserved. If the key is not in the active buffer, the applier counts the record that it
+  // RelocateSeen. If the key is not in the active buffer, the applier counts the record that it
   // leaves as dead, as for Apply.
   bool Relocate(const PreparedKey& key, Location from, Location to) override;
   // By one thread, in ascending order of the numbers. What of it is durable goes on to the index
@@ -90,30 +100,24 @@ class DiskKeystore : public Keystore {
 
   // ---- conditions, by generation ----
 
-  struct Observation {
-    bool exists = false;
-    Location location;
-    uint64_t sequence = 0;
-    uint64_t generation = 0;
-  };
   // Looks the key up without the write lock. An absent key is OK.
-  absl::Status Observe(const PreparedKey& key, Observation* seen) const;
+  absl::Status ReadCurrent(const PreparedKey& key, CurrentState* seen) const;
   // Under the write lock: where the key is now, going by what was observed if it must; false if
   // that cannot be told without the index. Then observe again.
-  bool Confirm(const PreparedKey& key, const Observation& seen, Location* now) const;
+  bool Revalidate(const PreparedKey& key, const CurrentState& seen, Location* now) const;
   // Under the write lock: Relocate, going by what was observed if it must; `*moved` if the key was
   // at `from`. False if that cannot be told without the index. Then observe again.
-  bool RelocateObserved(const PreparedKey& key, const Observation& seen, Location from, Location to,
-                        bool* moved);
+  bool RelocateSeen(const PreparedKey& key, const CurrentState& seen, Location from, Location to,
+                    bool* moved);
 
   // ---- the way to the index ----
 
   // To be called before writing, without locks: waits while two buffers wait for the index. Tells
   // why there is no writing: the index has failed, or its disk is full.
-  absl::Status Admit();
+  absl::Status WaitForRoom();
   // To be called under the write lock after a write or whole batch of `bytes` whose last record has
   // the number `sequence` and is at `last`.
-  void Wrote(uint64_t sequence, Location last, uint64_t bytes);
+  void OnWritten(uint64_t sequence, Location last, uint64_t bytes);
   // To be called after writing, without locks: does what the background would, if there is none,
   // and what many deletes ask for.
   void AfterWrite();
@@ -122,7 +126,7 @@ class DiskKeystore : public Keystore {
 
   // To be called by whoever finds that the index led to a record that is not the key's. Returns the
   // error for the reader: the index can't be trusted, and the next opening builds a new one.
-  absl::Status Misled(Location location) const;
+  absl::Status ReportMisdirected(Location location) const;
 
   // OK, or why the index takes nothing more.
   absl::Status status() const;
@@ -139,10 +143,10 @@ class DiskKeystore : public Keystore {
   class Sources;
   // Whether an index that is not ready yet is told of, or waited for a while.
   enum class Patience { kTells, kWaits };
-  using Buffers = std::deque<std::shared_ptr<WriteBuffer>>;
+  using Buffers = std::deque<std::shared_ptr<Memtable>>;
 
-  std::shared_ptr<WriteBuffer> NewBuffer() {
-    return std::make_shared<WriteBuffer>(config_.buffer_bytes, &past_, &empty_);
+  std::shared_ptr<Memtable> NewBuffer() {
+    return std::make_shared<Memtable>(config_.buffer_bytes, &past_, &empty_);
   }
   // False if that had been done.
   bool StopApplier() ABSL_LOCKS_EXCLUDED(state_mutex_);
@@ -150,21 +154,21 @@ class DiskKeystore : public Keystore {
   // All there are, oldest first, one after the other.
   absl::Status ApplyFrozen(Patience patience) ABSL_LOCKS_EXCLUDED(apply_mutex_);
   absl::Status ApplyNext(Patience patience, bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
-  absl::Status ApplyBuffer(WriteBuffer* buffer, DiskIndex* index)
+  absl::Status ApplyBuffer(Memtable* buffer, DiskIndex* index)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
   // Whether the index has the buffer for good; `*lags` if it has not yet.
-  absl::Status CheckPosition(const WriteBuffer& buffer, const DiskIndex& index, bool* lags) const;
+  absl::Status CheckPosition(const Memtable& buffer, const DiskIndex& index, bool* lags) const;
   // Counts that the position lags. Returns what to say of it, OK if it is too early to say
   // anything.
   absl::Status NoteLag(Patience patience) ABSL_LOCKS_EXCLUDED(state_mutex_);
   // What the index will say about itself when it has the buffer.
-  IndexPosition PositionAfter(const WriteBuffer& buffer) const;
+  IndexPosition PositionAfter(const Memtable& buffer) const;
   // Notes why the buffer was not applied: for now, or for good.
   // May be called under the write lock, e.g. by a look into a damaged index.
-  void Failed(const absl::Status& status) const;
-  // Calls `forsake` if the index has failed for good since. Without locks, as that waits for the
+  void SetFailed(const absl::Status& status) const;
+  // Calls `abandon` if the index has failed for good since. Without locks, as that waits for the
   // write lock: by the background, or where there is none after writes and by Close.
-  void ForsakeIfFailed();
+  void AbandonIfFailed();
   void NoteProgress();
   // Whether writers have to look at the state before they write.
   void UpdateThrottle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_mutex_);
@@ -191,8 +195,8 @@ class DiskKeystore : public Keystore {
   static constexpr size_t kMostFrozen = 2;
 
   const Config config_;
-  SegmentSet* const segments_;
-  const std::function<void()> forsake_;
+  Log* const log_;
+  const std::function<void()> abandon_;
   const bool exact_;
   PastVersions past_;
   mutable EmptyRanges empty_;
@@ -207,7 +211,7 @@ class DiskKeystore : public Keystore {
 
   // Changed under the write lock too, so that whoever has that may read.
   mutable ReadMostlyMutex buffers_mutex_;
-  std::shared_ptr<WriteBuffer> active_ ABSL_GUARDED_BY(buffers_mutex_);
+  std::shared_ptr<Memtable> active_ ABSL_GUARDED_BY(buffers_mutex_);
   Buffers frozen_ ABSL_GUARDED_BY(buffers_mutex_);  // oldest first
   // How many frozen buffers have gone. Changed under the write lock.
   std::atomic<uint64_t> generation_{0};
@@ -235,14 +239,14 @@ class DiskKeystore : public Keystore {
   mutable Mutex state_mutex_;
   mutable CondVar changed_;
   mutable absl::Status status_ ABSL_GUARDED_BY(state_mutex_);
-  mutable std::atomic<bool> forsakes_{false};
+  mutable std::atomic<bool> abandons_{false};
   mutable bool failed_ ABSL_GUARDED_BY(state_mutex_) = false;  // for good
   bool closed_ ABSL_GUARDED_BY(state_mutex_) = false;
   // Whether the index has been short of room, or of something else that may come back.
   bool was_short_ ABSL_GUARDED_BY(state_mutex_) = false;
   // How often in a row its position has lagged behind what it flushed.
   int lags_ ABSL_GUARDED_BY(state_mutex_) = 0;
-  // Whether Admit has to look: buffers wait, or the index has failed.
+  // Whether WaitForRoom has to look: buffers wait, or the index has failed.
   mutable std::atomic<bool> throttled_{false};
   bool background_ = false;           // whether there is a thread; else writers apply
   std::atomic<uint64_t> waiting_{0};  // frozen buffers

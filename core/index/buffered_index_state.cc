@@ -1,4 +1,4 @@
-// What a DiskKeystore tells of itself, how it fails and how it ends.
+// What a BufferedIndex tells of itself, how it fails and how it ends.
 
 #include <chrono>
 #include <utility>
@@ -15,28 +15,28 @@ constexpr std::chrono::milliseconds kRetry(100);
 
 }  // namespace
 
-uint64_t DiskKeystore::KeyCount() const {
+uint64_t BufferedIndex::KeyCount() const {
   SharedLock lock(index_mutex_);
   return index_ == nullptr ? 0 : index_->KeyCount();
 }
 
-uint64_t DiskKeystore::MemoryBytes() const {
+uint64_t BufferedIndex::MemoryBytes() const {
   uint64_t bytes = past_.Usage().undo_bytes + empty_.MemoryBytes();
   {
     SharedLock lock(buffers_mutex_);
     bytes += active_->keys.MemoryBytes();
-    for (const std::shared_ptr<WriteBuffer>& buffer : frozen_) bytes += buffer->keys.MemoryBytes();
+    for (const std::shared_ptr<Memtable>& buffer : frozen_) bytes += buffer->keys.MemoryBytes();
   }
   SharedLock lock(index_mutex_);
   return bytes + (index_ == nullptr ? 0 : index_->MemoryBytes());
 }
 
-uint64_t DiskKeystore::IndexFileBytes() const {
+uint64_t BufferedIndex::IndexFileBytes() const {
   SharedLock lock(index_mutex_);
   return index_ == nullptr ? 0 : index_->FileBytes();
 }
 
-bool DiskKeystore::counts_exactly() const {
+bool BufferedIndex::counts_exactly() const {
   {
     SharedLock lock(buffers_mutex_);
     if (active_->keys.size() > 0 || !frozen_.empty()) return false;
@@ -45,12 +45,12 @@ bool DiskKeystore::counts_exactly() const {
   return index_ != nullptr && index_->counts_exactly();
 }
 
-absl::Status DiskKeystore::status() const {
+absl::Status BufferedIndex::status() const {
   MutexLock lock(state_mutex_);
   return status_;
 }
 
-void DiskKeystore::Failed(const absl::Status& status) const {
+void BufferedIndex::SetFailed(const absl::Status& status) const {
   const bool final = !absl::IsResourceExhausted(status);
   absl::Status reason;
   {
@@ -67,29 +67,29 @@ void DiskKeystore::Failed(const absl::Status& status) const {
   }
   changed_.NotifyAll();
   if (!final) return;
-  segments_->NoteBackgroundError(std::move(reason));
-  forsakes_.store(true);
-  // Forsakes the index and tells the listener.
+  log_->NoteBackgroundError(std::move(reason));
+  abandons_.store(true);
+  // Abandons the index and tells the listener.
   applier_.Wake();
 }
 
-void DiskKeystore::ForsakeIfFailed() {
-  if (forsakes_.load(std::memory_order_relaxed) && forsakes_.exchange(false)) forsake_();
+void BufferedIndex::AbandonIfFailed() {
+  if (abandons_.load(std::memory_order_relaxed) && abandons_.exchange(false)) abandon_();
 }
 
-void DiskKeystore::UpdateThrottle() const {
+void BufferedIndex::UpdateThrottle() const {
   throttled_.store(
       failed_ || !status_.ok() || waiting_.load(std::memory_order_acquire) >= kMostFrozen,
       std::memory_order_release);
 }
 
-bool DiskKeystore::PauseBeforeRetry() {
+bool BufferedIndex::PauseBeforeRetry() {
   MutexLock lock(state_mutex_);
-  if (!closed_ && !failed_ && !segments_->failed()) changed_.WaitFor(state_mutex_, kRetry);
-  return !closed_ && !failed_ && !segments_->failed();
+  if (!closed_ && !failed_ && !log_->failed()) changed_.WaitFor(state_mutex_, kRetry);
+  return !closed_ && !failed_ && !log_->failed();
 }
 
-void DiskKeystore::NoteProgress() {
+void BufferedIndex::NoteProgress() {
   {
     MutexLock lock(state_mutex_);
     if (!failed_) status_ = absl::OkStatus();
@@ -99,24 +99,24 @@ void DiskKeystore::NoteProgress() {
   changed_.NotifyAll();
 }
 
-absl::Status DiskKeystore::Close() {
+absl::Status BufferedIndex::Close() {
   if (!StopApplier()) return absl::OkStatus();
   absl::Status status;
   if (!config_.read_only) {
     {
-      MutexLock lock(segments_->write_mutex());
-      const uint64_t last = segments_->last_sequence();
+      MutexLock lock(log_->write_mutex());
+      const uint64_t last = log_->last_sequence();
       bool empty;
       {
         SharedLock buffers(buffers_mutex_);
         empty = active_->keys.size() == 0;
       }
       // What was only found at opening may not be durable, and stays for the next one.
-      if (!empty && last <= segments_->durable_sequence()) Freeze(last);
+      if (!empty && last <= log_->durable_sequence()) Freeze(last);
     }
     status = ApplyFrozen(Patience::kTells);
   }
-  ForsakeIfFailed();
+  AbandonIfFailed();
   // A writer that was under way may be applying.
   MutexLock applying(apply_mutex_);
   ExclusiveLock lock(index_mutex_);

@@ -39,55 +39,55 @@ class RottenIndex : public DiskIndex {
   bool looks_cheaply() const override { return true; }
 };
 
-class DiskKeystoreTest : public testing::TestWithParam<bool> {
+class BufferedIndexTest : public testing::TestWithParam<bool> {
  protected:
-  DiskKeystoreTest() : directory_(*disk_.OpenDirectory("/crash")) {
-    SegmentSet::Config log = {};
+  BufferedIndexTest() : directory_(*disk_.OpenDirectory("/crash")) {
+    Log::Config log = {};
     log.segment_bytes = uint64_t{1} << 20;
     log.max_open_files = 16;
     log.mapping_budget = std::make_shared<MappingBudget>();
-    segments_ = std::make_unique<SegmentSet>(directory_.get(), log, /*read_only=*/false);
-    EXPECT_TRUE(segments_->Open(RecoveredLog()).ok());
-    DiskKeystore::Config config = {};
+    log_ = std::make_unique<Log>(directory_.get(), log, /*read_only=*/false);
+    EXPECT_TRUE(log_->Open(RecoveredLog()).ok());
+    BufferedIndex::Config config = {};
     config.path = "index";
     config.buffer_bytes = 4096;
     config.replay_bytes = uint64_t{1} << 20;
     config.background = GetParam();
-    keystore_ = std::make_unique<DiskKeystore>(std::make_unique<RottenIndex>(), segments_.get(),
-                                               std::move(config), [this] {
-                                                 // As writing MANIFEST does.
-                                                 MutexLock lock(segments_->write_mutex());
-                                                 ++forsaken_;
-                                               });
+    keystore_ = std::make_unique<BufferedIndex>(std::make_unique<RottenIndex>(), log_.get(),
+                                                std::move(config), [this] {
+                                                  // As writing MANIFEST does.
+                                                  MutexLock lock(log_->write_mutex());
+                                                  ++abandoned_;
+                                                });
   }
 
   CrashFileSystem disk_;
   const std::unique_ptr<Directory> directory_;
-  std::unique_ptr<SegmentSet> segments_;
-  std::atomic<int> forsaken_{0};
-  std::unique_ptr<DiskKeystore> keystore_;
+  std::unique_ptr<Log> log_;
+  std::atomic<int> abandoned_{0};
+  std::unique_ptr<BufferedIndex> keystore_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Background, DiskKeystoreTest, testing::Bool(), [](const auto& param) {
+INSTANTIATE_TEST_SUITE_P(Background, BufferedIndexTest, testing::Bool(), [](const auto& param) {
   return param.param ? "Background" : "NoBackground";
 });
 
-TEST_P(DiskKeystoreTest, DamageMetUnderTheWriteLockForsakesTheIndexLater) {
+TEST_P(BufferedIndexTest, DamageMetUnderTheWriteLockAbandonsTheIndexLater) {
   PreparedKey key("key");
   keystore_->Prepare(&key);
   {
-    MutexLock lock(segments_->write_mutex());
+    MutexLock lock(log_->write_mutex());
     EXPECT_FALSE(
         keystore_->Relocate(key, Location::Make(0, 4096, 64), Location::Make(1, 4096, 64)));
-    EXPECT_EQ(forsaken_.load(), 0);
+    EXPECT_EQ(abandoned_.load(), 0);
   }
-  EXPECT_TRUE(absl::IsFailedPrecondition(keystore_->Admit()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(keystore_->WaitForRoom()));
   if (!GetParam()) {
     keystore_->AfterWrite();
-    EXPECT_EQ(forsaken_.load(), 1);
+    EXPECT_EQ(abandoned_.load(), 1);
   }
   (void)keystore_->Close();
-  EXPECT_EQ(forsaken_.load(), 1);
+  EXPECT_EQ(abandoned_.load(), 1);
 }
 
 }  // namespace

@@ -1,198 +1,185 @@
 #include "core/index/index_opener.h"
 
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "core/format/manifest.h"
-#include "core/plugin/disk_index.h"
-#include "core/system/seeded_bug.h"
+#include "core/index/replay.h"
 
 namespace rumcask {
-namespace {
 
-// What begins an index: a position, so that what is written later belongs to a history.
-class FirstNotes : public IndexBatch {
- public:
-  explicit FirstNotes(uint64_t incarnation) { position_.incarnation = incarnation; }
-  const std::vector<IndexChange>& changes() const override { return none_; }
-  bool wants_replaced() const override { return false; }
-  bool Accepts(size_t /*i*/, std::string_view /*before*/) override { return true; }
-  std::vector<IndexNote> Notes() override {
-    return {{IndexPosition::kNote, EncodeIndexPosition(position_)}};
-  }
-
- private:
-  IndexPosition position_;
-  const std::vector<IndexChange> none_;
-};
-
-// Whether making a new index can help. It can't where the system fails for now, and then the old
-// one may be as good as ever.
-bool IsBroken(const absl::Status& status) {
-  return absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+bool MakesKeystores(const KeystoreFactory& factory) {
+  return factory.traits.persistent ? factory.open_index != nullptr : factory.create != nullptr;
 }
 
-// How often opening an index may end the process: a damaged one may do so when its library stumbles
-// over it. So that it does not do so for ever, it is given up then.
-constexpr int kMostDeaths = 2;
-
-class OpeningNote {
- public:
-  OpeningNote(IndexNotes* notes, std::string keystore, bool read_only)
-      : notes_(read_only ? nullptr : notes), keystore_(std::move(keystore)) {
-    if (notes_ != nullptr) deaths_ = notes_->BeginOpening(keystore_);
-  }
-  ~OpeningNote() {
-    if (notes_ != nullptr) notes_->EndOpening(keystore_);
-  }
-  OpeningNote(const OpeningNote&) = delete;
-  OpeningNote& operator=(const OpeningNote&) = delete;
-
-  int deaths() const { return deaths_; }
-
- private:
-  IndexNotes* const notes_;
-  const std::string keystore_;
-  int deaths_ = 0;
-};
-
-// What follows a sentence that `status` may explain.
-std::string Reason(const absl::Status& status) {
-  return status.message().empty() ? "" : absl::StrCat(": ", status.message());
+bool IsOf(const Manifest& manifest, const KeystoreTraits& traits) {
+  return manifest.keystore == traits.name && manifest.keystore_persistent == traits.persistent;
 }
 
-class Opener {
- public:
-  Opener(const KeystoreFactory& factory, const std::string& path, const SegmentSet& segments,
-         IndexNotes* notes, bool read_only)
-      : factory_(factory), segments_(segments), notes_(notes), read_only_(read_only) {
-    config_.path = IndexPath(path, factory.traits.name);
-    config_.read_only = read_only;
-  }
+bool CanTakeThePlace(const Manifest& manifest, const KeystoreTraits& traits, bool read_only) {
+  if (manifest.keystore.empty() || IsOf(manifest, traits)) return true;
+  return !traits.persistent && (read_only || !manifest.keystore_persistent);
+}
 
-  absl::StatusOr<OpenedIndex> Run(bool discard) {
-    OpenedIndex opened;
-    opened.incarnation = segments_.manifest().incarnation;
-    const OpeningNote note(notes_, factory_.traits.name, read_only_);
-    if (note.deaths() >= kMostDeaths) {
-      opened.rebuilt = absl::StrCat("opening it has ended the process ", note.deaths(), " times");
-      discard = true;
-    }
-    if (discard) return Anew(std::move(opened));
-    absl::StatusOr<std::unique_ptr<DiskIndex>> index = factory_.open_index(config_);
-    if (!index.ok() && !IsBroken(index.status())) return index.status();
-    if (index.ok()) {
-      opened.index = *std::move(index);
-      opened.rebuilt = Judge(&opened);
-    } else {
-      opened.rebuilt = std::string(index.status().message());
-      // Not to be taken for an index that is of use.
-      if (opened.rebuilt.empty()) opened.rebuilt = index.status().ToString();
-    }
-    if (opened.rebuilt.empty()) return opened;
-    if (!read_only_) return Anew(std::move(opened));
-    return absl::FailedPreconditionError(
-        absl::StrCat(config_.path, ": ", opened.rebuilt,
-                     "; to have it made anew, open the database once for writing"));
+absl::StatusOr<OpenIndex> IndexOpener::Open(std::vector<Damage>* damages) {
+  const std::string found = log_->manifest().keystore;
+  if (!config_.read_only) notes_.CleanUp(found);
+  absl::Status status = Build(damages);
+  if (status.ok()) status = Bind();
+  if (status.ok()) {
+    opening_->store(false);
+  } else {
+    GiveUp();
   }
-
- private:
-  // Why the index is of no use; empty if it is.
-  std::string Judge(OpenedIndex* opened) const {
-    std::string note;
-    absl::Status status = opened->index->GetNote(IndexPosition::kNote, /*durable=*/false, &note);
-    IndexPosition position;
-    if (!status.ok() || !DecodeIndexPosition(note, &position)) {
-      return absl::StrCat("nothing tells what it is an index of", Reason(status));
-    }
-    if (position.format != IndexPosition::kFormat) {
-      return absl::StrCat("its format is ", position.format, ", not ", IndexPosition::kFormat);
-    }
-    const Manifest& manifest = segments_.manifest();
-    const uint64_t last_sequence = segments_.recovered().last_sequence;
-    if (position.incarnation != manifest.incarnation) {
-      return "it is the index of another database, or of a copy's history";
-    }
-    if (position.sequence < manifest.gc_horizon) {
-      return absl::StrCat("it ends at version ", position.sequence,
-                          ", and segments with records up to version ", manifest.gc_horizon,
-                          " may be gone");
-    }
-    if (position.sequence > last_sequence && !SeededBug("index-ahead-trusted")) {
-      absl::Status drawn = RandomBytes(&opened->incarnation, sizeof opened->incarnation);
-      if (!drawn.ok()) return std::string(drawn.message());
-      return absl::StrCat("it ends at version ", position.sequence, ", the log at version ",
-                          last_sequence);
-    }
-    if (position.segment_id != 0 && !IsInLog(position)) {
-      return "the log has gone on in another way since, as that of a copy does";
-    }
-    status = opened->index->GetNote(kLiveNote, /*durable=*/false, &note);
-    if (status.ok() ? !DecodeLiveBytes(note, &opened->live) : !absl::IsNotFound(status)) {
-      return absl::StrCat("its count of live bytes is damaged", Reason(status));
-    }
-    status = opened->index->GetNote(IndexWitness::kNote, /*durable=*/false, &note);
-    IndexWitness& witness = opened->witness;
-    if (status.ok() ? !DecodeIndexWitness(note, &witness) : !absl::IsNotFound(status)) {
-      return absl::StrCat("its witness is damaged. ", status.message());
-    }
-    if (!witness.key.empty()) {
-      std::string entry;
-      status = opened->index->Get(witness.key, &entry);
-      if (!status.ok() || entry != witness.entry) {
-        return absl::StrCat("it has lost entries. ", status.message());
-      }
-    }
-    opened->position = position.sequence;
-    return "";
+  if (config_.reindexes && !config_.read_only) {
+    notes_.CleanUp(status.ok() ? traits().name : found);
   }
+  if (!status.ok()) return status;
+  OpenIndex index;
+  index.gate = buffered_ != nullptr ? IndexGate(buffered_) : IndexGate(keystore_.get());
+  index.keystore = std::move(keystore_);
+  index.rebuilt = std::move(rebuilt_);
+  return index;
+}
 
-  // Whether the record that the index saw last is the one that the log has.
-  bool IsInLog(const IndexPosition& position) const {
-    for (const std::shared_ptr<Segment>& segment : segments_.table().All()) {
-      if (segment->id() != position.segment_id) continue;
-      if (position.offset < kSegmentHeaderBytes || position.offset >= segment->end()) return false;
-      RecordBuffer buffer;
-      RecordView record;
-      const Location location = Location::Make(segment->slot(), position.offset, position.length);
-      return segment->Read(location, &buffer, &record).ok() &&
-             record.header.checksum == position.checksum;
-    }
-    return false;
+// The index is of no use to anyone, if it is a new one or has failed. An old one was not touched.
+void IndexOpener::GiveUp() {
+  buffered_ = nullptr;
+  keystore_.reset();
+  stored_.index.reset();
+  if (!failed_while_opening_->load() || config_.read_only) return;
+  absl::Status removed = config_.factory.remove_index(index_path());
+  if (!removed.ok()) (void)log_->ChangeManifest(NewIncarnation);
+}
+
+absl::Status IndexOpener::Build(std::vector<Damage>* damages) {
+  absl::Status status;
+  if (config_.reindexes) status = CheckKeys();
+  if (status.ok() && traits().persistent) {
+    // Something must say that there is a database before there is a part of it; where the index is
+    // in memory there is none.
+    if (config_.create) status = config_.create(log_->manifest());
+    if (status.ok() && config_.reindexes) status = notes_.BeginReindexing(traits().name);
   }
+  if (status.ok()) status = traits().persistent ? OpenOnDisk() : OpenInMemory();
+  if (status.ok()) status = LoadFromLog(damages);
+  return status;
+}
 
-  absl::StatusOr<OpenedIndex> Anew(OpenedIndex opened) const {
-    opened.index.reset();
-    opened.live.clear();
-    opened.witness = {};
-    opened.position = 0;
-    absl::Status status = factory_.remove_index(config_.path);
+// Before anything is built: whether the keystore takes all keys.
+absl::Status IndexOpener::CheckKeys() {
+  if (traits().max_key_bytes >= log_->manifest().max_key_bytes) return absl::OkStatus();
+  ReplayOptions options;
+  options.max_key_bytes = traits().max_key_bytes;
+  std::vector<Damage> told;  // and told again when the index is loaded
+  return ReplayLog(directory_, log_, nullptr, options, &told);
+}
+
+absl::Status IndexOpener::OpenInMemory() {
+  absl::StatusOr<std::unique_ptr<Keystore>> keystore =
+      config_.factory.create({config_.max_undo_bytes, config_.background});
+  if (!keystore.ok()) return keystore.status();
+  keystore_ = *std::move(keystore);
+  return absl::OkStatus();
+}
+
+absl::Status IndexOpener::OpenOnDisk() {
+  absl::StatusOr<StoredIndex> stored =
+      OpenStoredIndex(config_.factory, directory_->path(), *log_, &notes_, config_.read_only,
+                      /*discard=*/config_.reindexes);
+  if (!stored.ok()) return stored.status();
+  stored_ = *std::move(stored);
+  // A database that has nothing in it has no index to build anew.
+  if (log_->recovered().last_sequence > 0) rebuilt_ = stored_.rebuilt;
+
+  BufferedIndex::Config config;
+  config.path = index_path();
+  config.buffer_bytes = config_.factory.buffer_bytes;
+  config.replay_bytes = config_.replay_bytes;
+  config.max_undo_bytes = config_.max_undo_bytes;
+  config.background = config_.background;
+  config.read_only = config_.read_only;
+  config.incarnation = stored_.incarnation;
+  config.position = stored_.position;
+  config.live = stored_.live;
+  config.witness = stored_.witness;
+  for (const std::shared_ptr<Segment>& segment : log_->table().All()) {
+    const auto live = stored_.live.find(segment->id());
+    if (live != stored_.live.end()) segment->live_bytes.store(live->second);
+  }
+  const auto abandon = [log = log_, opening = opening_, failed = failed_while_opening_] {
+    failed->store(true);
+    // If this fails too, the index is as good as the last position it keeps.
+    if (!opening->load()) (void)log->ChangeManifest(NewIncarnation);
+  };
+  auto buffered =
+      std::make_unique<BufferedIndex>(std::move(stored_.index), log_, std::move(config), abandon);
+  buffered_ = buffered.get();
+  keystore_ = std::move(buffered);
+  return absl::OkStatus();
+}
+
+// Read-only, what the index lacks stays in memory.
+absl::Status IndexOpener::CheckReplay() const {
+  uint64_t bytes = 0;
+  for (const RecoveredSegment& segment : log_->recovered().segments) {
+    // Of a segment whose footer is damaged the last number is not known.
+    const bool lacking = segment.last_sequence == 0 || segment.last_sequence > stored_.position;
+    if (lacking) bytes += segment.end - kSegmentHeaderBytes;
+  }
+  // All of the segment in which the index ends is counted, though a part of it is in the index.
+  if (bytes <= config_.replay_bytes + config_.segment_bytes) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      directory_->path(), ": the index of ", traits().name, " lacks ", bytes,
+      " bytes of the log; to bring it up to date, open the database once for writing"));
+}
+
+absl::Status IndexOpener::LoadFromLog(std::vector<Damage>* damages) {
+  if (buffered_ != nullptr && config_.read_only) {
+    absl::Status status = CheckReplay();
     if (!status.ok()) return status;
-    absl::StatusOr<std::unique_ptr<DiskIndex>> index = factory_.open_index(config_);
-    if (!index.ok()) return index.status();
-    FirstNotes notes(opened.incarnation);
-    status = (*index)->Apply(&notes);
-    if (status.ok()) status = (*index)->Flush();
-    if (!status.ok()) return status;
-    opened.index = *std::move(index);
-    return opened;
   }
+  ReplayOptions options;
+  options.tolerate = config_.read_only;
+  options.in_order = traits().persistent;
+  options.above = stored_.position;
+  options.max_key_bytes = traits().max_key_bytes;
+  options.progress = config_.progress;
+  if (buffered_ != nullptr) options.goes_on = [this] { return buffered_->status().ok(); };
+  absl::Status status = ReplayLog(directory_, log_, keystore_.get(), options, damages);
+  if (!status.ok() || buffered_ == nullptr) return status;
+  status = buffered_->status();
+  if (!status.ok() || buffered_->live_bytes_exact()) return status;
+  for (const std::shared_ptr<Segment>& segment : log_->table().All()) {
+    segment->live_bytes.store(segment->end() - kSegmentHeaderBytes);
+  }
+  return status;
+}
 
-  const KeystoreFactory& factory_;
-  const SegmentSet& segments_;
-  IndexNotes* const notes_;
-  const bool read_only_;
-  DiskIndexConfig config_;
-};
-
-}  // namespace
-
-absl::StatusOr<OpenedIndex> OpenIndex(const KeystoreFactory& factory, const std::string& path,
-                                      const SegmentSet& segments, IndexNotes* notes, bool read_only,
-                                      bool discard) {
-  return Opener(factory, path, segments, notes, read_only).Run(discard);
+// The index stands, as far as it must: what is not in it yet is above its position. Binds MANIFEST
+// to it.
+absl::Status IndexOpener::Bind() {
+  const Manifest& before = log_->manifest();
+  if (!config_.reindexes && (buffered_ == nullptr || stored_.incarnation == before.incarnation)) {
+    return absl::OkStatus();
+  }
+  absl::Status status;
+  if (before.keystore_persistent && before.keystore != traits().name &&
+      IsKeystoreName(before.keystore)) {
+    status = notes_.BeginReindexing(before.keystore);
+  }
+  if (!status.ok()) return status;
+  const auto change = [this](Manifest* manifest) {
+    if (config_.reindexes) {
+      manifest->keystore = traits().name;
+      manifest->keystore_persistent = traits().persistent;
+    }
+    if (buffered_ != nullptr) manifest->incarnation = stored_.incarnation;
+    return absl::OkStatus();
+  };
+  const bool is_new = config_.create && !traits().persistent;
+  return is_new ? log_->CreateManifest(change, config_.create) : log_->ChangeManifest(change);
 }
 
 }  // namespace rumcask

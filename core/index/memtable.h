@@ -52,12 +52,12 @@ class KeyFilter {
 };
 
 // Filled under the write lock until it is frozen, and then applied in parts.
-struct WriteBuffer {
-  WriteBuffer(uint64_t bytes, PastVersions* past, EmptyRanges* empty)
+struct Memtable {
+  Memtable(uint64_t bytes, PastVersions* past, EmptyRanges* empty)
       // A key takes some 80 bytes: 10 bits each, were all of them short.
-      : keys(IndexBuffer::Deletes::kKeep, past, empty), filter(bytes / 8) {}
+      : keys(OrderedMap::Deletes::kKeep, past, empty), filter(bytes / 8) {}
 
-  IndexBuffer keys;
+  OrderedMap keys;
   KeyFilter filter;
   // All records with numbers up to this are in it or in an older one. Set when frozen.
   uint64_t position = 0;

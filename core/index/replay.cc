@@ -110,12 +110,12 @@ class TableBuffer {
   char* data_ = nullptr;
 };
 
-class IndexLoader {
+class Replay {
  public:
-  IndexLoader(Directory* directory, SegmentSet* segments, Keystore* keystore, const IndexLoad& load,
-              std::vector<Damage>* damages)
+  Replay(Directory* directory, Log* segments, Keystore* keystore, const ReplayOptions& load,
+         std::vector<Damage>* damages)
       : directory_(directory),
-        segments_(segments),
+        log_(segments),
         keystore_(keystore),
         load_(load),
         damages_(damages),
@@ -152,7 +152,7 @@ class IndexLoader {
     while (true) {
       const size_t i = next_.fetch_add(1);
       if (i >= all_.size()) return;
-      absl::Status status = LoadSegment(segments_->recovered().segments[i], all_[i].get(), table);
+      absl::Status status = LoadSegment(log_->recovered().segments[i], all_[i].get(), table);
       if (status.ok() && load_.progress) load_.progress(i + 1, all_.size());
       if (status.ok() && (!load_.goes_on || load_.goes_on())) continue;
       MutexLock lock(mutex_);
@@ -176,9 +176,9 @@ class IndexLoader {
   }
 
   Directory* const directory_;
-  SegmentSet* const segments_;
+  Log* const log_;
   Keystore* const keystore_;
-  const IndexLoad& load_;
+  const ReplayOptions& load_;
   std::vector<Damage>* const damages_ ABSL_PT_GUARDED_BY(mutex_);
   KeyLimit limit_;
   Context context_;
@@ -247,8 +247,8 @@ class EntryBatch {
   uint64_t live_ = 0;
 };
 
-absl::StatusOr<bool> IndexLoader::LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
-                                            Segment* segment, const TableBuffer& buffer) {
+absl::StatusOr<bool> Replay::LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
+                                       Segment* segment, const TableBuffer& buffer) {
   const Trailer& trailer = recovered.trailer;
   if (buffer.data() == nullptr && trailer.table_bytes > 0) {
     return absl::ResourceExhaustedError(absl::StrCat(segment->name(), ": no memory for ",
@@ -264,8 +264,8 @@ absl::StatusOr<bool> IndexLoader::LoadTable(SegmentFile* file, const RecoveredSe
   return true;
 }
 
-absl::Status IndexLoader::LoadByScanning(SegmentFile* file, const RecoveredSegment& recovered,
-                                         Segment* segment) {
+absl::Status Replay::LoadByScanning(SegmentFile* file, const RecoveredSegment& recovered,
+                                    Segment* segment) {
   EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
   uint64_t records = 0;
   absl::Status status = file->ForEachRecord(
@@ -286,13 +286,13 @@ absl::Status IndexLoader::LoadByScanning(SegmentFile* file, const RecoveredSegme
   return absl::OkStatus();
 }
 
-absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
-                                      const TableBuffer& buffer) {
+absl::Status Replay::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
+                                 const TableBuffer& buffer) {
   // Of a segment whose footer is damaged the last number is not known: it may have any.
   const bool known = recovered.last_sequence > 0;
   if (known && recovered.last_sequence <= load_.above) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<SegmentFile>> file =
-      SegmentFile::Open(directory_, segments_->uuid(), recovered.id);
+      SegmentFile::Open(directory_, log_->uuid(), recovered.id);
   if (!file.ok()) return file.status();
   if (recovered.has_trailer) {
     absl::StatusOr<bool> loaded = LoadTable(file->get(), recovered, segment, buffer);
@@ -306,9 +306,9 @@ absl::Status IndexLoader::LoadSegment(const RecoveredSegment& recovered, Segment
 
 }  // namespace
 
-absl::Status LoadIndex(Directory* directory, SegmentSet* segments, Keystore* keystore,
-                       const IndexLoad& load, std::vector<Damage>* damages) {
-  return IndexLoader(directory, segments, keystore, load, damages).Run();
+absl::Status ReplayLog(Directory* directory, Log* segments, Keystore* keystore,
+                       const ReplayOptions& load, std::vector<Damage>* damages) {
+  return Replay(directory, segments, keystore, load, damages).Run();
 }
 
 }  // namespace rumcask

@@ -18,7 +18,7 @@
 
 namespace rumcask {
 
-struct IndexLoad {
+struct ReplayOptions {
   // Take what verifies where damage hides keys, and tell of it in `*damages`; otherwise that is the
   // error.
   bool tolerate = false;
@@ -41,8 +41,8 @@ struct IndexLoad {
 //
 // A record that cannot be read is no obstacle as long as a key table tells its key. Where none
 // does, the damage is named by file and offset.
-absl::Status LoadIndex(Directory* directory, SegmentSet* segments, Keystore* keystore,
-                       const IndexLoad& load, std::vector<Damage>* damages);
+absl::Status ReplayLog(Directory* directory, Log* segments, Keystore* keystore,
+                       const ReplayOptions& load, std::vector<Damage>* damages);
 
 }  // namespace rumcask
 

@@ -30,11 +30,11 @@ bool IsAboutNames(const absl::Status& status) {
 
 }  // namespace
 
-uint64_t SegmentSet::DefaultMaxOpenFiles(const ProcessLimits& limits) {
+uint64_t Log::DefaultMaxOpenFiles(const ProcessLimits& limits) {
   return std::clamp(limits.descriptors / kShareOfDescriptors, kFewestOpenFiles, kMostOpenFiles);
 }
 
-SegmentSet::SegmentSet(Directory* directory, Config config, bool read_only)
+Log::Log(Directory* directory, Config config, bool read_only)
     : directory_(directory),
       config_(std::move(config)),
       read_only_(read_only),
@@ -46,13 +46,13 @@ SegmentSet::SegmentSet(Directory* directory, Config config, bool read_only)
       [descriptors = descriptors_](std::string_view name) { return descriptors->GiveUp(name); });
 }
 
-SegmentSet::~SegmentSet() { StopBackground(); }
+Log::~Log() { StopBackground(); }
 
-std::unique_ptr<CachedFile> SegmentSet::MakeCachedFile(const Segment& segment) {
+std::unique_ptr<CachedFile> Log::MakeCachedFile(const Segment& segment) {
   return std::make_unique<CachedFile>(descriptors_, segment.name());
 }
 
-absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered, bool maps) {
+absl::Status Log::OpenSegment(const RecoveredSegment& recovered, bool maps) {
   const uint32_t slot = table_.next_slot();
   if (slot >= Location::kMaxSlots) {
     return absl::ResourceExhaustedError(
@@ -80,8 +80,7 @@ absl::Status SegmentSet::OpenSegment(const RecoveredSegment& recovered, bool map
   return absl::OkStatus();
 }
 
-void SegmentSet::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes,
-                            bool grows) {
+void Log::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes, bool grows) {
   // A mapping that is read from stays until the database is closed, since readers don't tell when
   // they look into it. One that is only written to goes when the segment is sealed.
   std::shared_ptr<const void> permit;
@@ -104,7 +103,7 @@ void SegmentSet::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64
   }
 }
 
-absl::Status SegmentSet::Open(RecoveredLog log) {
+absl::Status Log::Open(RecoveredLog log) {
   log_ = std::move(log);
   uuid_ = log_.manifest.uuid;
   // If there are not mappings for all, the newest get them, and as many are left for those to come.
@@ -132,7 +131,7 @@ absl::Status SegmentSet::Open(RecoveredLog log) {
 
 // ---- writing ----
 
-absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
+absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   if (closed_) return absl::FailedPreconditionError("database is closed");
   if (failed_.load(std::memory_order_relaxed)) return status();
   if (!writable_) {
@@ -155,7 +154,7 @@ absl::Status SegmentSet::Append(absl::Span<NewRecord> records, uint64_t bytes) {
   return absl::OkStatus();
 }
 
-inline absl::Status SegmentSet::Place(absl::Span<NewRecord> records, uint64_t bytes) {
+inline absl::Status Log::Place(absl::Span<NewRecord> records, uint64_t bytes) {
   if (active_ == nullptr || !active_->Fits(bytes + kReservedBytes)) return Roll(records, bytes);
   bool broken = false;
   absl::Status status = active_->Append(records, bytes, &broken);
@@ -163,8 +162,7 @@ inline absl::Status SegmentSet::Place(absl::Span<NewRecord> records, uint64_t by
   return status;
 }
 
-absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> records,
-                                      uint64_t bytes) {
+absl::Status Log::AppendMarked(uint64_t mark, absl::Span<NewRecord> records, uint64_t bytes) {
   std::vector<NewRecord> marked(1);
   marked[0].header.kind = RecordKind::kSyncMark;
   marked[0].header.sequence = mark;
@@ -179,7 +177,7 @@ absl::Status SegmentSet::AppendMarked(uint64_t mark, absl::Span<NewRecord> recor
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::BecomeWritable() {
+absl::Status Log::BecomeWritable() {
   // Nothing is begun that could not be brought to an end.
   absl::Status status = descriptors_->Reserve();
   if (!status.ok()) return status;
@@ -204,7 +202,7 @@ absl::Status SegmentSet::BecomeWritable() {
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
+absl::Status Log::ContinueLast(const RecoveredSegment& last) {
   std::shared_ptr<Segment> segment = table_.All().back();
   absl::Status status = segment->file()->Truncate(last.end);
   if (!status.ok()) return status;
@@ -218,7 +216,7 @@ absl::Status SegmentSet::ContinueLast(const RecoveredSegment& last) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, uint64_t capacity) {
+absl::StatusOr<std::shared_ptr<SegmentWriter>> Log::Prepare(uint64_t id, uint64_t capacity) {
   // If the last one has been needed, and others are free again.
   (void)descriptors_->Reserve();
   const uint32_t slot = table_.next_slot();
@@ -236,19 +234,19 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentSet::Prepare(uint64_t id, 
                                          capacity, 0);
 }
 
-void SegmentSet::Discard(const SegmentWriter& writer) {
+void Log::Discard(const SegmentWriter& writer) {
   if (directory_->Unlink(writer.segment()->name()).ok()) return;
   // It has nothing but zeros, and goes at the next opening. Until then it shall take no room.
   (void)writer.segment()->file()->Truncate(0);
 }
 
-void SegmentSet::DiscardPrepared() {
+void Log::DiscardPrepared() {
   if (prepared_ == nullptr) return;
   Discard(*prepared_);
   prepared_.reset();
 }
 
-absl::Status SegmentSet::Roll(absl::Span<NewRecord> records, uint64_t bytes) {
+absl::Status Log::Roll(absl::Span<NewRecord> records, uint64_t bytes) {
   const uint64_t needed = kSegmentHeaderBytes + bytes + kReservedBytes;
   std::shared_ptr<SegmentWriter> next = prepared_;
   if (next == nullptr || next->capacity() < needed) {
@@ -287,7 +285,7 @@ absl::Status SegmentSet::Roll(absl::Span<NewRecord> records, uint64_t bytes) {
   return status;
 }
 
-void SegmentSet::Activate(std::shared_ptr<SegmentWriter> next) {
+void Log::Activate(std::shared_ptr<SegmentWriter> next) {
   // One that these records did not fit into was overtaken: ids in the chain only grow.
   if (next != prepared_) DiscardPrepared();
   prepared_.reset();
@@ -303,14 +301,13 @@ void SegmentSet::Activate(std::shared_ptr<SegmentWriter> next) {
   help_at_ = 0;
 }
 
-absl::Status SegmentSet::ChangeManifest(const std::function<absl::Status(Manifest*)>& change) {
+absl::Status Log::ChangeManifest(const std::function<absl::Status(Manifest*)>& change) {
   return CreateManifest(
       change, [this](const Manifest& manifest) { return WriteManifest(directory_, manifest); });
 }
 
-absl::Status SegmentSet::CreateManifest(
-    const std::function<absl::Status(Manifest*)>& change,
-    const std::function<absl::Status(const Manifest&)>& create) {
+absl::Status Log::CreateManifest(const std::function<absl::Status(Manifest*)>& change,
+                                 const std::function<absl::Status(const Manifest&)>& create) {
   MutexLock lock(write_mutex_);
   if (manifest_kept_ || read_only_) return absl::OkStatus();
   Manifest manifest = log_.manifest;
@@ -320,26 +317,26 @@ absl::Status SegmentSet::CreateManifest(
   return status;
 }
 
-void SegmentSet::KeepManifest() {
+void Log::KeepManifest() {
   MutexLock lock(write_mutex_);
   manifest_kept_ = true;
   descriptors_->CloseIdle();
 }
 
-void SegmentSet::NoteBackgroundError(absl::Status status) {
+void Log::NoteBackgroundError(absl::Status status) {
   MutexLock lock(status_mutex_);
   news_.push_back(
       [status = std::move(status)](Listener* listener) { listener->OnBackgroundError(status); });
 }
 
-absl::Status SegmentSet::CheckLinked(const File* file) const {
+absl::Status Log::CheckLinked(const File* file) const {
   const bool directory_gone = !directory_->IsLinked();
   if (!directory_gone && (file == nullptr || file->IsLinked())) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       directory_gone ? directory_->path() : file->name(), ": removed while the database was open"));
 }
 
-absl::Status SegmentSet::Explained(absl::Status status) {
+absl::Status Log::Explained(absl::Status status) {
   if (!IsAboutNames(status)) return status;
   absl::Status linked = CheckLinked(nullptr);
   if (linked.ok()) return absl::FailedPreconditionError(status.message());
@@ -347,7 +344,7 @@ absl::Status SegmentSet::Explained(absl::Status status) {
   return this->status();
 }
 
-void SegmentSet::Fail(absl::Status status) {
+void Log::Fail(absl::Status status) {
   {
     MutexLock lock(status_mutex_);
     if (!status_.ok()) return;
@@ -361,12 +358,12 @@ void SegmentSet::Fail(absl::Status status) {
   if (failure_observer_) failure_observer_();
 }
 
-void SegmentSet::SetFailureObserver(std::function<void()> observer) {
+void Log::SetFailureObserver(std::function<void()> observer) {
   MutexLock lock(observer_mutex_);
   failure_observer_ = std::move(observer);
 }
 
-void SegmentSet::TellListener() {
+void Log::TellListener() {
   std::vector<std::function<void(Listener*)>> news;
   {
     MutexLock lock(status_mutex_);
@@ -376,7 +373,7 @@ void SegmentSet::TellListener() {
   for (const auto& tell : news) tell(config_.listener.get());
 }
 
-absl::Status SegmentSet::status() const {
+absl::Status Log::status() const {
   MutexLock lock(status_mutex_);
   return status_;
 }

@@ -40,7 +40,7 @@
 
 namespace rumcask {
 
-class SegmentSet {
+class Log {
  public:
   // What of Options concerns the log.
   struct Config {
@@ -61,8 +61,8 @@ class SegmentSet {
   static uint64_t DefaultMaxOpenFiles(const ProcessLimits& limits);
 
   // `directory` must outlive the set, which becomes the source of its descriptors.
-  SegmentSet(Directory* directory, Config config, bool read_only);
-  ~SegmentSet();
+  Log(Directory* directory, Config config, bool read_only);
+  ~Log();
 
   // Opens the files of a recovered log for reading. Changes nothing on disk.
   absl::Status Open(RecoveredLog log);

@@ -1,4 +1,4 @@
-// The parts of SegmentSet that wait for the device: sealing, syncing, closing, and the thread that
+// The parts of Log that wait for the device: sealing, syncing, closing, and the thread that
 // does them in the background.
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace rumcask {
 
 // ---- sealing ----
 
-absl::Status SegmentSet::SealPending() {
+absl::Status Log::SealPending() {
   absl::Status status;
   bool more = true;
   while (more && status.ok()) {
@@ -31,7 +31,7 @@ absl::Status SegmentSet::SealPending() {
 }
 
 // The write itself has succeeded; what fails here is told by status() and the next write.
-void SegmentSet::HelpSealing() {
+void Log::HelpSealing() {
   if (config_.background_threads == 0) {
     (void)SealPending();
     return;
@@ -47,7 +47,7 @@ void SegmentSet::HelpSealing() {
   }
 }
 
-absl::Status SegmentSet::SealNext(bool* more) {
+absl::Status Log::SealNext(bool* more) {
   SealJob job;
   {
     MutexLock lock(write_mutex_);
@@ -70,7 +70,7 @@ absl::Status SegmentSet::SealNext(bool* more) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentSet::Seal(const SealJob& job) {
+absl::Status Log::Seal(const SealJob& job) {
   job.writer->StopExtending();
   Segment* const segment = job.writer->segment();
   MappedRegion* const region = segment->mapping();
@@ -109,14 +109,14 @@ absl::Status SegmentSet::Seal(const SealJob& job) {
 
 // ---- syncing ----
 
-void SegmentSet::RaiseDurable(uint64_t sequence) {
+void Log::RaiseDurable(uint64_t sequence) {
   uint64_t now = durable_.load(std::memory_order_relaxed);
   while (now < sequence &&
          !durable_.compare_exchange_weak(now, sequence, std::memory_order_acq_rel)) {
   }
 }
 
-void SegmentSet::RaiseMark(uint64_t sequence) {
+void Log::RaiseMark(uint64_t sequence) {
   // What was durable before has its mark, or waits for it.
   if (sequence <= durable_.load(std::memory_order_relaxed)) return;
   if (sequence > mark_.load(std::memory_order_relaxed)) {
@@ -124,7 +124,7 @@ void SegmentSet::RaiseMark(uint64_t sequence) {
   }
 }
 
-absl::Status SegmentSet::WaitDurable(uint64_t sequence) {
+absl::Status Log::WaitDurable(uint64_t sequence) {
   MutexLock lock(sync_mutex_);
   if (durable_.load(std::memory_order_acquire) >= sequence) return absl::OkStatus();
   const uint64_t group = group_;
@@ -146,7 +146,7 @@ absl::Status SegmentSet::WaitDurable(uint64_t sequence) {
 }
 
 // Syncs for everyone who has written by the time it looks.
-absl::Status SegmentSet::Lead() {
+absl::Status Log::Lead() {
   syncing_ = true;
   Gather();
   const uint64_t covered = waiting_;
@@ -171,7 +171,7 @@ absl::Status SegmentSet::Lead() {
 
 // Waits until as many writers have come as there are, for half a sync at most. Otherwise they fall
 // into two halves, of which one is told and writes again while the other is synced.
-void SegmentSet::Gather() {
+void Log::Gather() {
   if (waiting_ >= expected_) return;
   const auto deadline = std::chrono::steady_clock::now() + patience_;
   while (waiting_ < expected_) {
@@ -181,7 +181,7 @@ void SegmentSet::Gather() {
   }
 }
 
-absl::Status SegmentSet::SyncOnce() {
+absl::Status Log::SyncOnce() {
   std::shared_ptr<Segment> segment;
   std::shared_ptr<File> file;  // the segment's, which may be sealed meanwhile
   uint64_t sequence = 0;
@@ -231,7 +231,7 @@ absl::Status SegmentSet::SyncOnce() {
 
 // ---- closing ----
 
-absl::Status SegmentSet::Close() {
+absl::Status Log::Close() {
   // What opening found after an unclean end may be in the page cache only, until the first write or
   // sync commits the recovery.
   bool found_only = false;
@@ -263,7 +263,7 @@ absl::Status SegmentSet::Close() {
   return status;
 }
 
-absl::Status SegmentSet::CloseFiles() {
+absl::Status Log::CloseFiles() {
   MutexLock lock(write_mutex_);
   DiscardPrepared();
   absl::Status status;
@@ -303,7 +303,7 @@ absl::Status SegmentSet::CloseFiles() {
 
 // ---- the background ----
 
-absl::Status SegmentSet::StartBackground() {
+absl::Status Log::StartBackground() {
   if (config_.background_threads > 1) {
     absl::Status status = preparer_.Start(std::chrono::milliseconds(0), [this](bool) {
       PrepareAhead();
@@ -324,17 +324,17 @@ absl::Status SegmentSet::StartBackground() {
   });
 }
 
-void SegmentSet::StopBackground() {
+void Log::StopBackground() {
   preparer_.Stop();
   sealer_.Stop();
 }
 
-void SegmentSet::WakePreparer() {
+void Log::WakePreparer() {
   if (config_.background_threads == 0) return;
   (config_.background_threads > 1 ? preparer_ : sealer_).Wake();
 }
 
-void SegmentSet::PrepareAhead() {
+void Log::PrepareAhead() {
   std::shared_ptr<SegmentWriter> active;
   uint64_t id = 0;
   {

@@ -16,7 +16,7 @@ constexpr const char* kPath = "/crash";
 
 // A writer that waits for the lock on writing while another thread closes gets it afterwards, when
 // the database's lock is gone.
-TEST(SegmentSet, NothingIsWrittenAfterACloseThatFailed) {
+TEST(Log, NothingIsWrittenAfterACloseThatFailed) {
   CrashFileSystem disk;
   FaultFileSystem faults(&disk);
   Manifest manifest;
@@ -27,13 +27,13 @@ TEST(SegmentSet, NothingIsWrittenAfterACloseThatFailed) {
   absl::StatusOr<RecoveredLog> log = Recover(directory->get(), manifest, /*read_only=*/false);
   ASSERT_TRUE(log.ok()) << log.status();
 
-  SegmentSet::Config config{};
+  Log::Config config{};
   config.segment_bytes = uint64_t{1} << 20;
   config.append_mapped = false;
   config.read_mapped = false;
   config.max_open_files = 16;
   config.mapping_budget = std::make_shared<MappingBudget>();
-  SegmentSet segments(directory->get(), config, /*read_only=*/false);
+  Log segments(directory->get(), config, /*read_only=*/false);
   ASSERT_TRUE(segments.Open(*std::move(log)).ok());
 
   FaultPlan plan;
@@ -61,7 +61,7 @@ TEST(SegmentSet, NothingIsWrittenAfterACloseThatFailed) {
   log = Recover(again->get(), manifest, /*read_only=*/false);
   ASSERT_TRUE(log.ok()) << log.status();
   EXPECT_EQ(log->last_sequence, 1u);
-  SegmentSet next(again->get(), config, /*read_only=*/false);
+  Log next(again->get(), config, /*read_only=*/false);
   ASSERT_TRUE(next.Open(*std::move(log)).ok());
   {
     MutexLock lock(next.write_mutex());

@@ -1,7 +1,8 @@
 // What makes a keystore: a value of Options::keystore. Public.
 //
-// A program that only chooses a keystore needs no more of the plugins' interface than this; one that
-// implements a keystore goes on to keystore.h, for one in memory, or disk_index.h, for one on disk.
+// A program that only chooses a keystore needs no more of the plugins' interface than this; one
+// that implements a keystore goes on to keystore.h, for one in memory, or disk_index.h, for one on
+// disk.
 
 #ifndef RUMCASK_CORE_PLUGIN_KEYSTORE_FACTORY_H_
 #define RUMCASK_CORE_PLUGIN_KEYSTORE_FACTORY_H_

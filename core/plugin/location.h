@@ -5,7 +5,7 @@
 //  | slot (21)  | offset / 8 (28)     | length/8(15)|
 //  +------------+---------------------+-------------+
 //
-// `slot` numbers a segment within one opening of the database (SegmentSet); `offset` is the
+// `slot` numbers a segment within one opening of the database (Log); `offset` is the
 // record's first byte, below 2 GiB; `length` is the record's exact size on disk, so that one read
 // fetches it and the bytes of a replaced record are known without touching the log. A record of
 // 256 KiB - 8 bytes and more says kLongLength: its length is in its header.

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/system/seeded_bug.h"
+
 namespace rumcask {
 namespace {
 
@@ -175,6 +177,7 @@ void EmptyRanges::LearnFor(uint64_t snapshot, std::string_view lower, std::strin
 }
 
 void EmptyRanges::Cut(std::string_view key) {
+  if (SeededBug("put-into-an-empty-range")) return;
   MutexLock lock(mutex_);
   for (Watch* const watch : watches_) {
     const bool in_range = watch->reverse_ ? Above(watch->from_, key) : key >= watch->from_;

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_VERSIONS_EMPTY_RANGES_H_
 #define RUMCASK_CORE_VERSIONS_EMPTY_RANGES_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -11,8 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/system/mutex.h"
-#include "core/system/seeded_bug.h"
+#include "rumcask/mutex.h"
 
 namespace rumcask {
 
@@ -43,7 +44,7 @@ class EmptyRanges {
   void Changing(uint64_t sequence) { last_change_.store(sequence); }
   // After each change that gives a key a record.
   void HasPut(std::string_view key) {
-    if (in_use_.load() != 0 && !SeededBug("put-into-an-empty-range")) Cut(key);
+    if (in_use_.load() != 0) Cut(key);
   }
 
   // ---- for scans ----

@@ -3,9 +3,11 @@
 #ifndef RUMCASK_CORE_VERSIONS_KEY_VERSION_H_
 #define RUMCASK_CORE_VERSIONS_KEY_VERSION_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstdint>
 
-#include "core/plugin/location.h"
+#include "rumcask/location.h"
 
 namespace rumcask {
 

@@ -37,20 +37,20 @@ bool Copy(Iterator it, Iterator end, size_t limit, KeyBlock* block) {
 
 }  // namespace
 
-IndexBuffer::IndexBuffer(Deletes deletes, PastVersions* past, EmptyRanges* empty)
+OrderedMap::OrderedMap(Deletes deletes, PastVersions* past, EmptyRanges* empty)
     : deletes_(deletes), past_(past), empty_(empty) {
   parts_.emplace(std::string(), std::make_unique<Part>());
 }
 
-IndexBuffer::Parts::iterator IndexBuffer::PartOf(std::string_view key) {
+OrderedMap::Parts::iterator OrderedMap::PartOf(std::string_view key) {
   return std::prev(parts_.upper_bound(key));
 }
 
-IndexBuffer::Parts::const_iterator IndexBuffer::PartOf(std::string_view key) const {
+OrderedMap::Parts::const_iterator OrderedMap::PartOf(std::string_view key) const {
   return std::prev(parts_.upper_bound(key));
 }
 
-bool IndexBuffer::Get(std::string_view key, KeyVersion* version) const {
+bool OrderedMap::Get(std::string_view key, KeyVersion* version) const {
   SharedLock parts_lock(parts_mutex_);
   const Part& part = *PartOf(key)->second;
   SharedLock lock(part.mutex);
@@ -62,20 +62,20 @@ bool IndexBuffer::Get(std::string_view key, KeyVersion* version) const {
 
 // ---- changing ----
 
-void IndexBuffer::Add(Part* part, Tree::iterator hint, std::string_view key,
-                      const KeyVersion& version) {
+void OrderedMap::Add(Part* part, Tree::iterator hint, std::string_view key,
+                     const KeyVersion& version) {
   part->tree.emplace_hint(hint, std::string(key), version);
   Increase(&size_, 1);
   Increase(&key_bytes_, HeapBytes(key));
 }
 
-IndexBuffer::Tree::iterator IndexBuffer::Erase(Part* part, Tree::iterator it) {
+OrderedMap::Tree::iterator OrderedMap::Erase(Part* part, Tree::iterator it) {
   Increase(&size_, uint64_t{0} - 1);
   Increase(&key_bytes_, uint64_t{0} - HeapBytes(it->first));
   return part->tree.erase(it);
 }
 
-Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t sequence) {
+Location OrderedMap::Apply(std::string_view key, Location location, uint64_t sequence) {
   Location before;
   const bool wanted = past_->wanted();
   size_t left = 1;
@@ -110,7 +110,7 @@ Location IndexBuffer::Apply(std::string_view key, Location location, uint64_t se
   return before;
 }
 
-void IndexBuffer::Split(std::string_view key) {
+void OrderedMap::Split(std::string_view key) {
   Part* part;
   auto upper = std::make_unique<Part>();
   std::string first;
@@ -134,7 +134,7 @@ void IndexBuffer::Split(std::string_view key) {
   part->tree.erase(part->tree.lower_bound(first), part->tree.end());
 }
 
-void IndexBuffer::Remove(std::string_view key) {
+void OrderedMap::Remove(std::string_view key) {
   std::unique_ptr<Part> removed;
   ExclusiveLock parts_lock(parts_mutex_);
   if (parts_.size() == 1) return;
@@ -150,7 +150,7 @@ void IndexBuffer::Remove(std::string_view key) {
   }
 }
 
-bool IndexBuffer::Relocate(std::string_view key, Location from, Location to) {
+bool OrderedMap::Relocate(std::string_view key, Location from, Location to) {
   SharedLock parts_lock(parts_mutex_);
   Part* const part = PartOf(key)->second.get();
   ExclusiveLock lock(part->mutex);
@@ -160,7 +160,7 @@ bool IndexBuffer::Relocate(std::string_view key, Location from, Location to) {
   return true;
 }
 
-void IndexBuffer::Insert(std::string_view key, const KeyVersion& version) {
+void OrderedMap::Insert(std::string_view key, const KeyVersion& version) {
   size_t size;
   {
     SharedLock parts_lock(parts_mutex_);
@@ -172,7 +172,7 @@ void IndexBuffer::Insert(std::string_view key, const KeyVersion& version) {
   if (size > kPartKeys) Split(key);
 }
 
-void IndexBuffer::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
+void OrderedMap::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
   // One thread at a time, so that it may split.
   MutexLock load_lock(load_mutex_);
   for (const LoadEntry& entry : entries) {
@@ -198,7 +198,7 @@ void IndexBuffer::Load(absl::Span<const LoadEntry> entries, LoadContext* context
   }
 }
 
-void IndexBuffer::FinishLoad() {
+void OrderedMap::FinishLoad() {
   MutexLock load_lock(load_mutex_);
   std::vector<std::string> empty;
   {
@@ -217,7 +217,7 @@ void IndexBuffer::FinishLoad() {
 
 // ---- scanning ----
 
-void IndexBuffer::ScanForward(const KeyRange& range, size_t limit, KeyBlock* block) const {
+void OrderedMap::ScanForward(const KeyRange& range, size_t limit, KeyBlock* block) const {
   std::string from(range.lower);
   bool after = range.after_lower;
   while (block->size() < limit) {
@@ -243,7 +243,7 @@ void IndexBuffer::ScanForward(const KeyRange& range, size_t limit, KeyBlock* blo
   }
 }
 
-void IndexBuffer::ScanBackward(const KeyRange& range, size_t limit, KeyBlock* block) const {
+void OrderedMap::ScanBackward(const KeyRange& range, size_t limit, KeyBlock* block) const {
   std::string upper(range.upper);
   while (block->size() < limit) {
     SharedLock parts_lock(parts_mutex_);
@@ -266,14 +266,14 @@ void IndexBuffer::ScanBackward(const KeyRange& range, size_t limit, KeyBlock* bl
   }
 }
 
-void IndexBuffer::Scan(const KeyRange& range, size_t limit, KeyBlock* block) const {
+void OrderedMap::Scan(const KeyRange& range, size_t limit, KeyBlock* block) const {
   block->Clear();
   // With an upper bound that is not above the lower one, the ends of the range would be in reverse.
   if (!range.upper.empty() && range.upper <= range.lower) return;
   range.reverse ? ScanBackward(range, limit, block) : ScanForward(range, limit, block);
 }
 
-uint64_t IndexBuffer::MemoryBytes() const {
+uint64_t OrderedMap::MemoryBytes() const {
   // A B-tree of random keys is filled to about three quarters.
   return size() * sizeof(Tree::value_type) * 4 / 3 + key_bytes_.load(std::memory_order_relaxed) +
          part_count_.load(std::memory_order_relaxed) * (sizeof(Part) + sizeof(Parts::value_type));

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_VERSIONS_ORDERED_MAP_H_
 #define RUMCASK_CORE_VERSIONS_ORDERED_MAP_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -13,15 +15,14 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/types/span.h"
-
-#include "core/plugin/key_block.h"
-#include "core/plugin/key_range.h"
-#include "core/plugin/keystore.h"
-#include "core/plugin/location.h"
-#include "core/system/mutex.h"
-#include "core/versions/empty_ranges.h"
-#include "core/versions/key_version.h"
-#include "core/versions/past_versions.h"
+#include "rumcask/empty_ranges.h"
+#include "rumcask/key_block.h"
+#include "rumcask/key_range.h"
+#include "rumcask/key_version.h"
+#include "rumcask/keystore.h"
+#include "rumcask/location.h"
+#include "rumcask/mutex.h"
+#include "rumcask/past_versions.h"
 
 namespace rumcask {
 
@@ -35,7 +36,7 @@ namespace rumcask {
 //
 // Apply, Relocate and Insert: one thread at a time. Load and FinishLoad: not beside them.
 // Everything else: any thread, any time.
-class IndexBuffer {
+class OrderedMap {
  public:
   enum class Deletes {
     kForget,  // a deleted key leaves no trace
@@ -43,7 +44,7 @@ class IndexBuffer {
   };
 
   // `past` and `empty` must outlive the buffer.
-  IndexBuffer(Deletes deletes, PastVersions* past, EmptyRanges* empty);
+  OrderedMap(Deletes deletes, PastVersions* past, EmptyRanges* empty);
 
   // Whether the key has an entry.
   bool Get(std::string_view key, KeyVersion* version) const;

@@ -26,7 +26,7 @@ std::string Key(uint64_t i) {
   return key + std::string(i % 30, 'k');
 }
 
-class IndexBufferTest : public testing::TestWithParam<IndexBuffer::Deletes> {
+class OrderedMapTest : public testing::TestWithParam<OrderedMap::Deletes> {
  protected:
   void Put(const std::string& key) {
     ++sequence_;
@@ -39,7 +39,7 @@ class IndexBufferTest : public testing::TestWithParam<IndexBuffer::Deletes> {
     ++sequence_;
     (void)buffer_.Apply(key, Location(), sequence_);
     live_.erase(key);
-    if (GetParam() == IndexBuffer::Deletes::kKeep) dead_[key] = sequence_;
+    if (GetParam() == OrderedMap::Deletes::kKeep) dead_[key] = sequence_;
   }
 
   // All there must be, by key; deletes have sequence 0.
@@ -49,7 +49,7 @@ class IndexBufferTest : public testing::TestWithParam<IndexBuffer::Deletes> {
     return entries;
   }
 
-  static void Compare(const IndexBuffer& buffer, const KeyRange& range, size_t limit,
+  static void Compare(const OrderedMap& buffer, const KeyRange& range, size_t limit,
                       const Map& entries) {
     std::vector<std::pair<std::string, uint64_t>> expected;
     for (const auto& [key, sequence] : entries) {
@@ -93,24 +93,23 @@ class IndexBufferTest : public testing::TestWithParam<IndexBuffer::Deletes> {
 
   PastVersions past_{{1 << 20, false}};
   EmptyRanges empty_;
-  IndexBuffer buffer_{GetParam(), &past_, &empty_};
+  OrderedMap buffer_{GetParam(), &past_, &empty_};
   uint64_t sequence_ = 0;
   Map live_;
   Map dead_;
 };
 
 // One that lets go of what was deleted.
-class ForgetfulIndexBufferTest : public IndexBufferTest {};
+class ForgetfulOrderedMapTest : public OrderedMapTest {};
 
-INSTANTIATE_TEST_SUITE_P(Deletes, IndexBufferTest,
-                         testing::Values(IndexBuffer::Deletes::kForget,
-                                         IndexBuffer::Deletes::kKeep));
+INSTANTIATE_TEST_SUITE_P(Deletes, OrderedMapTest,
+                         testing::Values(OrderedMap::Deletes::kForget, OrderedMap::Deletes::kKeep));
 
-INSTANTIATE_TEST_SUITE_P(Deletes, ForgetfulIndexBufferTest,
-                         testing::Values(IndexBuffer::Deletes::kForget));
+INSTANTIATE_TEST_SUITE_P(Deletes, ForgetfulOrderedMapTest,
+                         testing::Values(OrderedMap::Deletes::kForget));
 
 // Through many parts that are split, and emptied.
-TEST_P(IndexBufferTest, IsAMap) {
+TEST_P(OrderedMapTest, IsAMap) {
   std::mt19937_64 random(1);
   CompareAll(&random);
   for (int i = 0; i < 12000; ++i) Put(Key(random() % 6000));
@@ -125,7 +124,7 @@ TEST_P(IndexBufferTest, IsAMap) {
   CompareAll(&random);
 }
 
-TEST_P(IndexBufferTest, KeysInOrder) {
+TEST_P(OrderedMapTest, KeysInOrder) {
   std::mt19937_64 random(2);
   for (int i = 0; i < 3000; ++i) Put(Key(i));
   CompareAll(&random);
@@ -135,7 +134,7 @@ TEST_P(IndexBufferTest, KeysInOrder) {
 
 // A queue's keys come at the end and go at the head. Parts that are empty must go, or a scan would
 // have to step over them.
-TEST_P(ForgetfulIndexBufferTest, AQueueTakesNoMoreMemory) {
+TEST_P(ForgetfulOrderedMapTest, AQueueTakesNoMoreMemory) {
   constexpr int kLive = 2000;
   for (int i = 0; i < kLive; ++i) Put(Key(i));
   const uint64_t before = buffer_.MemoryBytes();
@@ -148,7 +147,7 @@ TEST_P(ForgetfulIndexBufferTest, AQueueTakesNoMoreMemory) {
 }
 
 // Beside a writer that splits and removes parts, what stays is found all the time.
-TEST_P(IndexBufferTest, ReadersBesideTheWriter) {
+TEST_P(OrderedMapTest, ReadersBesideTheWriter) {
   constexpr uint64_t kStays = 4000;
   for (uint64_t i = 0; i < kStays; ++i) Put(Key(2 * i));
   std::atomic<bool> stop{false};

@@ -3,6 +3,8 @@
 #ifndef RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
 #define RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,14 +16,13 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
-
-#include "core/plugin/key_block.h"
-#include "core/plugin/key_range.h"
-#include "core/plugin/keystore.h"
-#include "core/system/mutex.h"
-#include "core/versions/counted_allocator.h"
-#include "core/versions/key_version.h"
-#include "core/versions/snapshot_registry.h"
+#include "rumcask/counted_allocator.h"
+#include "rumcask/key_block.h"
+#include "rumcask/key_range.h"
+#include "rumcask/key_version.h"
+#include "rumcask/keystore.h"
+#include "rumcask/mutex.h"
+#include "rumcask/snapshot_registry.h"
 
 namespace rumcask {
 

@@ -3,16 +3,17 @@
 #ifndef RUMCASK_CORE_VERSIONS_SNAPSHOT_SCAN_H_
 #define RUMCASK_CORE_VERSIONS_SNAPSHOT_SCAN_H_
 
+#include "rumcask/require_cxx17.h"
+
 #include <cstddef>
 #include <string_view>
 
 #include "absl/status/status.h"
-
-#include "core/plugin/key_block.h"
-#include "core/plugin/key_range.h"
-#include "core/plugin/keystore.h"
-#include "core/versions/empty_ranges.h"
-#include "core/versions/past_versions.h"
+#include "rumcask/empty_ranges.h"
+#include "rumcask/key_block.h"
+#include "rumcask/key_range.h"
+#include "rumcask/keystore.h"
+#include "rumcask/past_versions.h"
 
 namespace rumcask {
 

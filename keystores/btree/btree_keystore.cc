@@ -17,7 +17,7 @@ class Btree : public Keystore {
  public:
   explicit Btree(const KeystoreConfig& config)
       : past_({config.max_undo_bytes, config.background}),
-        keys_(IndexBuffer::Deletes::kForget, &past_, &empty_) {}
+        keys_(OrderedMap::Deletes::kForget, &past_, &empty_) {}
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     KeyVersion version;
@@ -68,7 +68,7 @@ class Btree : public Keystore {
  private:
   class Sources final : public ScanSources {
    public:
-    explicit Sources(const IndexBuffer* keys) : keys_(keys) {}
+    explicit Sources(const OrderedMap* keys) : keys_(keys) {}
     void Capture() override {}
     size_t count() const override { return 1; }
     absl::Status Fetch(size_t /*i*/, const KeyRange& range, size_t limit,
@@ -78,12 +78,12 @@ class Btree : public Keystore {
     }
 
    private:
-    const IndexBuffer* const keys_;
+    const OrderedMap* const keys_;
   };
 
   PastVersions past_;
   mutable EmptyRanges empty_;
-  IndexBuffer keys_;
+  OrderedMap keys_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // What core puts in front of an index on disk, against the contract of all keystores. Only Load is
-// not as there: DiskKeystore is given the log in its order, by one thread.
+// not as there: BufferedIndex is given the log in its order, by one thread.
 
 #include <memory>
 #include <string>
@@ -33,7 +33,7 @@ INSTANTIATE_KEYSTORE_CONFORMANCE(InTheBackground, Tested(true, true));
 
 // A record is moved wherever its key is: in the active buffer, in one that waits, in the index, in
 // several of them; and it is there afterwards, for snapshots of before, too.
-TEST(DiskKeystoreTest, RecordsAreMovedWhereverTheirKeysAre) {
+TEST(BufferedIndexTest, RecordsAreMovedWhereverTheirKeysAre) {
   TestedKeystore tested(Whole(true, false));
   std::vector<std::string> keys;
   for (int i = 0; i < 200; ++i) keys.push_back(absl::StrCat("key", 1000 + i));

@@ -56,7 +56,7 @@ class EmptyLog {
       table.Add(std::make_shared<Segment>(slot + 1, slot, Stream::kUser, /*seed=*/0));
     }
   }
-  SegmentSet& segments() { return segments_; }
+  Log& segments() { return segments_; }
 
  private:
   static std::unique_ptr<Directory> Open(FileSystem* file_system) {
@@ -64,8 +64,8 @@ class EmptyLog {
     Require(directory.status());
     return *std::move(directory);
   }
-  static SegmentSet::Config Config() {
-    SegmentSet::Config config = {};
+  static Log::Config Config() {
+    Log::Config config = {};
     config.segment_bytes = kMinSegmentBytes;
     config.max_open_files = 16;
     config.process_mappings = 1000;
@@ -75,7 +75,7 @@ class EmptyLog {
 
   CrashFileSystem file_system_;
   const std::unique_ptr<Directory> directory_;
-  SegmentSet segments_;
+  Log segments_;
 };
 
 class WholeKeystore : public Keystore {
@@ -92,18 +92,18 @@ class WholeKeystore : public Keystore {
   }
 
   Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
-    Require(disk_.Admit());
+    Require(disk_.WaitForRoom());
     Location before;
     bool decided = false;
     while (!decided) {
-      DiskKeystore::Observation seen;
-      Require(disk_.Observe(key, &seen));
+      CurrentState seen;
+      Require(disk_.ReadCurrent(key, &seen));
       MutexLock lock(log_.segments().write_mutex());
-      decided = disk_.Confirm(key, seen, &before);
+      decided = disk_.Revalidate(key, seen, &before);
       if (!decided) continue;
       disk_.Apply(key, ToLog(location), sequence);
       // Where the newest record is nobody asks in a log without records.
-      disk_.Wrote(sequence, Location(), location.length());
+      disk_.OnWritten(sequence, Location(), location.length());
     }
     disk_.AfterWrite();
     keys_ += location.exists() && !before.exists();
@@ -120,10 +120,10 @@ class WholeKeystore : public Keystore {
     bool moved = false;
     bool decided = false;
     while (!decided) {
-      DiskKeystore::Observation seen;
-      Require(disk_.Observe(key, &seen));
+      CurrentState seen;
+      Require(disk_.ReadCurrent(key, &seen));
       MutexLock lock(log_.segments().write_mutex());
-      decided = disk_.RelocateObserved(key, seen, ToLog(from), ToLog(to), &moved);
+      decided = disk_.RelocateSeen(key, seen, ToLog(from), ToLog(to), &moved);
     }
     return moved;
   }
@@ -171,8 +171,8 @@ class WholeKeystore : public Keystore {
     Require(index.status());
     return *std::move(index);
   }
-  static DiskKeystore::Config ConfigOf(bool background, const KeystoreConfig& config) {
-    DiskKeystore::Config made = {};
+  static BufferedIndex::Config ConfigOf(bool background, const KeystoreConfig& config) {
+    BufferedIndex::Config made = {};
     made.path = "index";
     made.buffer_bytes = kBufferBytes;
     made.replay_bytes = UINT64_MAX;
@@ -182,7 +182,7 @@ class WholeKeystore : public Keystore {
   }
 
   EmptyLog log_;
-  DiskKeystore disk_;
+  BufferedIndex disk_;
   std::atomic<uint64_t> keys_{0};
   uint64_t relocations_ = 0;
 };
