@@ -10,10 +10,7 @@
 #include "absl/strings/str_join.h"
 
 #include "core/plugin/keystore.h"
-#include "keystores/btree/btree_keystore.h"
-#include "keystores/hash/hash_keystore.h"
-#include "keystores/lmdb/lmdb_keystore.h"
-#include "keystores/rocksdb/rocksdb_keystore.h"
+#include "keystores/keystore_table.h"
 
 namespace rumcask {
 namespace {
@@ -23,12 +20,9 @@ struct Entry {
   KeystoreFactory (*make)();
 };
 
-constexpr Entry kKeystores[] = {
-    {"hash", [] { return HashKeystore(); }},
-    {"btree", [] { return BtreeKeystore(); }},
-    {"lmdb", [] { return LmdbKeystore(); }},
-    {"rocksdb", [] { return RocksdbKeystore(); }},
-};
+#define KEYSTORE(name, make) {name, [] { return make(); }},
+constexpr Entry kKeystores[] = {KEYSTORES(KEYSTORE)};
+#undef KEYSTORE
 
 }  // namespace
 

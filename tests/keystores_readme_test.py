@@ -28,6 +28,16 @@ class ReadmeTest(unittest.TestCase):
         lines = read("tests/example_keystore/file_keystore.cc").count("\n")
         self.assertIn(f"{lines} lines", read(DIRECTORY, "README.md"))
 
+    def test_every_keystore_is_told_of(self):
+        names = re.findall(r'^    "(\w+)",$', read(DIRECTORY, "keystores.bzl"), re.MULTILINE)
+        self.assertIn("hash", names)
+        page = read(DIRECTORY, "README.md")
+        first_row = re.search(r"^\|.*", page, re.MULTILINE).group()
+        for name in names:
+            self.assertIn("- **%s**" % name, page)
+            self.assertIn("| %s " % name, first_row)
+            self.assertIn("`%s`" % name, read("README.md"))
+
     def test_the_links_are_not_dead(self):
         links = re.findall(r"\]\(([^)#]+)[^)]*\)", read(DIRECTORY, "README.md"))
         self.assertGreater(len(links), 10)

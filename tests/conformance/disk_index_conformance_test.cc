@@ -2,9 +2,13 @@
 
 #include "tests/conformance/disk_index_conformance.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "gtest/gtest.h"
 
-#include "keystores/lmdb/lmdb_keystore.h"
+#include "keystores/by_name.h"
 #include "keystores/rocksdb/rocksdb_keystore.h"
 
 namespace rumcask {
@@ -19,10 +23,17 @@ RocksdbOptions Small() {
   return options;
 }
 
-INSTANTIATE_TEST_SUITE_P(Lmdb, DiskIndexConformance,
-                         testing::Values(DiskIndexUnderTest(LmdbKeystore())));
-INSTANTIATE_TEST_SUITE_P(Rocksdb, DiskIndexConformance,
-                         testing::Values(DiskIndexUnderTest(RocksdbKeystore())));
+std::vector<DiskIndexUnderTest> OnDisk() {
+  std::vector<DiskIndexUnderTest> all;
+  for (const std::string& name : KeystoreNames()) {
+    KeystoreFactory factory = KeystoreByName(name).value();
+    if (factory.traits.persistent) all.emplace_back(std::move(factory));
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Keystores, DiskIndexConformance, testing::ValuesIn(OnDisk()),
+                         [](const auto& tested) { return tested.param.factory.traits.name; });
 INSTANTIATE_TEST_SUITE_P(SmallRocksdb, DiskIndexConformance,
                          testing::Values(DiskIndexUnderTest(RocksdbKeystore(Small()))));
 

@@ -16,6 +16,7 @@
 #include "rumcask/require_cxx17.h"
 
 #include <ostream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -52,24 +53,48 @@ class UnorderedKeystoreConformance : public KeystoreConformance {};
 class UndoBoundConformance : public KeystoreConformance {};
 class MemoryCountConformance : public KeystoreConformance {};
 
-// The keystore, or none.
-inline std::vector<KeystoreUnderTest> KeystoreIf(bool wanted, const KeystoreUnderTest& tested) {
-  return wanted ? std::vector<KeystoreUnderTest>{tested} : std::vector<KeystoreUnderTest>();
+// Those of the keystores of which `has` is true.
+template <typename Predicate>
+std::vector<KeystoreUnderTest> KeystoresIf(const std::vector<KeystoreUnderTest>& all,
+                                           Predicate has) {
+  std::vector<KeystoreUnderTest> some;
+  for (const KeystoreUnderTest& tested : all) {
+    if (has(tested)) some.push_back(tested);
+  }
+  return some;
 }
 
-// Puts the keystore to all tests that are about it.
-#define INSTANTIATE_KEYSTORE_CONFORMANCE(prefix, tested)                                 \
-  INSTANTIATE_TEST_SUITE_P(prefix, KeystoreConformance, testing::Values(tested));        \
-  INSTANTIATE_TEST_SUITE_P(                                                              \
-      prefix, OrderedKeystoreConformance,                                                \
-      testing::ValuesIn(KeystoreIf((tested).factory.traits.ordered, tested)));           \
-  INSTANTIATE_TEST_SUITE_P(                                                              \
-      prefix, UnorderedKeystoreConformance,                                              \
-      testing::ValuesIn(KeystoreIf(!(tested).factory.traits.ordered, tested)));          \
-  INSTANTIATE_TEST_SUITE_P(prefix, UndoBoundConformance,                                 \
-                           testing::ValuesIn(KeystoreIf((tested).bounds_undo, tested))); \
-  INSTANTIATE_TEST_SUITE_P(prefix, MemoryCountConformance,                               \
-                           testing::ValuesIn(KeystoreIf((tested).counts_memory, tested)))
+inline std::string KeystoreTestName(const testing::TestParamInfo<KeystoreUnderTest>& info) {
+  std::string name = info.param.factory.traits.name;
+  for (char& c : name) {
+    if (c == '-') c = '_';
+  }
+  return name;
+}
+
+// Puts a list of keystores to all tests that are about each.
+#define INSTANTIATE_KEYSTORES_CONFORMANCE(prefix, all)                                             \
+  INSTANTIATE_TEST_SUITE_P(prefix, KeystoreConformance, testing::ValuesIn(all), KeystoreTestName); \
+  INSTANTIATE_TEST_SUITE_P(                                                                        \
+      prefix, OrderedKeystoreConformance,                                                          \
+      testing::ValuesIn(KeystoresIf(all, [](const auto& k) { return k.factory.traits.ordered; })), \
+      KeystoreTestName);                                                                           \
+  INSTANTIATE_TEST_SUITE_P(prefix, UnorderedKeystoreConformance,                                   \
+                           testing::ValuesIn(KeystoresIf(                                          \
+                               all, [](const auto& k) { return !k.factory.traits.ordered; })),     \
+                           KeystoreTestName);                                                      \
+  INSTANTIATE_TEST_SUITE_P(                                                                        \
+      prefix, UndoBoundConformance,                                                                \
+      testing::ValuesIn(KeystoresIf(all, [](const auto& k) { return k.bounds_undo; })),            \
+      KeystoreTestName);                                                                           \
+  INSTANTIATE_TEST_SUITE_P(                                                                        \
+      prefix, MemoryCountConformance,                                                              \
+      testing::ValuesIn(KeystoresIf(all, [](const auto& k) { return k.counts_memory; })),          \
+      KeystoreTestName)
+
+// The same for one.
+#define INSTANTIATE_KEYSTORE_CONFORMANCE(prefix, tested) \
+  INSTANTIATE_KEYSTORES_CONFORMANCE(prefix, std::vector<KeystoreUnderTest>{tested})
 
 }  // namespace rumcask
 

@@ -2,11 +2,14 @@
 
 #include "tests/conformance/keystore_conformance.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "gtest/gtest.h"
 
 #include "core/testing/map_keystore.h"
-#include "keystores/btree/btree_keystore.h"
-#include "keystores/hash/hash_keystore.h"
+#include "keystores/by_name.h"
 
 namespace rumcask {
 namespace {
@@ -20,8 +23,17 @@ KeystoreUnderTest Map() {
 }
 
 INSTANTIATE_KEYSTORE_CONFORMANCE(Map, Map());
-INSTANTIATE_KEYSTORE_CONFORMANCE(Hash, KeystoreUnderTest(HashKeystore()));
-INSTANTIATE_KEYSTORE_CONFORMANCE(Btree, KeystoreUnderTest(BtreeKeystore()));
+
+std::vector<KeystoreUnderTest> InMemory() {
+  std::vector<KeystoreUnderTest> all;
+  for (const std::string& name : KeystoreNames()) {
+    KeystoreFactory factory = KeystoreByName(name).value();
+    if (!factory.traits.persistent) all.emplace_back(std::move(factory));
+  }
+  return all;
+}
+
+INSTANTIATE_KEYSTORES_CONFORMANCE(Keystores, InMemory());
 
 }  // namespace
 }  // namespace rumcask

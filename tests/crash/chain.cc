@@ -11,11 +11,23 @@
 #include "core/damage.h"
 #include "core/format/limits.h"
 #include "core/stats.h"
-#include "keystores/btree/btree_keystore.h"
-#include "keystores/hash/hash_keystore.h"
+#include "keystores/by_name.h"
 
 namespace rumcask {
 namespace {
+
+// The keystores in memory, which take each other's place at any opening.
+const std::vector<KeystoreFactory>& InMemory() {
+  static const auto* const all = [] {
+    auto* const in_memory = new std::vector<KeystoreFactory>;
+    for (const std::string& name : KeystoreNames()) {
+      KeystoreFactory keystore = KeystoreByName(name).value();
+      if (!keystore.traits.persistent) in_memory->push_back(std::move(keystore));
+    }
+    return in_memory;
+  }();
+  return *all;
+}
 
 constexpr char kPath[] = "/crash/db";
 constexpr char kOnDiskName[] = "adversarial";
@@ -151,7 +163,7 @@ Options Chain::ChooseOptions() {
     options.keystore = index_->Keystore(kOnDiskName, /*looks_cheaply=*/OneIn(2));
     options.keystore->buffer_bytes = 1024;
   } else {
-    options.keystore = OneIn(2) ? HashKeystore() : BtreeKeystore();
+    options.keystore = InMemory()[Below(InMemory().size())];
   }
   if (known && *stored != options.keystore->traits.name) ++report_.reindexed;
   return options;

@@ -24,10 +24,7 @@
 #include "gtest/gtest.h"
 
 #include "core/plugin/disk_index.h"
-#include "keystores/btree/btree_keystore.h"
-#include "keystores/hash/hash_keystore.h"
-#include "keystores/lmdb/lmdb_keystore.h"
-#include "keystores/rocksdb/rocksdb_keystore.h"
+#include "keystores/by_name.h"
 #include "tests/model/model_run.h"
 
 namespace rumcask {
@@ -58,26 +55,6 @@ std::string ModeName(const testing::TestParamInfo<ModelSetup>& info) {
          (info.param.read == ReadMode::kMapped ? "MappedRead" : "PreadRead");
 }
 
-INSTANTIATE_TEST_SUITE_P(Hash, ModelTest,
-                         testing::ValuesIn(AllModes(HashKeystore(), {BtreeKeystore()})), ModeName);
-INSTANTIATE_TEST_SUITE_P(Btree, ModelTest,
-                         testing::ValuesIn(AllModes(BtreeKeystore(), {HashKeystore()})), ModeName);
-
-// Changes its keystore all the time, from and to one in memory; its index comes out of a kill in
-// any state.
-std::vector<ModelSetup> OnDisk(bool looks_cheaply) {
-  const KeystoreFactory keystore =
-      AdversarialDisk::Make()->Keystore(looks_cheaply ? "looking" : "blind", looks_cheaply);
-  std::vector<ModelSetup> setups = AllModes(keystore, {HashKeystore(), BtreeKeystore()});
-  for (ModelSetup& setup : setups) {
-    setup.index_disk = AdversarialDisk::Make();
-    setup.index_looks_cheaply = looks_cheaply;
-  }
-  return setups;
-}
-INSTANTIATE_TEST_SUITE_P(LookingIndex, ModelTest, testing::ValuesIn(OnDisk(true)), ModeName);
-INSTANTIATE_TEST_SUITE_P(BlindIndex, ModelTest, testing::ValuesIn(OnDisk(false)), ModeName);
-
 // The log is on a disk of the tests, the index on a real one.
 KeystoreFactory InTempDirectory(KeystoreFactory keystore) {
   const auto moved = [](const std::string& name) {
@@ -95,16 +72,54 @@ KeystoreFactory InTempDirectory(KeystoreFactory keystore) {
   return keystore;
 }
 
-INSTANTIATE_TEST_SUITE_P(Lmdb, ModelTest,
-                         testing::ValuesIn(AllModes(InTempDirectory(LmdbKeystore()),
-                                                    {HashKeystore(), BtreeKeystore(),
-                                                     InTempDirectory(RocksdbKeystore())})),
-                         ModeName);
-INSTANTIATE_TEST_SUITE_P(Rocksdb, ModelTest,
-                         testing::ValuesIn(AllModes(InTempDirectory(RocksdbKeystore()),
-                                                    {HashKeystore(), BtreeKeystore(),
-                                                     InTempDirectory(LmdbKeystore())})),
-                         ModeName);
+// All keystores of this project that are in memory, or all on disk.
+std::vector<KeystoreFactory> AllKeystores(bool persistent) {
+  std::vector<KeystoreFactory> all;
+  for (const std::string& name : KeystoreNames()) {
+    KeystoreFactory keystore = KeystoreByName(name).value();
+    if (keystore.traits.persistent != persistent) continue;
+    all.push_back(persistent ? InTempDirectory(std::move(keystore)) : std::move(keystore));
+  }
+  return all;
+}
+
+// Each in memory, exchanged with the others in memory; each on disk, with all others.
+std::vector<ModelSetup> Keystores() {
+  const std::vector<KeystoreFactory> in_memory = AllKeystores(/*persistent=*/false);
+  std::vector<KeystoreFactory> all = in_memory;
+  for (KeystoreFactory& keystore : AllKeystores(/*persistent=*/true)) {
+    all.push_back(std::move(keystore));
+  }
+  std::vector<ModelSetup> setups;
+  for (const KeystoreFactory& keystore : all) {
+    std::vector<KeystoreFactory> others;
+    for (const KeystoreFactory& other : keystore.traits.persistent ? all : in_memory) {
+      if (other.traits.name != keystore.traits.name) others.push_back(other);
+    }
+    for (ModelSetup& setup : AllModes(keystore, others)) setups.push_back(std::move(setup));
+  }
+  return setups;
+}
+
+INSTANTIATE_TEST_SUITE_P(Keystores, ModelTest, testing::ValuesIn(Keystores()),
+                         [](const auto& tested) {
+                           return tested.param.keystore.traits.name + ModeName(tested);
+                         });
+
+// Changes its keystore all the time, from and to one in memory; its index comes out of a kill in
+// any state.
+std::vector<ModelSetup> OnDisk(bool looks_cheaply) {
+  const KeystoreFactory keystore =
+      AdversarialDisk::Make()->Keystore(looks_cheaply ? "looking" : "blind", looks_cheaply);
+  std::vector<ModelSetup> setups = AllModes(keystore, AllKeystores(/*persistent=*/false));
+  for (ModelSetup& setup : setups) {
+    setup.index_disk = AdversarialDisk::Make();
+    setup.index_looks_cheaply = looks_cheaply;
+  }
+  return setups;
+}
+INSTANTIATE_TEST_SUITE_P(LookingIndex, ModelTest, testing::ValuesIn(OnDisk(true)), ModeName);
+INSTANTIATE_TEST_SUITE_P(BlindIndex, ModelTest, testing::ValuesIn(OnDisk(false)), ModeName);
 
 uint64_t OperationsPerKeystore() {
   if (const char* const operations = std::getenv("RUMCASK_MODEL_OPERATIONS")) {

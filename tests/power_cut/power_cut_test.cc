@@ -37,6 +37,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "keystores/by_name.h"
 #include "tests/kill/child.h"
 #include "tests/kill/scratch_directory.h"
 #include "tests/power_cut/cut_disk.h"
@@ -69,7 +70,7 @@ class Pipe {
   int ends_[2];
 };
 
-class PowerCutTest : public testing::TestWithParam<const char*> {
+class PowerCutTest : public testing::TestWithParam<std::string> {
  protected:
   static void SetUpTestSuite() { CutMount::KeepPrivate(); }
 
@@ -276,7 +277,20 @@ void PowerCutTest::Chain(const std::vector<std::string>& keystores, int crashes)
   mount_.reset();
 }
 
-INSTANTIATE_TEST_SUITE_P(Keystores, PowerCutTest, testing::Values("hash", "lmdb", "rocksdb"),
+bool IsPersistent(const std::string& keystore) {
+  return KeystoreByName(keystore)->traits.persistent;
+}
+
+// The default for all that are in memory, of which nothing is on the disk; and all that are there.
+std::vector<std::string> Tested() {
+  std::vector<std::string> names = {KeystoreNames().front()};
+  for (const std::string& name : KeystoreNames()) {
+    if (IsPersistent(name)) names.push_back(name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Keystores, PowerCutTest, testing::ValuesIn(Tested()),
                          [](const auto& param) { return param.param; });
 
 TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
@@ -296,11 +310,11 @@ TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
   std::printf(
       "%s: %d power cuts, %d of them before the database was open; %d took unsynced operations, "
       "%d left the index behind the log, %d left none; %llu operations, %llu changes to the disk\n",
-      GetParam(), cuts_, cuts_opening_, lossy_, behind_, rebuilt_,
+      GetParam().c_str(), cuts_, cuts_opening_, lossy_, behind_, rebuilt_,
       static_cast<unsigned long long>(operations_), static_cast<unsigned long long>(changes_));
   EXPECT_GT(cuts_, cuts_opening_);
   EXPECT_GT(lossy_, 0);
-  if (GetParam() != std::string("hash")) {
+  if (IsPersistent(GetParam())) {
     EXPECT_GT(behind_, 0);
   }
 }
@@ -310,7 +324,7 @@ TEST_P(PowerCutTest, WhatWasVouchedForIsThereAfterChainsOfCrashes) {
   for (int chains = full ? 20 : 1; chains > 0 && !HasFailure(); --chains) {
     Chain({GetParam()}, full ? 300 : 60);
   }
-  std::printf("%s: %d power cuts and %d kills in chains\n", GetParam(), cuts_, kills_);
+  std::printf("%s: %d power cuts and %d kills in chains\n", GetParam().c_str(), cuts_, kills_);
 }
 
 class ChangingKeystoreTest : public PowerCutTest {};
@@ -320,7 +334,7 @@ INSTANTIATE_TEST_SUITE_P(Keystores, ChangingKeystoreTest, testing::Values("any")
 TEST_P(ChangingKeystoreTest, WhatWasVouchedForIsThereAfterChainsOfCrashes) {
   const bool full = std::getenv("RUMCASK_FULL") != nullptr;
   for (int chains = full ? 20 : 1; chains > 0 && !HasFailure(); --chains) {
-    Chain({"hash", "btree", "lmdb", "rocksdb"}, full ? 300 : 60);
+    Chain(KeystoreNames(), full ? 300 : 60);
   }
   std::printf("changing: %d power cuts and %d kills in chains\n", cuts_, kills_);
 }

@@ -1,20 +1,19 @@
-// Linearizability with the ordered keystores: the B-tree, and an index on disk behind small
-// buffers, which keys leave all the time; see linearizability_test.cc. For data races:
+// Linearizability with an index on disk behind small buffers, which keys leave all the time; see
+// linearizability_test.cc. For data races:
 //
-//   bazel test --config=tsan //tests/linearizability:ordered_linearizability_test
+//   bazel test --config=tsan //tests/linearizability:index_linearizability_test
 //
 // RUMCASK_LINEARIZABILITY_CALLS=n replaces the number of calls.
 
 #include "gtest/gtest.h"
 
-#include "keystores/btree/btree_keystore.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/linearizability/linearizability_fixture.h"
 
 namespace rumcask {
 namespace {
 
-using OrderedLinearizabilityTest = LinearizabilityFixture;
+using IndexLinearizabilityTest = LinearizabilityFixture;
 
 KeystoreFactory OnDisk(bool looks_cheaply) {
   KeystoreFactory factory = AdversarialDisk::Make()->Keystore("adversarial", looks_cheaply);
@@ -22,13 +21,11 @@ KeystoreFactory OnDisk(bool looks_cheaply) {
   return factory;
 }
 
-TEST_F(OrderedLinearizabilityTest, Btree) { RunRounds(BtreeKeystore(), 150000); }
-
-TEST_F(OrderedLinearizabilityTest, IndexThatTellsWhatItReplaces) {
+TEST_F(IndexLinearizabilityTest, IndexThatTellsWhatItReplaces) {
   RunRounds(OnDisk(/*looks_cheaply=*/true), 150000);
 }
 
-TEST_F(OrderedLinearizabilityTest, IndexThatDoesNot) {
+TEST_F(IndexLinearizabilityTest, IndexThatDoesNot) {
   RunRounds(OnDisk(/*looks_cheaply=*/false), 150000);
 }
 

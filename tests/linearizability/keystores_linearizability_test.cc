@@ -1,0 +1,41 @@
+// Linearizability with the keystores in memory, whose readers meet writers in locks of their own;
+// see linearizability_test.cc. Half a million calls with the default one, 150,000 with each other:
+//
+//   bazel test --config=tsan //tests/linearizability:keystores_linearizability_test
+//
+// In the full form five million with each: add
+//
+//   --test_env=RUMCASK_LINEARIZABILITY_CALLS=5000000 --test_timeout=7200
+
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "keystores/by_name.h"
+#include "tests/linearizability/linearizability_fixture.h"
+
+namespace rumcask {
+namespace {
+
+std::vector<std::string> InMemory() {
+  std::vector<std::string> names;
+  for (const std::string& name : KeystoreNames()) {
+    if (!KeystoreByName(name)->traits.persistent) names.push_back(name);
+  }
+  return names;
+}
+
+class KeystoresLinearizabilityTest : public LinearizabilityFixture,
+                                     public testing::WithParamInterface<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Keystores, KeystoresLinearizabilityTest, testing::ValuesIn(InMemory()),
+                         [](const auto& param) { return param.param; });
+
+TEST_P(KeystoresLinearizabilityTest, EveryHistoryIsLinearizable) {
+  const bool is_default = GetParam() == KeystoreNames().front();
+  RunRounds(KeystoreByName(GetParam()).value(), is_default ? 500000 : 150000);
+}
+
+}  // namespace
+}  // namespace rumcask
