@@ -255,12 +255,15 @@ uint64_t AdversarialDisk::lagging() const {
   return lagging_;
 }
 
-void AdversarialDisk::FailCalls(uint64_t call, absl::Status status, bool for_ever) {
+AdversarialDisk::Counts AdversarialDisk::FailCalls(uint64_t call, absl::Status status,
+                                                   bool for_ever) {
   MutexLock lock(mutex_);
+  const Counts before = {calls_, failed_calls_};
   calls_ = failed_calls_ = 0;
   first_failing_ = call;
   call_error_ = std::move(status);
   fails_for_ever_ = for_ever;
+  return before;
 }
 
 absl::Status AdversarialDisk::Begin() {

@@ -74,8 +74,13 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   // Flushes that were to be called so, and were not yet.
   uint64_t lagging() const;
   // From now on the `call`-th call of the index - opening, Get, Scan, Apply, Flush, GetNote - fails
-  // so, and with `for_ever` all after it. OK: none.
-  void FailCalls(uint64_t call, absl::Status status, bool for_ever);
+  // so, and with `for_ever` all after it. OK: none. Returns the counts until now, beside which no
+  // call was missed.
+  struct Counts {
+    uint64_t calls = 0;
+    uint64_t failed = 0;
+  };
+  Counts FailCalls(uint64_t call, absl::Status status, bool for_ever);
   // Calls since, and those that failed.
   uint64_t calls() const;
   uint64_t failed_calls() const;

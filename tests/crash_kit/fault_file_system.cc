@@ -118,11 +118,10 @@ const char* FaultName(Fault fault) {
 
 class FaultFileSystem::State {
  public:
-  void SetPlan(FaultPlan plan) {
+  Counts SetPlan(FaultPlan plan) {
     MutexLock lock(mutex_);
     plan_ = std::make_shared<const FaultPlan>(std::move(plan));
-    calls_ = 0;
-    faults_ = 0;
+    return {std::exchange(calls_, 0), std::exchange(faults_, 0)};
   }
 
   void SetHook(std::function<void(const Call&)> hook) {
@@ -393,7 +392,9 @@ FaultFileSystem::FaultFileSystem(FileSystem* base)
 
 FaultFileSystem::~FaultFileSystem() = default;
 
-void FaultFileSystem::SetPlan(FaultPlan plan) { state_->SetPlan(std::move(plan)); }
+FaultFileSystem::Counts FaultFileSystem::SetPlan(FaultPlan plan) {
+  return state_->SetPlan(std::move(plan));
+}
 uint64_t FaultFileSystem::call_count() const { return state_->calls(); }
 uint64_t FaultFileSystem::fault_count() const { return state_->faults(); }
 

@@ -97,8 +97,13 @@ class FaultFileSystem : public FileSystem {
   explicit FaultFileSystem(FileSystem* base);
   ~FaultFileSystem() override;
 
-  // Replaces the plan and counts from 0 again.
-  void SetPlan(FaultPlan plan);
+  struct Counts {
+    uint64_t calls = 0;
+    uint64_t faults = 0;
+  };
+  // Replaces the plan and counts from 0 again. Returns the counts until now, beside which no call
+  // was missed.
+  Counts SetPlan(FaultPlan plan);
   // Matching calls since the plan was set, and how many of them failed or were cut short.
   uint64_t call_count() const;
   uint64_t fault_count() const;

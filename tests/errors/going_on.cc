@@ -20,15 +20,15 @@ constexpr const char* kOrders[] = {"lsybd", "L", "slbdy", "bdsL", "l"};
 }  // namespace
 
 void ErrorRun::Heal() {
-  if (!ended_) {
-    calls_ = faults_.call_count();
-    failed_calls_ = faults_.fault_count();
-    index_calls_ = index_->calls();
-    failed_index_calls_ = index_->failed_calls();
-    ended_ = true;
-  }
-  faults_.SetPlan(FaultPlan());
-  index_->FailCalls(0, absl::OkStatus(), false);
+  // A background thread may make calls meanwhile, so the counts are those of the very moment.
+  const FaultFileSystem::Counts counts = faults_.SetPlan(FaultPlan());
+  const AdversarialDisk::Counts of_index = index_->FailCalls(0, absl::OkStatus(), false);
+  if (ended_) return;
+  calls_ = counts.calls;
+  failed_calls_ = counts.faults;
+  index_calls_ = of_index.calls;
+  failed_index_calls_ = of_index.failed;
+  ended_ = true;
 }
 
 void ErrorRun::WriteKind(const std::string& name, char kind) {
