@@ -73,7 +73,7 @@ class IndexAudit {
     Location at;
     const bool indexed = store_->keystore_->Get(prepared, &at).ok();
     const std::string name(key);
-    if (!indexed && header.kind == RecordKind::kDelete) {
+    if (!indexed && header.is_tombstone()) {
       // A delete explains why an older put is not indexed. Records come in the order of the log.
       suspects_.erase(name);
     } else if (!indexed) {

@@ -46,7 +46,7 @@ void LetOthersIn(Mutex* write_mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 // before, as far as the keystore tells.
 Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) {
   if (SeededBug("published-apart")) LetOthersIn(&store->log_.write_mutex());
-  if (record.header.kind == RecordKind::kDelete) {
+  if (record.header.is_tombstone()) {
     const Location before = store->keystore_->Apply(key, Location(), record.header.sequence);
     Debit(store, before);
     Increment(&store->deletes_);
@@ -76,7 +76,7 @@ struct PendingWrite {
   PendingWrite(RecordKind kind, std::string_view key, std::string_view value)
       : prepared(key), record(MakeRecord(kind, key, value)) {}
 
-  bool is_delete() const { return record.header.kind == RecordKind::kDelete; }
+  bool is_delete() const { return record.header.is_tombstone(); }
   bool conditional() const { return condition != Condition::kNone; }
   // Whether a key whose newest record has that version, 0 if it has none, refuses the write.
   bool RefusedBy(uint64_t version) const {

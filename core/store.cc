@@ -67,7 +67,7 @@ absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView*
   const Segment* const segment = log_.segment(location);
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
-  return record->header.kind == RecordKind::kPut ? absl::OkStatus() : Lost(location);
+  return record->header.is_readable() ? absl::OkStatus() : Lost(location);
 }
 
 absl::Status Store::ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
@@ -80,7 +80,7 @@ absl::Status Store::ReadRecord(const PreparedKey& key, Location location, Record
     return Report(index_.ReportMisdirected(
         location, absl::StrCat(segment->name(), " offset ", location.offset())));
   }
-  return record->header.kind == RecordKind::kPut ? absl::OkStatus() : Lost(location);
+  return record->header.is_readable() ? absl::OkStatus() : Lost(location);
 }
 
 absl::Status Store::Lost(Location location) {

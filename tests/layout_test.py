@@ -97,6 +97,19 @@ class LayoutTest(unittest.TestCase):
         lines = {path: read(path).count("\n") for path in SOURCES}
         self.assertEqual({path: count for path, count in lines.items() if count > 500}, {})
 
+    def test_some_things_are_done_in_one_place(self):
+        for pattern, place, others in [
+            # Kinds of records are compared in one table, so that a new one is right everywhere.
+            (r"[!=]= *RecordKind::|RecordKind::k\w+ *[!=]=|"
+             r"case RecordKind::", "core/format/", ()),
+            # Files that are not believed are read through SegmentFile.
+            (r"\bSegmentScanner\b", "core/log/segment_", ()),
+            (r"\bSectorReader\b", "core/log/segment_", ("core/system/", "core/format/manifest.cc")),
+        ]:
+            found = [path for path in PRODUCT if re.search(pattern, read(path))]
+            self.assertTrue(any(path.startswith(place) for path in found), pattern)
+            self.assertEqual([path for path in found if not path.startswith((place,) + others)], [])
+
     def test_it_looks_at_something(self):
         self.assertGreater(len(PRODUCT), 90)
         self.assertIn("core/format/format.h", included_by("core/format/key_table.h"))

@@ -215,7 +215,7 @@ absl::StatusOr<bool> Repairer::CopyRecord(const Job& job, uint64_t offset, uint6
   RecordHeader header;
   absl::StatusOr<bool> sound = job.file->ReadRecord(offset, bytes, &record, &header);
   if (!sound.ok() || !*sound) return sound;
-  if (!header.has_number()) return true;  // a mark vouches for the old files only
+  if (!header.has_own_sequence()) return true;  // a mark vouches for the old files only
   Saw(header.sequence);
   if (header.sequence >= kEndOfRepairable) {
     Drop(job, {true, {{offset, header}}});
@@ -272,17 +272,17 @@ absl::StatusOr<bool> Repairer::CopyByTable(const Job& job) {
     if (*copied) continue;
     const RecordHeader& header = entry.header();
     Damaged(job, offset, size, "damaged record");
-    if (!header.has_number()) continue;
+    if (!header.has_own_sequence()) continue;
     Saw(header.sequence);
     absl::Status status;
     const bool numbered = header.sequence < kEndOfRepairable;
-    if (numbered && header.kind == RecordKind::kDelete) {
+    if (numbered && header.is_tombstone()) {
       ++report_.deletes_restored;
       status = Write(job, header, entry.key(), {});
-    } else if (numbered && (header.kind == RecordKind::kPut || header.kind == RecordKind::kLost)) {
+    } else if (numbered && header.is_data()) {
       status = WriteLost(job, header, entry.key());
-    } else if (numbered && header.kind == RecordKind::kFence) {
-      // It has nothing to lose.
+    } else if (numbered && IsKnownKind(header.kind)) {
+      // A fence: it has nothing to lose.
       if (job.source.stream == Stream::kUser) last_ = std::max(last_, header.sequence);
     } else {
       report_.bytes_unreadable += size;
@@ -315,7 +315,7 @@ absl::Status Repairer::CopyPart(const Job& job, uint64_t begin, uint64_t end) {
   absl::Status status = job.file->ForEachRecord(
       begin, end,
       [&](const FoundRecord& record) {
-        if (!record.header.has_number()) return absl::OkStatus();
+        if (!record.header.has_own_sequence()) return absl::OkStatus();
         Saw(record.header.sequence);
         return grouper.Add(record, on_group);
       },

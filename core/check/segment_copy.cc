@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/log/segment_sealer.h"
+#include "core/log/segment_footer.h"
 
 namespace rumcask {
 namespace {
@@ -66,7 +66,8 @@ absl::Status SegmentCopy::Flush() {
 absl::Status SegmentCopy::Finish() {
   absl::Status status = Flush();
   if (!status.ok()) return status;
-  absl::StatusOr<std::optional<Trailer>> trailer = SealSegmentFile(file_.get(), seed_, end_);
+  absl::StatusOr<std::optional<Trailer>> trailer =
+      SealSegmentFile(file_.get(), header_.uuid, header_.id, end_);
   if (!trailer.ok() || trailer->has_value()) return trailer.status();
   return absl::ResourceExhaustedError(absl::StrCat(file_->name(), ": no room for the footer"));
 }

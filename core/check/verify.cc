@@ -24,9 +24,8 @@ namespace {
 
 bool SameRecord(const KeyTableReader& entry, const RecordHeader& header, std::string_view key,
                 uint64_t offset) {
-  return entry.offset() == offset && entry.header().kind == header.kind &&
-         entry.header().part == header.part && entry.header().sequence == header.sequence &&
-         entry.header().value_bytes == header.value_bytes && entry.key() == key;
+  return entry.offset() == offset && DescribeSameRecord(entry.header(), header) &&
+         entry.key() == key;
 }
 
 // A segment's footer, held against its records one by one.
@@ -118,7 +117,7 @@ void NumberAudit::BeginSegment(uint64_t id, Stream stream) {
 }
 
 void NumberAudit::Record(const RecordHeader& header, uint64_t offset) {
-  if (!header.has_number()) return;
+  if (!header.has_own_sequence()) return;
   const uint64_t number = header.sequence;
   if (offset < vouched_end_ && number >= manifest_->next_sequence) {
     Tell(header, offset,
@@ -179,8 +178,8 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
       kSegmentHeaderBytes, end,
       [&](const FoundRecord& record) {
         ++report->records;
-        if (record.header.kind == RecordKind::kPut) ++report->puts;
-        if (record.header.kind == RecordKind::kDelete) ++report->deletes;
+        if (record.header.is_readable()) ++report->puts;
+        if (record.header.is_tombstone()) ++report->deletes;
         if (!record.padding_is_zero) {
           add(record.end() - 7, 7, "padding after a record is not zero (harmless)");
         }
@@ -269,7 +268,7 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
     const XXH128_hash_t digest = XXH3_128bits(key.data(), key.size());
     Newest& entry = newest[{digest.low64, digest.high64}];
     if (header.sequence >= entry.sequence) {
-      entry = {header.sequence, header.kind != RecordKind::kDelete};
+      entry = {header.sequence, !header.is_tombstone()};
     }
   };
   for (const RecoveredSegment& segment : log->segments) {

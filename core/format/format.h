@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "core/format/limits.h"
+#include "core/format/record_kind.h"
 #include "core/system/seeded_bug.h"
 
 #define XXH_INLINE_ALL
@@ -64,20 +65,6 @@ std::optional<uint64_t> ParseSegmentName(std::string_view name);
 
 // ---- records ----
 
-// Frozen in the file format. Zero is never valid, so that zeroed space does not parse. Of the kinds
-// this version does not know, it must refuse 1 to 31 and may skip 32 to 63.
-enum class RecordKind : uint8_t {
-  kPut = 1,
-  kDelete = 2,
-  kLost = 3,           // the key's newest value was damaged and given up by a repair
-  kSyncMark = 4,       // all user records with numbers <= `sequence` are durable
-  kFence = 5,          // takes a number, says nothing; what precedes it is decided
-  kPutExpiring = 6,    // reserved: the value begins with 8 bytes of absolute seconds
-  kPutCompressed = 7,  // reserved: the value begins with a codec's number
-};
-inline constexpr uint8_t kFirstSkippableKind = 32;
-inline constexpr uint8_t kEndOfKinds = 64;
-
 // Frozen in the file format: where a record stands in its batch.
 enum class BatchPart : uint8_t { kNone = 0, kFirst = 1, kMiddle = 2, kLast = 3 };
 
@@ -86,7 +73,6 @@ enum class BatchPart : uint8_t { kNone = 0, kFirst = 1, kMiddle = 2, kLast = 3 }
 //  | checksum | sequence | value len | key len  | kind | part  | key   | value   | zeros to 8    |
 //  +----------+----------+-----------+----------+------+-------+-------+---------+---------------+
 inline constexpr size_t kRecordHeaderBytes = 24;
-// Offset of the kind, for whoever looks for records of one kind in damaged space.
 inline constexpr size_t kRecordKindOffset = 22;
 
 struct RecordHeader {
@@ -98,25 +84,24 @@ struct RecordHeader {
   BatchPart part = BatchPart::kNone;
 
   uint64_t record_bytes() const;
-  bool is_data() const {
-    return kind == RecordKind::kPut || kind == RecordKind::kDelete || kind == RecordKind::kLost;
-  }
-  // Whether `sequence` is the record's own number.
-  bool has_number() const { return kind != RecordKind::kSyncMark; }
+  bool is_data() const { return IsDataKind(kind); }
+  bool is_tombstone() const { return IsTombstoneKind(kind); }
+  bool is_readable() const { return IsReadableKind(kind); }
+  // A value is missing that the key had.
+  bool is_lost() const { return is_data() && !is_tombstone() && !is_readable(); }
+  bool has_own_sequence() const { return HasOwnSequence(kind); }
 };
+
+// Whether two headers agree in all that a key table says of a record.
+inline bool DescribeSameRecord(const RecordHeader& a, const RecordHeader& b) {
+  return a.kind == b.kind && a.part == b.part && a.sequence == b.sequence &&
+         a.key_bytes == b.key_bytes && a.value_bytes == b.value_bytes;
+}
 
 inline constexpr uint64_t RecordBytes(uint64_t key_bytes, uint64_t value_bytes) {
   return (kRecordHeaderBytes + key_bytes + value_bytes + 7) & ~uint64_t{7};
 }
 inline uint64_t RecordHeader::record_bytes() const { return RecordBytes(key_bytes, value_bytes); }
-
-// Whether this version knows what to do with a record of that kind.
-inline bool IsKnownKind(RecordKind kind) {
-  return kind >= RecordKind::kPut && kind <= RecordKind::kFence;
-}
-inline bool IsSkippableKind(RecordKind kind) {
-  return static_cast<uint8_t>(kind) >= kFirstSkippableKind;
-}
 
 // What every checksum of a segment starts from; a record at `offset` uses seed + offset, so that
 // one that turns up at another place, in another segment or another database never verifies.
@@ -170,6 +155,12 @@ inline bool VerifyRecord(const char* record, const RecordHeader& header, uint64_
                          {record + kRecordHeaderBytes + header.key_bytes, header.value_bytes}));
   return XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_at_offset) == header.checksum ||
          SeededBug("checksum-not-checked");
+}
+
+// Whether the header of a sync mark may stand at `from`: for whoever looks for marks among bytes
+// that are damaged.
+inline bool MayBeSyncMark(const char* from) {
+  return static_cast<RecordKind>(from[kRecordKindOffset]) == RecordKind::kSyncMark;
 }
 
 inline std::string_view RecordKey(const char* record, const RecordHeader& header) {

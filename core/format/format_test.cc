@@ -124,8 +124,8 @@ TEST(KeyTableTest, RoundTrips) {
   for (int i = 0; i < 200; ++i) {
     RecordHeader header;
     const std::string key(static_cast<size_t>(i % 90 + 1), 'k');
-    header.kind = i % 5 == 4 ? RecordKind::kSyncMark : RecordKind::kPut;
-    const bool mark = header.kind == RecordKind::kSyncMark;
+    const bool mark = i % 5 == 4;
+    header.kind = mark ? RecordKind::kSyncMark : RecordKind::kPut;
     header.key_bytes = mark ? 0 : static_cast<uint16_t>(key.size());
     header.value_bytes = mark ? 0 : static_cast<uint32_t>(i * 1000);
     header.sequence = mark ? static_cast<uint64_t>(i) : (uint64_t{1} << 40) + 3 * i;

@@ -17,10 +17,10 @@ void KeyTableBuilder::Add(const RecordHeader& header, std::string_view key) {
   table_.append(key);
 
   ++trailer_.records;
-  if (header.kind == RecordKind::kPut) ++trailer_.puts;
-  if (header.kind == RecordKind::kDelete) ++trailer_.deletes;
+  if (header.is_readable()) ++trailer_.puts;
+  if (header.is_tombstone()) ++trailer_.deletes;
   trailer_.last_checksum = header.checksum;
-  if (header.has_number()) {
+  if (header.has_own_sequence()) {
     previous_ = header.sequence;
     trailer_.first_sequence = trailer_.first_sequence == 0
                                   ? header.sequence
@@ -76,7 +76,7 @@ bool KeyTableReader::Next() {
   header_.value_bytes = static_cast<uint32_t>(value_bytes);
   header_.sequence = previous_ + UnZigZag(delta);
   if (header_.sequence >= kEndOfNumbers) return Fail();
-  if (header_.has_number()) previous_ = header_.sequence;
+  if (header_.has_own_sequence()) previous_ = header_.sequence;
   key_ = rest_.substr(0, key_bytes);
   rest_.remove_prefix(key_bytes);
   offset_ = next_offset_;

@@ -58,7 +58,7 @@ class KeyLimit {
     auto& [sequence, is_delete] = too_long_[std::string(key)];
     if (header.sequence > sequence) {
       sequence = header.sequence;
-      is_delete = header.kind == RecordKind::kDelete;
+      is_delete = header.is_tombstone();
     }
     return false;
   }
@@ -202,7 +202,7 @@ class EntryBatch {
   void Add(const RecordHeader& header, std::string_view key, uint64_t offset) {
     if (!header.is_data() || header.sequence <= above_ || !limit_->Takes(header, key)) return;
     const uint64_t bytes = header.record_bytes();
-    const bool is_delete = header.kind == RecordKind::kDelete;
+    const bool is_delete = header.is_tombstone();
     entries_.push_back(
         {key, Location::Make(segment_->slot(), offset, bytes), header.sequence, is_delete});
     if (!is_delete) live_ += bytes;

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/listener.h"
-#include "core/log/segment_sealer.h"
+#include "core/log/segment_footer.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {

@@ -10,7 +10,7 @@
 
 #include "core/listener.h"
 #include "core/log/log.h"
-#include "core/log/segment_sealer.h"
+#include "core/log/segment_footer.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
@@ -79,7 +79,7 @@ absl::Status Log::Seal(const SealJob& job) {
     if (!status.ok()) return status;
   }
   absl::StatusOr<std::optional<Trailer>> trailer =
-      SealSegmentFile(segment->file(), segment->seed(), job.end);
+      SealSegmentFile(segment->file(), uuid_, segment->id(), job.end);
   if (!trailer.ok()) return trailer.status();
   // Without room for the footer the segment is durable all the same; a later opening adds it.
   const bool footless = !trailer->has_value();

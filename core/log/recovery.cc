@@ -30,7 +30,7 @@ class EndOfRecords {
 
   void Take(const FoundRecord& record) {
     ++records_;
-    if (record.header.has_number()) {
+    if (record.header.has_own_sequence()) {
       last_ = std::max(last_, record.header.sequence);
     } else {
       marked_ = std::max(marked_, record.header.sequence);
@@ -373,7 +373,7 @@ absl::Status Recovery::SettleTail(const SegmentHeader* successor) {
   status = (*file)->ForEachRecord(
       tail->end, (*file)->records_limit(),
       [&](const FoundRecord& record) {
-        if (!record.header.has_number() || record.header.sequence > last) end.Take(record);
+        if (!record.header.has_own_sequence() || record.header.sequence > last) end.Take(record);
         return absl::OkStatus();
       },
       [](const FoundDamage&) { return absl::OkStatus(); });

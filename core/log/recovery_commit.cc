@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/log/recovery.h"
-#include "core/log/segment_sealer.h"
+#include "core/log/segment_footer.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
@@ -44,7 +44,7 @@ absl::Status Seal(Directory* directory, const Uuid& uuid, uint64_t durable,
     if (!status.ok()) return status;
   }
   absl::StatusOr<std::optional<Trailer>> trailer =
-      SealSegmentFile(file->get(), SegmentSeed(uuid, segment->id), segment->end);
+      SealSegmentFile(file->get(), uuid, segment->id, segment->end);
   if (!trailer.ok()) {
     *final = true;
     return trailer.status();

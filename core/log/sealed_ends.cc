@@ -82,7 +82,7 @@ absl::Status SealedEnds::EndByScan(RecoveredSegment* segment) {
         ++segment->records;
         // What a mark vouches for comes before it.
         last = std::max(last, record.header.sequence);
-        if (record.header.has_number()) segment->last_sequence = last;
+        if (record.header.has_own_sequence()) segment->last_sequence = last;
         return absl::OkStatus();
       },
       // Damage is told of by whoever loads the segment.

@@ -25,12 +25,21 @@ bool IsZero(const char* bytes, size_t size) {
 }  // namespace
 
 SegmentFile::SegmentFile(std::unique_ptr<File> file, const Uuid& uuid, uint64_t id, uint64_t size)
-    : file_(std::move(file)),
+    : owned_(std::move(file)),
+      file_(owned_.get()),
       uuid_(uuid),
       id_(id),
       seed_(SegmentSeed(uuid, id)),
       size_(size),
-      reader_(file_.get()) {}
+      reader_(file_) {}
+
+SegmentFile::SegmentFile(const File* file, const Uuid& uuid, uint64_t id, uint64_t size)
+    : file_(file),
+      uuid_(uuid),
+      id_(id),
+      seed_(SegmentSeed(uuid, id)),
+      size_(size),
+      reader_(file_) {}
 
 absl::StatusOr<std::unique_ptr<SegmentFile>> SegmentFile::Open(Directory* directory,
                                                                const Uuid& uuid, uint64_t id) {
@@ -195,7 +204,7 @@ absl::StatusOr<TailTraces> SegmentFile::ReadTraces(uint64_t begin) {
     }
     for (size_t i = 0; i + kRecordHeaderBytes <= *got; i += 8) {
       const char* bytes = buffer.data() + i;
-      if (static_cast<RecordKind>(bytes[kRecordKindOffset]) != RecordKind::kSyncMark) continue;
+      if (!MayBeSyncMark(bytes)) continue;
       RecordHeader header;
       if (DecodeRecordHeader(bytes, kRecordHeaderBytes, &header) &&
           VerifyRecord(bytes, header, seed_ + at + i)) {

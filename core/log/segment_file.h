@@ -68,6 +68,8 @@ class SegmentFile {
                                                            uint64_t id);
   // Reads `file`, of `size` bytes, as segment `id`.
   SegmentFile(std::unique_ptr<File> file, const Uuid& uuid, uint64_t id, uint64_t size);
+  // The same with a file that belongs to the caller and outlives this.
+  SegmentFile(const File* file, const Uuid& uuid, uint64_t id, uint64_t size);
   // Which database the file of segment `id` says it belongs to, if its header looks like one. For
   // when MANIFEST is lost.
   static absl::StatusOr<std::optional<Uuid>> ReadUuid(Directory* directory, uint64_t id);
@@ -123,7 +125,8 @@ class SegmentFile {
   absl::Status CheckKind(RecordKind kind, uint64_t offset) const;
   absl::StatusOr<bool> IsAllZero();
 
-  const std::unique_ptr<File> file_;
+  const std::unique_ptr<File> owned_;
+  const File* const file_;
   const Uuid uuid_;
   const uint64_t id_;
   const uint64_t seed_;

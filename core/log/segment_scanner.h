@@ -1,5 +1,4 @@
-// Reads the records of a segment one after the other, believing nothing. SegmentFile is the way to
-// it for everything but sealing.
+// Reads the records of a segment one after the other, believing nothing. Only SegmentFile uses it.
 //
 // A length is checked against the limits and against what is left before anything is read or
 // allocated by it, and a large value is checksummed piece by piece, so that a hostile file costs no

@@ -54,7 +54,7 @@ class SegmentBytes {
     bytes_ += record;
     records_end_ = bytes_.size();
     last_checksum_ = header.checksum;
-    if (header.has_number()) last_sequence_ = sequence;
+    if (header.has_own_sequence()) last_sequence_ = sequence;
     return *this;
   }
   SegmentBytes& AddPut(uint64_t sequence, const std::string& key, const std::string& value) {

@@ -179,7 +179,7 @@ void RepairJudge::CheckRecords(const Files& files, Repaired* out) const {
   for (const auto& [name, bytes] : files) {
     if (!ParseSegmentName(name).has_value()) continue;
     for (const TrackedRecord& record : ReadSegment(name, bytes).records) {
-      if (record.header.kind == RecordKind::kLost) {
+      if (record.header.is_lost()) {
         ++lost;
       } else if (!kept.insert(record.header.sequence).second) {
         out->violations.push_back(

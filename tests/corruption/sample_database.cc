@@ -139,7 +139,7 @@ class SampleMaker {
         record.padding_at = at + kRecordHeaderBytes + header.key_bytes + header.value_bytes;
         record.end = at + header.record_bytes();
         record.key = std::string(RecordKey(bytes.data() + at, header));
-        record.is_put = header.kind == RecordKind::kPut;
+        record.is_put = header.is_readable();
         auto& [number, index] = newest[record.key];
         if (header.is_data() && header.sequence > number) {
           number = header.sequence;

@@ -209,7 +209,7 @@ SegmentContents ReadSegment(const std::string& name, const std::string& bytes) {
     record.offset = at;
     record.key = std::string(RecordKey(begin, record.header));
     at = record.end();
-    if (!record.header.has_number()) {
+    if (!record.header.has_own_sequence()) {
       contents.marks.push_back(record);
       continue;
     }

@@ -20,7 +20,7 @@
 #include "core/check/repair.h"
 #include "core/db.h"
 #include "core/format/format.h"
-#include "core/log/segment_scanner.h"
+#include "core/log/segment_file.h"
 #include "core/testing/map_keystore.h"
 #include "tests/format/run_reader.h"
 
@@ -93,15 +93,14 @@ class FormatReaderTest : public testing::Test {
   // Offsets of the records of a segment, and where they end.
   std::vector<uint64_t> Records(uint64_t id) const {
     auto directory = PosixFileSystem()->OpenDirectory(path_);
-    auto file = (*directory)->Open(SegmentName(id), OpenMode::kReadOnly);
-    std::string header(kSegmentHeaderBytes, '\0');
-    EXPECT_TRUE((*file)->Read(0, header.data(), header.size()).ok());
-    SectorReader reader(file->get());
-    SegmentScanner scanner(&reader, SegmentSeed(*SegmentHeaderUuid(header), id),
-                           kSegmentHeaderBytes, *(*file)->Size());
+    auto uuid = SegmentFile::ReadUuid(directory->get(), id);
+    auto file = SegmentFile::Open(directory->get(), **uuid, id);
     std::vector<uint64_t> offsets;
-    while (scanner.Next() == SegmentScanner::Step::kRecord) offsets.push_back(scanner.offset());
-    offsets.push_back(scanner.next_offset());
+    const auto end = (*file)->ReadPrefix(
+        kSegmentHeaderBytes, (*file)->size(),
+        [&](const FoundRecord& record) { offsets.push_back(record.offset); });
+    EXPECT_TRUE(end.ok()) << end.status();
+    offsets.push_back(*end);
     return offsets;
   }
 

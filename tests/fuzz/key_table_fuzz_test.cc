@@ -72,9 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t i = 0; i < entries.size(); ++i) {
     RUMCASK_FUZZ_EXPECT(reread[i].key == entries[i].key);
     RUMCASK_FUZZ_EXPECT(reread[i].offset == entries[i].offset);
-    RUMCASK_FUZZ_EXPECT(reread[i].header.sequence == entries[i].header.sequence);
-    RUMCASK_FUZZ_EXPECT(reread[i].header.kind == entries[i].header.kind);
-    RUMCASK_FUZZ_EXPECT(reread[i].header.part == entries[i].header.part);
+    RUMCASK_FUZZ_EXPECT(DescribeSameRecord(reread[i].header, entries[i].header));
   }
   return 0;
 }

@@ -40,7 +40,7 @@ void ReadRecords(const std::string& bytes, SegmentFile* file) {
         RUMCASK_FUZZ_EXPECT(record.offset == covered);
         covered = record.end();
         const RecordHeader& header = record.header;
-        if (!header.has_number() && header.key_bytes == 0 && header.value_bytes == 0) {
+        if (!header.has_own_sequence() && header.key_bytes == 0 && header.value_bytes == 0) {
           highest_mark = std::max(highest_mark, header.sequence);
         }
         std::string copy;

@@ -1,4 +1,4 @@
-#include "core/log/segment_sealer.h"
+#include "core/log/segment_footer.h"
 
 #include <algorithm>
 #include <string>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/format/key_table.h"
-#include "core/log/segment_scanner.h"
+#include "core/log/segment_file.h"
 
 namespace rumcask {
 namespace {
@@ -18,12 +18,10 @@ constexpr uint64_t kPiece = uint64_t{256} << 10;
 
 }  // namespace
 
-absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segment_seed,
+absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, const Uuid& uuid, uint64_t id,
                                                        uint64_t end) {
+  SegmentFile segment(file, uuid, id, end);
   KeyTableBuilder builder;
-  SectorReader reader(file);
-  SegmentScanner scanner(&reader, segment_seed, kSegmentHeaderBytes, end);
-  SegmentScanner::Step step;
   absl::Status written;
   uint64_t footer_end = end;
   const auto write = [&](const std::string& piece) {
@@ -31,20 +29,22 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, uint64_t segm
     if (written.ok()) written = file->Write(footer_end, piece);
     footer_end += piece.size();
   };
-  while ((step = scanner.Next()) == SegmentScanner::Step::kRecord) {
-    builder.Add(scanner.header(), scanner.key());
-    if (builder.piece_bytes() >= kPiece) write(builder.TakePiece(segment_seed));
+  const absl::StatusOr<uint64_t> stopped =
+      segment.ReadPrefix(kSegmentHeaderBytes, end, [&](const FoundRecord& record) {
+        builder.Add(record.header, record.key);
+        if (builder.piece_bytes() >= kPiece) write(builder.TakePiece(segment.seed()));
+      });
+  if (!stopped.ok()) return stopped.status();
+  if (*stopped < end) {
+    const bool unreadable = segment.bytes()->IsUnreadable(*stopped, end);
+    return absl::DataLossError(
+        absl::StrCat(file->name(), " offset ", *stopped,
+                     unreadable ? ": a sector of this record cannot be read"
+                                : ": record no longer verifies while it is sealed"));
   }
-  if (step == SegmentScanner::Step::kError) return scanner.status();
-  if (step == SegmentScanner::Step::kInvalid) {
-    const bool unreadable = reader.IsUnreadable(scanner.offset(), end);
-    return absl::DataLossError(absl::StrCat(
-        file->name(), " offset ", scanner.offset(),
-        unreadable ? ": a sector of this record cannot be read" : ": record changed under us"));
-  }
-  const std::string rest = builder.Finish(end, segment_seed);
+  const std::string rest = builder.Finish(end, segment.seed());
   Trailer trailer;
-  if (!DecodeTrailer(rest.data() + rest.size() - kTrailerBytes, segment_seed,
+  if (!DecodeTrailer(rest.data() + rest.size() - kTrailerBytes, segment.seed(),
                      footer_end + rest.size(), &trailer)) {
     return absl::InternalError(absl::StrCat(file->name(), ": footer does not read back"));
   }
