@@ -10,12 +10,13 @@
 namespace rumcask {
 namespace {
 
-// Values from here on are worth the bookkeeping of a pin.
+// Values of this size or more are pinned, smaller ones copied: a pin is an allocation and two
+// counters, and keeps its segment.
 constexpr size_t kPinnedBytes = 256;
-// MultiGet works in groups: as many as a core has cache misses under way, give or take.
+// MultiGet works in groups of about as many keys as a core can have cache misses under way.
 constexpr size_t kGroup = 32;
 
-// Into a string that is reused, mostly for values of one size: then there is nothing to decide.
+// Assigns to a string that is reused. Mostly its values are of one size, and then a copy suffices.
 void Assign(std::string_view value, std::string* to) {
   if (to->size() == value.size()) {
     std::memcpy(to->data(), value.data(), value.size());
@@ -24,8 +25,8 @@ void Assign(std::string_view value, std::string* to) {
   }
 }
 
-// Whether a key may be a view of what a value holds: it lies between the lowest and the highest
-// byte of them. Telling exactly which it is would take a search for each key.
+// Whether a key may be a view of one of the values, which is taken for granted if it lies between
+// the lowest and the highest byte of them all. An exact answer would take a search for each key.
 bool MayShareBytes(absl::Span<const std::string_view> keys,
                    const std::vector<std::string>& values) {
   uintptr_t lowest = UINTPTR_MAX, highest = 0;
@@ -46,7 +47,7 @@ bool MayShareBytes(absl::Span<const std::string_view> keys,
 
 inline absl::Status DB::Find(std::string_view key, const ReadOptions& options, Location* location,
                              RecordView* record) {
-  // A status each: assigning to one that is in use costs more than looking at a new one.
+  // Each step has a status of its own, as assigning to one costs more than checking a new one.
   if (absl::Status status = store_->CheckRead(key); !status.ok()) return status;
   PreparedKey prepared(key);
   store_->keystore_->Prepare(&prepared);
@@ -80,12 +81,12 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
   RecordView record;
   Location location;
-  // The key may be a view of what `*value` holds, so that this stays until the key was found.
+  // The key may be a view of what `*value` holds, so that is kept until the key was found.
   absl::Status status = Find(key, options, &location, &record);
   value->Clear();
   if (!status.ok()) return status;
   value->version_ = record.header.sequence;
-  Segment* const segment = store_->log_.segment(location);
+  const SegmentPin segment = store_->log_.Pin(location);
   if (!segment->reads_mapped() || record.header.value_bytes < kPinnedBytes) {
     value->owned_.assign(record.value());
     value->bytes_ = value->owned_;
@@ -102,8 +103,8 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
 
 void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                   std::vector<absl::Status>* statuses, const ReadOptions& options) {
-  // The keys may be views of what the vectors hold. The messages stay until the end; values are
-  // replaced one after the other, so that their bytes are needed elsewhere.
+  // The keys may be views of what the vectors hold. Old messages are kept until the end. Values are
+  // replaced one after the other, so keys that may be views of them are copied.
   std::vector<absl::Status> before;
   if (std::any_of(statuses->begin(), statuses->end(),
                   [](const absl::Status& status) { return !status.ok(); })) {
@@ -133,7 +134,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
         prepared[i].key = {copy, prepared[i].key.size()};
         copy += prepared[i].key.size();
       }
-      // Assigned to only if there is something to say; see Find.
+      // Assigned only if there is an error, for the reason given in Find.
       if (absl::Status bad = store_->CheckKey(prepared[i].key); !bad.ok()) {
         status[i] = std::move(bad);
         continue;
@@ -149,7 +150,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
       if (!found.ok()) status[i] = std::move(found);
     }
     for (size_t i = 0; i < count; ++i) {
-      if (status[i].ok()) store_->log_.segment(locations[i])->Touch(locations[i]);
+      if (status[i].ok()) store_->log_.Pin(locations[i])->Touch(locations[i]);
     }
     for (size_t i = 0; i < count; ++i) {
       if (!status[i].ok()) continue;
@@ -186,7 +187,7 @@ absl::Status DB::Close() {
     absl::Status status = store_->index_.Close();
     if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
     store_->log_.TellListener();
-    store_->log_.KeepManifest();
+    store_->log_.FreezeManifest();
     store_->lock_.reset();
     store_->keystore_->FinishForgetting();
   }
@@ -196,7 +197,7 @@ absl::Status DB::Close() {
 DB::~DB() {
   if (store_ == nullptr) return;
   if (store_->in_forked_child()) {
-    // The files, locks and threads are the parent's: nothing of them may be touched.
+    // The files, locks and threads belong to the parent process, so nothing is touched.
     (void)new std::shared_ptr<Store>(std::move(store_));
     return;
   }

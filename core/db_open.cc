@@ -18,7 +18,7 @@
 #include "core/log/recovery.h"
 #include "core/plugin/keystore.h"
 #include "core/store.h"
-#include "core/system/seeded_bug.h"
+#include "core/system/random.h"
 #include "core/system/text.h"
 
 namespace rumcask {
@@ -61,7 +61,7 @@ absl::Status CheckOptions(const Options& options) {
   return absl::OkStatus();
 }
 
-// What a directory is, by the names in it.
+// What kind of directory it is, judged by the names in it.
 enum class Contents { kEmpty, kForeign, kSegments, kDatabase };
 
 absl::StatusOr<Contents> Classify(Directory* directory) {
@@ -73,7 +73,7 @@ absl::StatusOr<Contents> Classify(Directory* directory) {
     if (ParseSegmentName(name).has_value()) {
       result = Contents::kSegments;
     } else if (name != kLockName && name != kManifestNextName && result == Contents::kEmpty) {
-      // These two are what an interrupted creation leaves.
+      // An interrupted creation may leave LOCK and MANIFEST.next.
       result = Contents::kForeign;
     }
   }
@@ -85,7 +85,7 @@ absl::Status ForeignError(std::string_view path) {
       absl::StrCat(Text(path), ": directory holds other files and no database"));
 }
 
-// Opens the directory, making it first if it is missing and `create`s.
+// Opens the directory. If it is missing and `create` is true, makes it first.
 absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_system,
                                                                std::string_view path, bool create) {
   absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
@@ -99,32 +99,21 @@ absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_
   return file_system->OpenDirectory(path);
 }
 
-// What the first MANIFEST will say. It has no keystore until the opening has come to its end.
+// The first MANIFEST of a new database. It names no keystore until the opening has succeeded.
 absl::StatusOr<Manifest> NewManifest(const Options& options) {
   Manifest manifest;
   absl::Status status = RandomBytes(manifest.uuid.data(), manifest.uuid.size());
   if (status.ok()) status = NewIncarnation(&manifest);
   manifest.max_key_bytes = std::min(options.max_key_bytes, options.keystore->traits.max_key_bytes);
-  // Until the first write, which replaces MANIFEST before anything gets a number. So one that is
-  // not clean says that numbers may have been given out, even if nothing else is left of them.
+  // The first write replaces MANIFEST before any record gets a number. So a MANIFEST that is not
+  // clean says that numbers may have been given out, even if no record is left.
   manifest.clean = true;
   if (!status.ok()) return status;
   return manifest;
 }
 
-// Writes the first MANIFEST. Whatever a power cut leaves of it is created anew.
-absl::Status Create(FileSystem* file_system, Directory* directory, const Manifest& manifest) {
-  // The directory's own entry: without it a power cut takes the whole database. Before MANIFEST, so
-  // that whoever finds one need not ask how far its creation came.
-  if (!SeededBug("parent-not-synced")) {
-    absl::Status status = file_system->SyncParent(directory->path());
-    if (!status.ok()) return status;
-  }
-  return WriteManifest(directory, manifest);
-}
-
-// Finds MANIFEST, or the reason why there is none. If one is to be created, it is as it shall be,
-// and `*is_new`.
+// Reads MANIFEST, or returns the reason why there is none. If the database is to be created,
+// returns its first MANIFEST and sets `*is_new`.
 absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view path,
                                       const Options& options, bool read_only, bool* is_new) {
   absl::StatusOr<DecodedManifest> found = ReadManifest(directory);
@@ -144,7 +133,7 @@ absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view pat
           absl::StrCat(Text(path), "/MANIFEST: missing, though there are segments; see repair"));
     case Contents::kForeign:
       return ForeignError(path);
-    case Contents::kDatabase:  // came while we looked
+    case Contents::kDatabase:  // MANIFEST has appeared since it was looked for
       return absl::UnavailableError(absl::StrCat(Text(path), ": is being created"));
     case Contents::kEmpty:
       break;
@@ -169,8 +158,8 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   absl::StatusOr<std::unique_ptr<Directory>> directory =
       OpenOrMakeDirectory(file_system, path, create);
   if (!directory.ok()) return directory.status();
-  // A LOCK that belongs to something else is not touched, and one is made only where a database is
-  // or shall be, so that a mistaken path stays as it was.
+  // LOCK is made only where there is a database or is to be one, so that nothing is changed under a
+  // mistaken path.
   absl::StatusOr<Contents> contents = Classify(directory->get());
   if (!contents.ok()) return contents.status();
   if (*contents == Contents::kForeign) return ForeignError(path);
@@ -190,7 +179,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
         "\" can't take the place of without reindexing: Options::reindex, or rumcask reindex"));
   }
 
-  // A database that has no keystore yet is one for every keystore to take.
+  // A database that names no keystore yet may get any.
   const bool reindexes =
       !read_only && (options.reindex || manifest->keystore.empty()) && !IsOf(*manifest, traits);
   absl::StatusOr<RecoveredLog> log = Recover(directory->get(), *manifest, read_only);
@@ -201,7 +190,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   store->lock_ = std::move(*lock);
   std::vector<Damage> damages = log->damages;
   const RecoveryReport report = log->report;
-  absl::Status opened = store->log_.Open(*std::move(log));
+  absl::Status opened = store->log_.Open(*std::move(log), is_new ? file_system : nullptr);
   if (!opened.ok()) return opened;
 
   IndexOpener::Config config;
@@ -217,11 +206,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
       listener->OnIndexLoading(done, all);
     };
   }
-  if (is_new) {
-    config.create = [file_system, to = store->directory_.get()](const Manifest& first) {
-      return Create(file_system, to, first);
-    };
-  }
+  config.is_new = is_new;
   absl::StatusOr<OpenIndex> index =
       IndexOpener(file_system, store->directory_.get(), &store->log_, std::move(config))
           .Open(&damages);

@@ -19,17 +19,17 @@ Stats DB::GetStats() const {
   stats.index_file_bytes = index.file_bytes;
   stats.index_version = index.durable_through;
   stats.index_rebuilt = store_->index_rebuilt_;
-  stats.live_bytes_exact = index.live_bytes_exact;
+  stats.live_bytes_exact = store_->log_.space().exact();
   const SnapshotUsage snapshots = store_->keystore_->GetSnapshotUsage();
   stats.snapshots = snapshots.open;
   stats.undo_bytes = snapshots.undo_bytes;
-  for (const std::shared_ptr<Segment>& segment : store_->log_.table().All()) {
+  for (const std::shared_ptr<Segment>& segment : store_->log_.Segments()) {
     SegmentStats s;
     s.id = segment->id();
     s.sealed = segment->sealed.load(std::memory_order_relaxed);
     s.file_bytes = segment->allocated_bytes.load(std::memory_order_relaxed);
     s.log_bytes = segment->end() - kSegmentHeaderBytes;
-    s.live_bytes = segment->live_bytes.load(std::memory_order_relaxed);
+    s.live_bytes = Space::LiveBytes(*segment);
     s.records = segment->records.load(std::memory_order_relaxed);
     s.pins = segment->pins.load(std::memory_order_relaxed);
     stats.log_bytes += s.log_bytes;

@@ -11,14 +11,14 @@
 #include "core/check/verify_log.h"
 #include "core/damage.h"
 #include "core/db.h"
-#include "core/log/segment_file.h"
 #include "core/plugin/keystore.h"
+#include "core/segment/segment_file.h"
 #include "core/store.h"
 
 namespace rumcask {
 namespace {
 
-// A segment as far as it reached when looked at.
+// A segment, and how far it reached at one moment.
 struct Extent {
   std::shared_ptr<Segment> segment;
   uint64_t end;
@@ -27,7 +27,7 @@ struct Extent {
 
 class IndexAudit {
  public:
-  // `manifest` may be null, if it is damaged.
+  // `manifest` is null if it is damaged.
   IndexAudit(Store* store, const Manifest* manifest, VerifyReport* report)
       : store_(store), report_(report), numbers_(manifest, report) {}
 
@@ -47,7 +47,7 @@ class IndexAudit {
   std::vector<Extent> Look() {
     MutexLock lock(store_->log_.write_mutex());
     std::vector<Extent> extents;
-    for (std::shared_ptr<Segment>& segment : store_->log_.table().All()) {
+    for (std::shared_ptr<Segment>& segment : store_->log_.Segments()) {
       const bool sealed = segment->sealed.load(std::memory_order_acquire);
       extents.push_back({segment, segment->end(), sealed});
     }
@@ -79,15 +79,11 @@ class IndexAudit {
     } else if (!indexed) {
       suspects_[name] = {segment.name(), offset, header.record_bytes(),
                          "newest record of a key that the index does not have"};
-    } else if (IsNewer(segment, offset, at)) {
+    } else if (store_->log_.IsNewer(Location::Make(segment.slot(), offset, header.record_bytes()),
+                                    at)) {
       suspects_[name] = {segment.name(), offset, header.record_bytes(),
                          "record is newer than the one the index has"};
     }
-  }
-
-  bool IsNewer(const Segment& segment, uint64_t offset, Location than) const {
-    const Segment* const other = store_->log_.segment(than);
-    return segment.id() != other->id() ? segment.id() > other->id() : offset > than.offset();
   }
 
   // Each entry of the index must lead to a record that leads back to it.
@@ -126,9 +122,9 @@ class IndexAudit {
     return absl::OkStatus();
   }
 
-  // `key` is what the index has it for, if that is known.
+  // `key` is the key that the index has for the location, null if that is not known.
   void CheckEntry(Location location, const std::string_view* key) {
-    const Segment* const segment = store_->log_.segment(location);
+    const SegmentPin segment = store_->log_.Pin(location);
     RecordView record;
     if (!segment->Read(location, &buffer_, &record).ok()) {
       // Damage of the record itself was found by reading the segment.
@@ -142,16 +138,16 @@ class IndexAudit {
     PreparedKey prepared(record.key());
     store_->keystore_->Prepare(&prepared);
     Location back;
-    // Writers may have moved the key on meanwhile, but only to something newer.
+    // A writer may have replaced the record meanwhile, but only by a newer one.
     const bool found = store_->keystore_->Get(prepared, &back).ok();
-    if (found && back != location && IsNewer(*segment, location.offset(), back)) {
+    if (found && back != location && store_->log_.IsNewer(location, back)) {
       Blame(location, "the index has two entries for one key");
     }
   }
 
   void Blame(Location location, const char* what) {
     report_->damages.push_back(
-        {store_->log_.segment(location)->name(), location.offset(), location.length(), what});
+        {store_->log_.Pin(location)->name(), location.offset(), location.length(), what});
   }
   bool IsDamaged(const Segment& segment) const {
     for (const Damage& damage : report_->damages) {
@@ -160,7 +156,7 @@ class IndexAudit {
     return false;
   }
 
-  // What was written since the first look explains suspicions: records that were appended after.
+  // Clears keys of suspicion that were written to since the segments were first looked at.
   absl::Status Excuse(const std::vector<Extent>& before) {
     if (suspects_.empty()) return absl::OkStatus();
     for (const Extent& now : Look()) {

@@ -17,20 +17,6 @@
 namespace rumcask {
 namespace {
 
-// The bytes of a replaced record are dead. Inlined: every overwrite does it.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void Debit(Store* store, Location loser) {
-  if (!loser.exists()) return;
-  Segment* const segment = store->log_.segment(loser);
-  std::atomic<uint64_t>& live = segment->live_bytes;
-  live.store(live.load(std::memory_order_relaxed) - segment->RecordBytesAt(loser),
-             std::memory_order_relaxed);
-}
-
-void Credit(Store* store, Location location, uint64_t bytes) {
-  std::atomic<uint64_t>& live = store->log_.segment(location)->live_bytes;
-  live.store(live.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
-}
-
 void Increment(std::atomic<uint64_t>* counter) {
   counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -42,19 +28,19 @@ void LetOthersIn(Mutex* write_mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   write_mutex->Lock();
 }
 
-// Under the write lock: makes an appended record what its key says. Returns where the key was
-// before, as far as the keystore tells.
+// To be called under the write lock: makes an appended record its key's newest. Returns the key's
+// previous location, as far as the keystore reports it.
 Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) {
   if (SeededBug("published-apart")) LetOthersIn(&store->log_.write_mutex());
   if (record.header.is_tombstone()) {
     const Location before = store->keystore_->Apply(key, Location(), record.header.sequence);
-    Debit(store, before);
+    store->log_.space().Debit(before);
     Increment(&store->deletes_);
     return before;
   }
   const Location before = store->keystore_->Apply(key, record.location, record.header.sequence);
-  Credit(store, record.location, record.header.record_bytes());
-  Debit(store, before);
+  store->log_.space().Credit(record.location, record.header.record_bytes());
+  store->log_.space().Debit(before);
   Increment(&store->puts_);
   return before;
 }
@@ -71,14 +57,14 @@ NewRecord MakeRecord(RecordKind kind, std::string_view key, std::string_view val
 
 enum class Condition { kNone, kAbsent, kVersion };
 
-// One put or delete on its way, and the condition it is under.
+// One put or delete, and its condition.
 struct PendingWrite {
   PendingWrite(RecordKind kind, std::string_view key, std::string_view value)
       : prepared(key), record(MakeRecord(kind, key, value)) {}
 
   bool is_delete() const { return record.header.is_tombstone(); }
   bool conditional() const { return condition != Condition::kNone; }
-  // Whether a key whose newest record has that version, 0 if it has none, refuses the write.
+  // Whether the condition fails for a key at that version, which is 0 if the key is absent.
   bool RefusedBy(uint64_t version) const {
     return condition == Condition::kAbsent ? version != 0 : conditional() && version != expected;
   }
@@ -89,13 +75,14 @@ struct PendingWrite {
   uint64_t expected = 0;
 };
 
-// What the key of a write has, as far as the write must know.
+// The current state of a write's key, as far as the write needs it.
 struct Current {
   CurrentState state;
   uint64_t version = 0;  // if the write is conditional
 };
 
-// Reads what the key has without the write lock, so that a slow disk does not stall other writers.
+// Reads the key's current state without the write lock, so that a slow disk does not stall other
+// writers.
 ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PendingWrite& write,
                                                  Current* current) {
   absl::Status status = store->index_.ReadCurrent(write.prepared, &current->state);
@@ -104,8 +91,8 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PendingWrit
   return status.ok() ? status : store->Report(status);
 }
 
-// Under the write lock: brings what was read up to date. `*again` if only another ReadCurrent can
-// tell. An error is damage, for the caller to report once the lock is free.
+// To be called under the write lock: brings what was read up to date. Sets `*again` if only another
+// ReadCurrent can. An error is damage, which the caller reports once the lock is released.
 ABSL_ATTRIBUTE_NOINLINE absl::Status Revalidate(Store* store, const PendingWrite& write,
                                                 Current* current, bool* again) {
   Location now;
@@ -127,6 +114,17 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status Refusal(const PendingWrite& write, uint64_t
                    absl::StrCat("key is at version ", version, ", not ", write.expected));
 }
 
+// The first append of an opening fails, as the log is still as recovery found it. Changing that
+// takes time, so it is done here, without the write lock. OK if the write may be tried again;
+// otherwise the error for the caller. `damage` is what Revalidate met.
+ABSL_ATTRIBUTE_NOINLINE absl::Status GoOnAfter(Store* store, absl::Status failure,
+                                               const absl::Status& damage) {
+  if (damage.ok() && !store->log_.is_begun()) failure = store->log_.BeginWriting();
+  if (failure.ok()) return failure;
+  store->log_.TellListener();
+  return damage.ok() ? failure : store->Report(damage);
+}
+
 // Puts, deletes and their conditional forms.
 absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& options,
                       WriteResult* result) {
@@ -139,8 +137,9 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
   keystore->Prefetch(write->prepared);
   write->record.inner = InnerChecksum(write->record.key, write->record.value);
 
-  // What the key has must be known under a condition; and by a delete, which leaves no trace where
-  // there is nothing. An index that has to be read for it is read only for those who asked.
+  // A conditional write needs the key's state, and so does a delete, which writes nothing if the
+  // key is absent. If the index must be read for it, an unconditional delete does so only if the
+  // caller wants a result.
   const bool reports_replaced = store->index_.reports_replaced();
   const bool revalidates =
       write->conditional() || (reports_replaced ? write->is_delete() : result != nullptr);
@@ -173,14 +172,13 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
     wait_for = store->log_.last_sequence();
     return absl::OkStatus();
   };
-  do {
+  for (;;) {
     if (reads_current) status = ReadCurrent(store, *write, &current);
     if (!status.ok()) return status;
     status = write_locked();
-  } while (again && status.ok());
-  if (!status.ok()) {
-    store->log_.TellListener();
-    return damage.ok() ? status : store->Report(damage);
+    if (status.ok() && !again) break;
+    if (!status.ok()) status = GoOnAfter(store, std::move(status), damage);
+    if (!status.ok()) return status;
   }
   store->AfterWrite();
   if (options.sync) {
@@ -243,7 +241,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
   }
   status = store->WaitForRoom();
   if (!status.ok()) return status;
-  // Everything that needs no lock comes before it.
+  // What needs no lock is done before it is acquired.
   std::vector<NewRecord> records;
   std::vector<PreparedKey> keys;
   records.reserve(batch.count());
@@ -266,8 +264,9 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     records.front().header.part = BatchPart::kFirst;
     records.back().header.part = BatchPart::kLast;
   }
+  if (!records.empty() && !store->log_.is_begun()) status = store->log_.BeginWriting();
   uint64_t last = 0;
-  {
+  if (status.ok()) {
     MutexLock lock(store->log_.write_mutex());
     if (!records.empty()) {
       status = store->log_.Append(absl::MakeSpan(records), batch.encoded_bytes());

@@ -8,7 +8,8 @@
 namespace rumcask {
 namespace {
 
-// A short scan shall not pay for many keys, nor a long one for many blocks.
+// The first block is small, so that a short scan does not pay for many keys, and blocks grow, so
+// that a long one does not pay for many blocks.
 constexpr size_t kFirstBlock = 16;
 constexpr size_t kLongestBlock = 512;
 // Records whose reads overlap.
@@ -97,7 +98,7 @@ void OrderedIterator::Settle() {
     if (options_.keys_only) break;
     if (at_ % kAhead == 0) {
       for (size_t i = at_; i < std::min(at_ + kAhead, block_.size()); ++i) {
-        store_->log_.segment(block_.location(i))->Touch(block_.location(i));
+        store_->log_.Pin(block_.location(i))->Touch(block_.location(i));
       }
     }
     PreparedKey key(block_.key(at_));

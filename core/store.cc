@@ -64,7 +64,7 @@ absl::Status Store::Report(absl::Status damage) {
 }
 
 absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView* record) {
-  const Segment* const segment = log_.segment(location);
+  const SegmentPin segment = log_.Pin(location);
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
   return record->header.is_readable() ? absl::OkStatus() : Lost(location);
@@ -72,11 +72,11 @@ absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView*
 
 absl::Status Store::ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
                                RecordView* record) {
-  const Segment* const segment = log_.segment(location);
+  const SegmentPin segment = log_.Pin(location);
   absl::Status status = segment->Read(location, buffer, record);
   if (!status.ok()) return Report(std::move(status));
   if (record->key() != key.key && !SeededBug("key-not-compared")) {
-    // A snapshot's location does not come from the index alone, but only that can be wrong.
+    // The location may have come from a snapshot's past versions, but only the index can be wrong.
     return Report(index_.ReportMisdirected(
         location, absl::StrCat(segment->name(), " offset ", location.offset())));
   }
@@ -84,15 +84,15 @@ absl::Status Store::ReadRecord(const PreparedKey& key, Location location, Record
 }
 
 absl::Status Store::Lost(Location location) {
-  return Report(absl::DataLossError(absl::StrCat(log_.segment(location)->name(), " offset ",
-                                                 location.offset(),
-                                                 ": value was lost and given up by a repair")));
+  return Report(
+      absl::DataLossError(absl::StrCat(log_.Pin(location)->name(), " offset ", location.offset(),
+                                       ": value was lost and given up by a repair")));
 }
 
 absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint64_t* version) {
   RecordBuffer buffer;
   RecordView record;
-  const Segment* const segment = log_.segment(location);
+  const SegmentPin segment = log_.Pin(location);
   absl::Status status = segment->Read(location, &buffer, &record);
   if (!status.ok()) return status;
   if (record.key() != key.key) {
@@ -105,8 +105,8 @@ absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint6
 
 namespace {
 
-// Only a pointer, which outlives all that has a destructor: a database may be used in the
-// destructors of a program's statics and of its own objects of a thread.
+// A plain pointer, so that it is usable until the very end of a thread: a database may be used in
+// the destructors of statics and of thread-local objects.
 thread_local RecordBuffer* thread_record_buffer = nullptr;
 
 struct ThreadRecordBufferOwner {
@@ -118,7 +118,7 @@ struct ThreadRecordBufferOwner {
 };
 
 RecordBuffer* MakeThreadRecordBuffer() {
-  // Who comes after its destructor gets a buffer that stays.
+  // After the owner's destructor has run, a new buffer is never freed.
   thread_local ThreadRecordBufferOwner owner;
   owner.Touch();
   return thread_record_buffer = new RecordBuffer;
@@ -129,7 +129,7 @@ RecordBuffer* MakeThreadRecordBuffer() {
 RecordBuffer* ThreadRecordBuffer() {
   RecordBuffer* buffer = thread_record_buffer;
   if (buffer == nullptr) buffer = MakeThreadRecordBuffer();
-  // One huge value must not keep its memory in every thread that ever read it.
+  // A thread that has read one huge value does not keep the memory for it.
   if (buffer->size() > (size_t{1} << 20)) RecordBuffer().swap(*buffer);
   return buffer;
 }

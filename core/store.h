@@ -24,7 +24,7 @@
 
 namespace rumcask {
 
-// Counts the forks this process is the child of: a copy of a Store in a child has an older number.
+// Counts the forks that led to this process, so that a child recognizes a Store of its parent.
 class ForkGeneration {
  public:
   static uint64_t Now() { return generation_.load(std::memory_order_relaxed); }
@@ -46,7 +46,7 @@ class Store {
         log_(directory_.get(), LogConfig(options), read_only),
         fork_generation_(ForkGeneration::Now()) {}
 
-  // OK while calls may be served.
+  // OK if the database is open, and was opened by this process.
   absl::Status CheckUsable() const { return usable() ? absl::OkStatus() : Unusable(); }
   // The same for calls that write or sync.
   absl::Status CheckWritable() const {
@@ -70,8 +70,8 @@ class Store {
     return value.size() <= kMaxValueBytes ? absl::OkStatus() : BadValue(value);
   }
 
-  // To be called before writing, without the lock: waits while the index is far behind, and tells
-  // why there is no writing.
+  // To be called before writing, without the write lock. Waits while the index is far behind; the
+  // error is the reason why nothing can be written.
   absl::Status WaitForRoom() {
     absl::Status status = index_.WaitForRoom();
     if (!status.ok()) log_.TellListener();
@@ -87,26 +87,26 @@ class Store {
   // offset.
   absl::Status ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
                           RecordView* record);
-  // The version of the record at `location`, which the keystore holds for `key`. May be called
-  // under the write lock; DataLoss is for the caller to Report without it.
+  // Sets the version of the record at `location`, which the keystore has for `key`. May be called
+  // under the write lock, so the caller must Report DataLoss once it has released that.
   absl::Status ReadVersion(const PreparedKey& key, Location location, uint64_t* version);
   // Reads the record at `location`, whatever its key.
   absl::Status ReadPut(Location location, RecordBuffer* buffer, RecordView* record);
-  // Tells the listener, so no lock may be held; returns `damage`.
+  // Calls the listener, so no lock may be held. Returns `damage`.
   absl::Status Report(absl::Status damage);
 
   const Options options_;
   const bool read_only_;
   const size_t max_key_bytes_;
-  // Destroyed in reverse: the lock is let go of last.
+  // Members are destroyed in reverse order, so the database's lock is released last.
   std::unique_ptr<DatabaseLock> lock_;
   const std::unique_ptr<Directory> directory_;
   Log log_;
   std::unique_ptr<Keystore> keystore_;
   IndexGate index_;
-  std::string index_rebuilt_;  // why, or empty
+  std::string index_rebuilt_;  // why the index was rebuilt, or empty
   std::atomic<bool> closed_{false};
-  // Held while closing, so that a second Close neither returns nor lets go of the lock before.
+  // Held while closing, so that a second Close waits for the first.
   Mutex close_mutex_;
   std::optional<absl::Status> close_result_ ABSL_GUARDED_BY(close_mutex_);
   const uint64_t fork_generation_;
@@ -127,8 +127,8 @@ class Store {
   absl::Status Lost(Location location);
 };
 
-// Lets go of a snapshot and then of its store - or, in a forked child, of neither: the locks may be
-// held for ever by threads that only the parent has.
+// Releases a snapshot and then its store. In a forked child neither is released, since threads that
+// exist only in the parent may hold the locks.
 inline void ReleaseUnlessForked(std::shared_ptr<Store> store,
                                 std::shared_ptr<const KeystoreSnapshot> snapshot) {
   if (store != nullptr && store->in_forked_child()) {
@@ -139,7 +139,7 @@ inline void ReleaseUnlessForked(std::shared_ptr<Store> store,
   snapshot.reset();
 }
 
-// Buffers of the calling thread for reads that go through pread.
+// The calling thread's buffer for reads through pread.
 RecordBuffer* ThreadRecordBuffer();
 
 }  // namespace rumcask

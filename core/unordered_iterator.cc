@@ -43,7 +43,7 @@ bool UnorderedIterator::Fill() {
   }
   if (at_ % kAhead == 0) {
     for (size_t i = at_; i < std::min(at_ + kAhead, locations_.size()); ++i) {
-      store_->log_.segment(locations_[i])->Touch(locations_[i]);
+      store_->log_.Pin(locations_[i])->Touch(locations_[i]);
     }
   }
   return true;

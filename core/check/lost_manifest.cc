@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/damage.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {

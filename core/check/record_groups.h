@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 
 #include "core/format/format.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 
 namespace rumcask {
 

@@ -17,8 +17,9 @@
 #include "core/format/key_table.h"
 #include "core/format/manifest.h"
 #include "core/log/database_lock.h"
+#include "core/log/live_set.h"
 #include "core/log/recovery.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 #include "core/system/seeded_bug.h"
 #include "core/system/text.h"
 
@@ -435,9 +436,13 @@ absl::Status Repairer::WriteNewManifest() {
         absl::StrCat(Text(into_path_), ": would go on with version ", new_manifest_.next_sequence,
                      ", though there is a record with version ", highest_written_));
   }
+  if (!status.ok()) return status;
   // MANIFEST last: whoever finds it finds a database that is there to stay.
-  if (status.ok()) status = file_system_->SyncParent(into_path_);
-  return status.ok() ? WriteManifest(into_.get(), new_manifest_) : status;
+  LiveSet live_set(into_.get());
+  RecoveredLog repaired;
+  repaired.manifest = std::move(new_manifest_);
+  live_set.Begin(std::move(repaired), file_system_);
+  return live_set.Change([](Manifest* /*first*/) { return absl::OkStatus(); });
 }
 
 }  // namespace

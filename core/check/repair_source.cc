@@ -13,7 +13,7 @@
 #include "core/check/lost_manifest.h"
 #include "core/check/verify_log.h"
 #include "core/log/recovery.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/log/segment_footer.h"
+#include "core/segment/segment_footer.h"
 
 namespace rumcask {
 namespace {

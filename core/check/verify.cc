@@ -16,7 +16,7 @@
 #include "core/format/manifest.h"
 #include "core/log/database_lock.h"
 #include "core/log/recovery.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 #include "core/system/text.h"
 
 namespace rumcask {

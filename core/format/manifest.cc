@@ -1,13 +1,12 @@
 #include "core/format/manifest.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
 
 #include "core/format/varint.h"
+#include "core/system/random.h"
 #include "core/system/sector_reader.h"
 #include "core/system/seeded_bug.h"
 #include "core/system/text.h"
@@ -210,16 +209,6 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
   decoded.damaged_copies = 2 - valid;
   if (valid == 2 && bytes.size() > end) decoded.stray_bytes = bytes.size() - end;
   return decoded;
-}
-
-absl::Status RandomBytes(void* to, size_t size) {
-  // Up to 256 bytes come in one piece; only the wait for the first entropy can be interrupted.
-  ssize_t got;
-  do {
-    got = ::getrandom(to, size, 0);
-  } while (got < 0 && errno == EINTR);
-  if (got == static_cast<ssize_t>(size)) return absl::OkStatus();
-  return ErrnoStatus("getrandom", "", errno);
 }
 
 absl::Status NewIncarnation(Manifest* manifest) {

@@ -64,9 +64,6 @@ struct Manifest {
   void Append(uint64_t id, Stream stream, bool sealed, uint64_t required_end);
 };
 
-// Bytes from the system's generator.
-absl::Status RandomBytes(void* to, size_t size);
-
 // Draws a new one.
 absl::Status NewIncarnation(Manifest* manifest);
 

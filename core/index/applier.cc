@@ -1,4 +1,4 @@
-// The part of BufferedIndex that brings buffers to the index.
+// The part of BufferedIndex that applies frozen memtables to the index.
 
 #include <algorithm>
 #include <string>
@@ -14,19 +14,19 @@
 namespace rumcask {
 namespace {
 
-// Keys in one step: so many that a commit's fixed cost is shared by enough of them, so few that an
-// index that copies pages on writing does not take many times its size for one.
+// Keys in one batch: enough to share the fixed cost of a commit, and few enough that an index that
+// copies pages on writing does not take many times its size for one batch.
 constexpr size_t kKeysAtOnce = 16384;
 
-// Attempts to find the position durable that has been flushed, ten seconds of them.
+// How often the position may be found not to be durable after a flush: for ten seconds.
 constexpr int kMostLags = 100;
 
 }  // namespace
 
-// A part of a buffer, as the index is asked to take it.
+// A part of a memtable, as it is given to the index.
 class BufferedIndex::Batch : public IndexBatch {
  public:
-  // The last part brings the position along.
+  // The position comes with the last part.
   Batch(const BufferedIndex& keystore, PastVersions* past, const KeyBlock& keys,
         const LiveBytes& live, const IndexWitness& witness, const IndexPosition* position)
       : keystore_(keystore),
@@ -36,7 +36,7 @@ class BufferedIndex::Batch : public IndexBatch {
         witness_(witness),
         position_(position),
         looks_(keystore.exact_ || keystore.past_.wanted()) {
-    // The values lie in one string, which must not move any more when they are referred to.
+    // The values lie in one string, which must not be reallocated once they are referred to.
     std::vector<size_t> ends;
     for (size_t i = 0; i < keys.size(); ++i) {
       if (keys.location(i).exists()) AppendIndexEntry(keystore.EntryFor(Version(i)), &values_);
@@ -54,22 +54,22 @@ class BufferedIndex::Batch : public IndexBatch {
   bool Accepts(size_t i, std::string_view before) override {
     const KeyVersion now = Version(i);
     KeyVersion old;
-    // A damaged entry has been noted as such, and ends the applying.
+    // Decode has noted that the index is damaged, which ends applying.
     if (!before.empty() && !keystore_.Decode(before, &old).ok()) damaged_ = true;
     if (before.empty() || damaged_) {
       Credit(now);
       NoteWitness(i);
       return true;
     }
-    // While the log is read again after a crash, the index may have the record already, or a newer
-    // one: it counted as live when it was read, and is so only once.
+    // While the log is replayed after a crash, the index may have the record already, or a newer
+    // one. The record was counted as live when it was replayed, and must be counted only once.
     if (old.sequence > now.sequence ||
         (old.sequence == now.sequence && old.location == now.location)) {
-      // Of an upper bound nothing may be taken off twice.
+      // Nothing may be subtracted twice from an upper bound.
       if (keystore_.exact_) CountDead(now);
       return false;
     }
-    // A snapshot that is taken from now on sees the buffer's version or a newer one.
+    // A snapshot that is taken from now on sees the memtable's version or a newer one.
     if (old.sequence < now.sequence && past_->wanted()) {
       past_->Keep(changes_[i].key, old, now.sequence);
     }
@@ -94,7 +94,7 @@ class BufferedIndex::Batch : public IndexBatch {
   }
 
   bool damaged() const { return damaged_; }
-  // What to go on with if the index took it.
+  // What holds once the index has taken this part.
   LiveBytes* live() { return &live_; }
   IndexWitness* witness() { return &witness_; }
   const std::map<uint32_t, uint64_t>& dead() const { return dead_; }
@@ -111,8 +111,8 @@ class BufferedIndex::Batch : public IndexBatch {
   }
 
   KeyVersion Version(size_t i) const { return {keys_.sequence(i), keys_.location(i)}; }
-  Segment* SegmentOf(const KeyVersion& version) const {
-    return keystore_.log_->segment(version.location);
+  SegmentPin SegmentOf(const KeyVersion& version) const {
+    return keystore_.log_->Pin(version.location);
   }
   void CountDead(const KeyVersion& version) {
     if (!version.location.exists()) return;
@@ -161,9 +161,9 @@ absl::Status BufferedIndex::ApplyNext(Patience patience, bool* more) {
     MutexLock lock(state_mutex_);
     if (failed_) return status_;
   }
-  // Everything the index will point at, and its position, must be in the log for good.
+  // Everything that the index will point at, and its position, must be durable in the log.
   if (!SeededBug("index-before-log")) {
-    // The log tells by itself why it takes nothing more, and wakes the writers that wait here.
+    // If the log fails, it reports that itself and wakes the writers that wait for room.
     absl::Status status = log_->WaitDurable(buffer->position);
     if (!status.ok()) return status;
   }
@@ -172,7 +172,7 @@ absl::Status BufferedIndex::ApplyNext(Patience patience, bool* more) {
     SharedLock lock(index_mutex_);
     index = index_.get();
   }
-  // Only Close takes it away, and not while this lasts.
+  // Only Close resets it, and Close waits for apply_mutex_.
   if (index == nullptr) return Closed();
   absl::Status status = ApplyBuffer(buffer.get(), index);
   if (absl::IsResourceExhausted(status)) {
@@ -188,14 +188,13 @@ absl::Status BufferedIndex::ApplyNext(Patience patience, bool* more) {
   }
   if (!status.ok()) {
     SetFailed(status);
-    // What it means to those who write and close.
+    // As writers and Close will report it.
     return this->status();
   }
   {
     MutexLock write_lock(log_->write_mutex());
     for (const auto& [slot, bytes] : buffer->dead) {
-      std::atomic<uint64_t>& live = log_->table().Get(slot)->live_bytes;
-      live.store(live.load(std::memory_order_relaxed) - bytes, std::memory_order_relaxed);
+      log_->space().Debit(slot, bytes);
     }
     ExclusiveLock lock(buffers_mutex_);
     frozen_.pop_front();
@@ -213,8 +212,8 @@ IndexPosition BufferedIndex::PositionAfter(const Memtable& buffer) const {
   position.sequence = buffer.position;
   RecordBuffer bytes;
   RecordView record;
-  // One that is damaged by now says nothing about the index.
-  if (!buffer.last.exists() || !log_->segment(buffer.last)->Read(buffer.last, &bytes, &record).ok())
+  // If the record has been damaged meanwhile, that says nothing about the index.
+  if (!buffer.last.exists() || !log_->Pin(buffer.last)->Read(buffer.last, &bytes, &record).ok())
     return position;
   const IndexEntry entry = EntryFor({buffer.position, buffer.last});
   position.segment_id = entry.segment_id;
@@ -267,7 +266,7 @@ absl::Status BufferedIndex::CheckPosition(const Memtable& buffer, const DiskInde
 absl::Status BufferedIndex::NoteLag(Patience patience) {
   MutexLock lock(state_mutex_);
   ++lags_;
-  // An index whose disk was full may still be busy with that, however long it takes.
+  // An index whose disk was full may still be recovering from that, however long it takes.
   if (lags_ > kMostLags && !was_short_) {
     return absl::InternalError(
         absl::StrCat(config_.path, ": what it has flushed does not become durable"));

@@ -15,16 +15,16 @@
 namespace rumcask {
 namespace {
 
-// After so many deletes at most it is looked whether what is around them is gone: more often where
-// much was found, as when a range is deleted in order or little is left of one that is deleted in
-// none.
+// After how many deletes, at most, the keys around the last one are explored. It is done more often
+// where much was found to be deleted, as when a range is deleted in order, or when little is left
+// of one that is deleted in random order.
 constexpr uint64_t kMostDeletesToExplore = 256;
 constexpr uint64_t kMuchFound = 128;
 constexpr uint64_t kLittleFound = 64;
 constexpr size_t kExploredAtOnce = 4096;
 
-// What an index could not do, in a code that db.h speaks of. A missing key has no message; a
-// missing file has one, and is no news of a key.
+// Translates an error of the index into a code that db.h promises. NotFound without a message is an
+// absent key; NotFound with a message is a missing file, which says nothing about a key.
 absl::Status IndexError(absl::Status status) {
   switch (status.code()) {
     case absl::StatusCode::kResourceExhausted:
@@ -45,10 +45,10 @@ absl::Status Missing() { return absl::Status(absl::StatusCode::kNotFound, ""); }
 
 }  // namespace
 
-BufferedIndex::BufferedIndex(std::unique_ptr<DiskIndex> index, Log* segments, Config config,
+BufferedIndex::BufferedIndex(std::unique_ptr<DiskIndex> index, Log* log, Config config,
                              std::function<void()> abandon)
     : config_(std::move(config)),
-      log_(segments),
+      log_(log),
       abandon_(std::move(abandon)),
       exact_(index->looks_cheaply()),
       past_({config_.max_undo_bytes, config_.background}),
@@ -58,14 +58,15 @@ BufferedIndex::BufferedIndex(std::unique_ptr<DiskIndex> index, Log* segments, Co
       deletes_to_explore_(kMostDeletesToExplore),
       index_(std::move(index)),
       position_(config_.position) {
-  // Whoever waits for the index waits for the log as well. That it has failed is noted by then, and
-  // nobody looks at that and begins to wait meanwhile.
-  log_->SetFailureObserver([this] {
+  // Writers that wait for room must wake up when the log fails. The log has noted its failure
+  // before it calls this, and under the lock no writer can have looked before and begin to wait
+  // after.
+  log_->health().SetFailureObserver([this] {
     MutexLock lock(state_mutex_);
     changed_.NotifyAll();
   });
   if (config_.read_only || !config_.background) return;
-  // If the system gives no thread, the writers do it, as if there were to be none.
+  // If the system has no more threads, writers apply, as they do without background threads.
   background_ = applier_
                     .Start(std::chrono::milliseconds(0),
                            [this](bool) {
@@ -81,10 +82,10 @@ BufferedIndex::BufferedIndex(std::unique_ptr<DiskIndex> index, Log* segments, Co
 
 BufferedIndex::~BufferedIndex() {
   StopApplier();
-  log_->SetFailureObserver(nullptr);
+  log_->health().SetFailureObserver(nullptr);
 }
 
-// Without Close, too: opening may fail.
+// Opening may fail, so this may come without a Close before it.
 bool BufferedIndex::StopApplier() {
   bool was_closed;
   {
@@ -117,7 +118,7 @@ absl::Status BufferedIndex::Closed() const {
 }
 
 absl::Status BufferedIndex::FindInIndex(std::string_view key, KeyVersion* version) const {
-  // Most entries are so short that it allocates nothing.
+  // Most entries are short enough for the string's own buffer, so nothing is allocated.
   std::string value;
   absl::Status status;
   {
@@ -146,9 +147,9 @@ absl::Status BufferedIndex::Decode(std::string_view value, KeyVersion* version) 
   }
   if (!known) {
     ExclusiveLock lock(slots_mutex_);
-    // Those that have come since the last time.
-    for (const uint32_t end = log_->table().next_slot(); slots_seen_ < end; ++slots_seen_) {
-      slots_[log_->table().Get(slots_seen_)->id()] = slots_seen_;
+    // Segments that were added since the last time.
+    for (const uint32_t end = log_->slots(); slots_seen_ < end; ++slots_seen_) {
+      slots_[log_->IdOfSlot(slots_seen_)] = slots_seen_;
     }
     const auto it = slots_.find(entry.segment_id);
     known = it != slots_.end();
@@ -171,12 +172,12 @@ absl::Status BufferedIndex::Damaged(const std::string& how) const {
 }
 
 absl::Status BufferedIndex::ReportMisdirected(Location location) const {
-  return Damaged(absl::StrCat("it leads to ", log_->segment(location)->name(), " offset ",
+  return Damaged(absl::StrCat("it leads to ", log_->Pin(location)->name(), " offset ",
                               location.offset(), ", the record of another key"));
 }
 
 IndexEntry BufferedIndex::EntryFor(const KeyVersion& version) const {
-  return {version.sequence, log_->segment(version.location)->id(), version.location.offset(),
+  return {version.sequence, log_->Pin(version.location)->id(), version.location.offset(),
           version.location.length()};
 }
 
@@ -216,7 +217,8 @@ absl::Status BufferedIndex::GetAt(const KeystoreSnapshot& snapshot, const Prepar
     if (!status.ok() && !absl::IsNotFound(status)) return status;
     found = status.ok() && seen.sequence <= sequence;
   }
-  // Last: whatever has been replaced since one of the looks above is there by now.
+  // The past versions come last: whatever was replaced since one of the looks above is there by
+  // now.
   bool is_past = false;
   absl::Status status = past_.Find(snapshot, key.key, &is_past, &seen);
   if (!status.ok()) return status;
@@ -236,7 +238,8 @@ absl::Status BufferedIndex::ScanIndex(const KeyRange& range, size_t limit, KeyBl
   }
   if (absl::IsDataLoss(status)) SetFailed(status);
   for (size_t i = 0; status.ok() && i < rows.size(); ++i) {
-    // Keys out of order, as a damaged tree may yield them, would have a walk go in a circle.
+    // A damaged tree may yield keys out of order, and a scan that goes on behind them would never
+    // end.
     const std::string_view key = rows.key(i);
     const bool ordered = i == 0 || (range.reverse ? key < rows.key(i - 1) : key > rows.key(i - 1));
     const bool in_range = (range.after_lower ? key > range.lower : key >= range.lower) &&
@@ -251,7 +254,7 @@ absl::Status BufferedIndex::ScanIndex(const KeyRange& range, size_t limit, KeyBl
   return status;
 }
 
-// The buffers from new to old, then the index.
+// The memtables from new to old, and then the index.
 class BufferedIndex::Sources final : public ScanSources {
  public:
   explicit Sources(const BufferedIndex* keystore) : keystore_(keystore) {}
@@ -289,7 +292,7 @@ void BufferedIndex::ExploreDeleted() {
   }
   Sources sources(this);
   const uint64_t found = ExploreAround(&sources, &empty_, key, kExploredAtOnce);
-  // Deletes here and there leave nothing to find; the last ones of many leave much each time.
+  // Scattered deletes leave little to step over; the last ones of a range leave much each time.
   uint64_t deletes = deletes_to_explore_.load(std::memory_order_relaxed);
   if (found >= kMuchFound) deletes = std::max<uint64_t>(1, deletes / 4);
   if (found < kLittleFound) deletes = std::min(kMostDeletesToExplore, deletes * 2);
@@ -299,7 +302,7 @@ void BufferedIndex::ExploreDeleted() {
 // ---- conditions ----
 
 absl::Status BufferedIndex::ReadCurrent(const PreparedKey& key, CurrentState* seen) const {
-  // First: what goes from the buffers into the index while this looks is then noticed.
+  // Read before anything else, so that a memtable that is merged while this looks is noticed.
   seen->generation = generation_.load(std::memory_order_acquire);
   KeyVersion version;
   absl::Status status = Find(key, &version);
@@ -319,7 +322,7 @@ bool BufferedIndex::Revalidate(const PreparedKey& key, const CurrentState& seen,
     *now = version.location;
     return true;
   }
-  // A buffer that had the key may have gone since, or have come and gone.
+  // A memtable with the key may have been merged since, even one that was frozen after that look.
   if (generation_.load(std::memory_order_acquire) != seen.generation) return false;
   *now = seen.location;
   return true;
@@ -334,7 +337,7 @@ Location BufferedIndex::Apply(const PreparedKey& key, Location location, uint64_
     explored_key_.assign(key.key);
     explores_.store(true);
   }
-  // Under the write lock nobody exchanges the buffer.
+  // Nobody replaces the active memtable while this thread holds the write lock.
   SharedLock lock(buffers_mutex_);
   active_->filter.Add(key.digest[0]);
   return active_->keys.Apply(key.key, location, sequence);
@@ -343,7 +346,7 @@ Location BufferedIndex::Apply(const PreparedKey& key, Location location, uint64_
 bool BufferedIndex::Relocate(const PreparedKey& key, Location from, Location to) {
   CurrentState seen;
   bool moved = false;
-  // Under the write lock no buffer goes, and so the first look holds.
+  // No memtable is merged while this thread holds the write lock, so the first look holds.
   return ReadCurrent(key, &seen).ok() && RelocateSeen(key, seen, from, to, &moved) && moved;
 }
 
@@ -362,7 +365,7 @@ bool BufferedIndex::RelocateSeen(const PreparedKey& key, const CurrentState& see
     version = {seen.sequence, seen.location};
   }
   if (!version.location.exists() || version.location != from) return true;
-  // The same record at another place: of an older one there is nothing to keep for snapshots.
+  // It is the same record at another place, so there is no older one to keep for snapshots.
   active_->filter.Add(key.digest[0]);
   active_->keys.Insert(key.key, {version.sequence, to});
   *moved = true;
@@ -374,9 +377,9 @@ absl::Status BufferedIndex::WaitForRoom() {
   AfterWrite();
   MutexLock lock(state_mutex_);
   while (!failed_ && !closed_ && waiting_.load(std::memory_order_acquire) >= kMostFrozen) {
-    // A full disk: who wants to write shall hear of it.
+    // The disk of the index is full: the writer must hear of it.
     if (!status_.ok()) return status_;
-    // What is not durable never goes to the index.
+    // Nothing that is not durable in the log ever goes to the index.
     if (log_->failed()) return log_->status();
     changed_.Wait(state_mutex_);
   }
@@ -392,7 +395,8 @@ void BufferedIndex::OnWritten(uint64_t sequence, Location last, uint64_t bytes) 
     memory = active_->keys.MemoryBytes();
   }
   if (memory < config_.buffer_bytes && log_since_freeze_ < config_.replay_bytes) return;
-  // Of writers that were admitted together each may fill a buffer: the last one takes it all.
+  // Each of several writers that were admitted together may fill a memtable; they share the last
+  // one.
   if (waiting_.load(std::memory_order_acquire) >= kMostFrozen) return;
   Freeze(sequence);
 }
@@ -424,9 +428,9 @@ void BufferedIndex::AfterWrite() {
 }
 
 void BufferedIndex::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
-  // Tells nothing of how far the buffer goes.
+  // A record without a location does not tell how far the memtable goes.
   if (entries.empty()) return;
-  // Opening fails: what would wait in memory might be all of a large log.
+  // The opening fails, as otherwise all of a large log might have to wait in memory.
   if (!status().ok()) return;
   uint64_t last = 0;
   uint64_t memory;
@@ -443,7 +447,7 @@ void BufferedIndex::Load(absl::Span<const LoadEntry> entries, LoadContext* conte
     active_->keys.Load(entries, context);
     memory = active_->keys.MemoryBytes();
   }
-  // What is not durable yet must wait for the first write, which sees to that.
+  // What is not durable yet must wait for the first write, which commits the recovery.
   if (config_.read_only || memory < config_.buffer_bytes || last > log_->durable_sequence()) {
     return;
   }

@@ -1,4 +1,4 @@
-// What a BufferedIndex tells of itself, how it fails and how it ends.
+// The part of BufferedIndex that reports its state, handles its failures and closes it.
 
 #include <chrono>
 #include <utility>
@@ -10,7 +10,7 @@
 namespace rumcask {
 namespace {
 
-// How long a full disk is left alone.
+// The time between two attempts while the disk is full.
 constexpr std::chrono::milliseconds kRetry(100);
 
 }  // namespace
@@ -67,9 +67,9 @@ void BufferedIndex::SetFailed(const absl::Status& status) const {
   }
   changed_.NotifyAll();
   if (!final) return;
-  log_->NoteBackgroundError(std::move(reason));
+  log_->health().NoteError(std::move(reason));
   abandons_.store(true);
-  // Abandons the index and tells the listener.
+  // The applier abandons the index and tells the listener.
   applier_.Wake();
 }
 
@@ -111,13 +111,13 @@ absl::Status BufferedIndex::Close() {
         SharedLock buffers(buffers_mutex_);
         empty = active_->keys.size() == 0;
       }
-      // What was only found at opening may not be durable, and stays for the next one.
+      // What the opening only found may not be durable; it is left for the next opening to replay.
       if (!empty && last <= log_->durable_sequence()) Freeze(last);
     }
     status = ApplyFrozen(Patience::kTells);
   }
   AbandonIfFailed();
-  // A writer that was under way may be applying.
+  // A writer that began before Close may still be applying.
   MutexLock applying(apply_mutex_);
   ExclusiveLock lock(index_mutex_);
   index_.reset();

@@ -32,10 +32,8 @@ class IndexGate {
  public:
   // What is to be said of an index beside what its keystore says.
   struct Figures {
-    // Whether Keystore::KeyCount is exact, and the segments' live bytes; otherwise those are an
-    // upper bound.
+    // Whether Keystore::KeyCount is exact; otherwise it is an upper bound.
     bool keys_exact = true;
-    bool live_bytes_exact = true;
     // What it takes on disk, and the number through which it is durable there.
     uint64_t file_bytes = 0;
     uint64_t durable_through = 0;
@@ -96,8 +94,7 @@ class IndexGate {
 
   Figures Describe() const {
     if (buffered_ == nullptr) return {};
-    return {buffered_->counts_exactly(), buffered_->live_bytes_exact(), buffered_->IndexFileBytes(),
-            buffered_->position()};
+    return {buffered_->counts_exactly(), buffered_->IndexFileBytes(), buffered_->position()};
   }
 
   // Brings all to the index, as far as the log is durable, and lets go of its files. What the log

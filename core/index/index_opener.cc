@@ -23,7 +23,7 @@ bool CanTakeThePlace(const Manifest& manifest, const KeystoreTraits& traits, boo
 }
 
 absl::StatusOr<OpenIndex> IndexOpener::Open(std::vector<Damage>* damages) {
-  const std::string found = log_->manifest().keystore;
+  const std::string found = log_->live_set().manifest().keystore;
   if (!config_.read_only) notes_.CleanUp(found);
   absl::Status status = Build(damages);
   if (status.ok()) status = Bind();
@@ -43,23 +43,25 @@ absl::StatusOr<OpenIndex> IndexOpener::Open(std::vector<Damage>* damages) {
   return index;
 }
 
-// The index is of no use to anyone, if it is a new one or has failed. An old one was not touched.
+// Closes the index. It is removed if it has failed beyond repair; otherwise it stays as it was.
 void IndexOpener::GiveUp() {
   buffered_ = nullptr;
   keystore_.reset();
   stored_.index.reset();
   if (!failed_while_opening_->load() || config_.read_only) return;
   absl::Status removed = config_.factory.remove_index(index_path());
-  if (!removed.ok()) (void)log_->ChangeManifest(NewIncarnation);
+  if (!removed.ok()) (void)log_->live_set().Change(NewIncarnation);
 }
 
 absl::Status IndexOpener::Build(std::vector<Damage>* damages) {
   absl::Status status;
   if (config_.reindexes) status = CheckKeys();
   if (status.ok() && traits().persistent) {
-    // Something must say that there is a database before there is a part of it; where the index is
-    // in memory there is none.
-    if (config_.create) status = config_.create(log_->manifest());
+    // MANIFEST must say that there is a database before a part of it exists. An index in memory is
+    // no part of the directory.
+    if (config_.is_new) {
+      status = log_->live_set().Change([](Manifest* /*first*/) { return absl::OkStatus(); });
+    }
     if (status.ok() && config_.reindexes) status = notes_.BeginReindexing(traits().name);
   }
   if (status.ok()) status = traits().persistent ? OpenOnDisk() : OpenInMemory();
@@ -67,13 +69,13 @@ absl::Status IndexOpener::Build(std::vector<Damage>* damages) {
   return status;
 }
 
-// Before anything is built: whether the keystore takes all keys.
+// Checks, before anything is built, that the keystore takes all keys.
 absl::Status IndexOpener::CheckKeys() {
-  if (traits().max_key_bytes >= log_->manifest().max_key_bytes) return absl::OkStatus();
+  if (traits().max_key_bytes >= log_->live_set().manifest().max_key_bytes) return absl::OkStatus();
   ReplayOptions options;
   options.max_key_bytes = traits().max_key_bytes;
-  std::vector<Damage> told;  // and told again when the index is loaded
-  return ReplayLog(directory_, log_, nullptr, options, &told);
+  std::vector<Damage> ignored;  // it is reported when the index is loaded
+  return ReplayLog(directory_, log_, nullptr, options, &ignored);
 }
 
 absl::Status IndexOpener::OpenInMemory() {
@@ -90,8 +92,8 @@ absl::Status IndexOpener::OpenOnDisk() {
                       /*discard=*/config_.reindexes);
   if (!stored.ok()) return stored.status();
   stored_ = *std::move(stored);
-  // A database that has nothing in it has no index to build anew.
-  if (log_->recovered().last_sequence > 0) rebuilt_ = stored_.rebuilt;
+  // In an empty database nothing was rebuilt.
+  if (log_->live_set().recovered().last_sequence > 0) rebuilt_ = stored_.rebuilt;
 
   BufferedIndex::Config config;
   config.path = index_path();
@@ -104,14 +106,14 @@ absl::Status IndexOpener::OpenOnDisk() {
   config.position = stored_.position;
   config.live = stored_.live;
   config.witness = stored_.witness;
-  for (const std::shared_ptr<Segment>& segment : log_->table().All()) {
+  for (const std::shared_ptr<Segment>& segment : log_->Segments()) {
     const auto live = stored_.live.find(segment->id());
-    if (live != stored_.live.end()) segment->live_bytes.store(live->second);
+    if (live != stored_.live.end()) Space::Set(segment.get(), live->second);
   }
   const auto abandon = [log = log_, opening = opening_, failed = failed_while_opening_] {
     failed->store(true);
-    // If this fails too, the index is as good as the last position it keeps.
-    if (!opening->load()) (void)log->ChangeManifest(NewIncarnation);
+    // If this fails as well, the next opening still judges the index by its position and its notes.
+    if (!opening->load()) (void)log->live_set().Change(NewIncarnation);
   };
   auto buffered =
       std::make_unique<BufferedIndex>(std::move(stored_.index), log_, std::move(config), abandon);
@@ -120,15 +122,15 @@ absl::Status IndexOpener::OpenOnDisk() {
   return absl::OkStatus();
 }
 
-// Read-only, what the index lacks stays in memory.
+// A read-only opening keeps what the index lacks in memory, so there must not be too much of it.
 absl::Status IndexOpener::CheckReplay() const {
   uint64_t bytes = 0;
-  for (const RecoveredSegment& segment : log_->recovered().segments) {
-    // Of a segment whose footer is damaged the last number is not known.
+  for (const RecoveredSegment& segment : log_->live_set().recovered().segments) {
+    // If the footer of a segment is damaged, its last number is not known.
     const bool lacking = segment.last_sequence == 0 || segment.last_sequence > stored_.position;
     if (lacking) bytes += segment.end - kSegmentHeaderBytes;
   }
-  // All of the segment in which the index ends is counted, though a part of it is in the index.
+  // The segment in which the index ends is counted as a whole, though a part of it is in the index.
   if (bytes <= config_.replay_bytes + config_.segment_bytes) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       directory_->path(), ": the index of ", traits().name, " lacks ", bytes,
@@ -150,17 +152,14 @@ absl::Status IndexOpener::LoadFromLog(std::vector<Damage>* damages) {
   absl::Status status = ReplayLog(directory_, log_, keystore_.get(), options, damages);
   if (!status.ok() || buffered_ == nullptr) return status;
   status = buffered_->status();
-  if (!status.ok() || buffered_->live_bytes_exact()) return status;
-  for (const std::shared_ptr<Segment>& segment : log_->table().All()) {
-    segment->live_bytes.store(segment->end() - kSegmentHeaderBytes);
-  }
+  if (status.ok() && !buffered_->live_bytes_exact()) log_->space().SetToBound();
   return status;
 }
 
-// The index stands, as far as it must: what is not in it yet is above its position. Binds MANIFEST
-// to it.
+// Makes MANIFEST name the keystore and the incarnation of the index, which is complete: what it
+// does not have yet is above its position and will be replayed.
 absl::Status IndexOpener::Bind() {
-  const Manifest& before = log_->manifest();
+  const Manifest& before = log_->live_set().manifest();
   if (!config_.reindexes && (buffered_ == nullptr || stored_.incarnation == before.incarnation)) {
     return absl::OkStatus();
   }
@@ -178,8 +177,7 @@ absl::Status IndexOpener::Bind() {
     if (buffered_ != nullptr) manifest->incarnation = stored_.incarnation;
     return absl::OkStatus();
   };
-  const bool is_new = config_.create && !traits().persistent;
-  return is_new ? log_->CreateManifest(change, config_.create) : log_->ChangeManifest(change);
+  return log_->live_set().Change(change);
 }
 
 }  // namespace rumcask

@@ -57,8 +57,8 @@ class IndexOpener {
     bool reindexes;
     // Told after each segment that was read for the index; may be empty.
     std::function<void(size_t done, size_t all)> progress;
-    // Set if the database has no MANIFEST yet: writes the first one.
-    std::function<absl::Status(const Manifest&)> create;
+    // The database has no MANIFEST yet.
+    bool is_new;
   };
 
   // All must outlive it; `directory` and `log` the index as well. The log is open.

@@ -13,13 +13,13 @@
 
 namespace rumcask {
 
-// Tells most keys that are not there from those that may be, so that a buffer does not tax the
-// reads of keys that are long in the index: a Bloom filter with two bits per key. It takes memory
-// as keys come, a page at a time, so that making one, under the write lock, is cheap.
+// A Bloom filter with two bits per key. It spares a read of a key that is only in the index most of
+// the memtables. Memory is touched as keys are added, a page at a time, so that making a filter,
+// which happens under the write lock, is cheap.
 class KeyFilter {
  public:
-  // `bits` is rounded up to a power of two, to a page's at least, and bounded: with more keys than
-  // that is meant for, fewer of those that are not there are told.
+  // `bits` is rounded up to a power of two of at least a page, and bounded. With more keys than it
+  // is meant for, more absent keys are taken for present.
   explicit KeyFilter(uint64_t bits);
   ~KeyFilter();
   KeyFilter(const KeyFilter&) = delete;
@@ -54,19 +54,19 @@ class KeyFilter {
 // Filled under the write lock until it is frozen, and then applied in parts.
 struct Memtable {
   Memtable(uint64_t bytes, PastVersions* past, EmptyRanges* empty)
-      // A key takes some 80 bytes: 10 bits each, were all of them short.
+      // A short key takes some 80 bytes of a memtable, which makes 10 bits for each.
       : keys(OrderedMap::Deletes::kKeep, past, empty), filter(bytes / 8) {}
 
   OrderedMap keys;
   KeyFilter filter;
-  // All records with numbers up to this are in it or in an older one. Set when frozen.
+  // All records with numbers up to this are in this memtable or an older one. Set when frozen.
   uint64_t position = 0;
   // The newest record in it.
   Location last;
-  // What the applier has done of it: after an error it goes on from there.
+  // How far the applier has come, so that it goes on from there after an error.
   std::string applied_through;
   bool begun = false;
-  // Bytes that turned out to be dead, by the segment's slot.
+  // Bytes of records that were found to be replaced, by the segment's slot.
   std::map<uint32_t, uint64_t> dead;
 };
 

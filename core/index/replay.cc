@@ -16,8 +16,8 @@
 
 #include "core/damage.h"
 #include "core/format/key_table.h"
-#include "core/log/segment_file.h"
 #include "core/plugin/keystore.h"
+#include "core/segment/segment_file.h"
 #include "core/system/mutex.h"
 
 namespace rumcask {
@@ -29,29 +29,22 @@ constexpr size_t kBatch = 1024;
 // numbers, so that the order of two records is that of their places.
 class Context : public LoadContext {
  public:
-  explicit Context(const SegmentTable& table) : table_(table) {}
+  explicit Context(const Log* log) : log_(log) {}
 
-  bool IsNewer(Location a, Location b) const override {
-    const uint64_t a_id = table_.Get(a.slot())->id();
-    const uint64_t b_id = table_.Get(b.slot())->id();
-    return a_id != b_id ? a_id > b_id : a.offset() > b.offset();
-  }
+  bool IsNewer(Location a, Location b) const override { return log_->IsNewer(a, b); }
 
-  void Superseded(Location location) override {
-    Segment* const segment = table_.Get(location.slot());
-    segment->live_bytes.fetch_sub(segment->RecordBytesAt(location), std::memory_order_relaxed);
-  }
+  void Superseded(Location location) override { log_->space().DebitFound(location); }
 
  private:
-  const SegmentTable& table_;
+  const Log* const log_;
 };
 
-// Keeps keys that are too long from the keystore, and remembers which of them have values.
+// Withholds keys that are too long from the keystore, and remembers which of them have values.
 class KeyLimit {
  public:
   explicit KeyLimit(size_t max_key_bytes) : max_key_bytes_(max_key_bytes) {}
 
-  // Whether the keystore takes it.
+  // Returns whether the key is short enough.
   bool Takes(const RecordHeader& header, std::string_view key) {
     if (key.size() <= max_key_bytes_) return true;
     MutexLock lock(mutex_);
@@ -85,9 +78,9 @@ class KeyLimit {
   absl::flat_hash_map<std::string, std::pair<uint64_t, bool>> too_long_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Where a thread reads key tables: one mapping for all of them, so that its pages fault once and go
-// back to the system in the end. malloc keeps what it was once given back, and an index of a
-// million keys took half as much again.
+// The buffer into which a thread reads key tables. It is a mapping, so that its pages fault once
+// and are returned to the system at the end. malloc would keep them: a process with an index of a
+// million keys took half as much memory again.
 class TableBuffer {
  public:
   explicit TableBuffer(uint64_t bytes) : bytes_(bytes) {
@@ -102,7 +95,7 @@ class TableBuffer {
   TableBuffer(const TableBuffer&) = delete;
   TableBuffer& operator=(const TableBuffer&) = delete;
 
-  // Null if there is no memory.
+  // Null if the system has no memory for it.
   char* data() const { return data_; }
 
  private:
@@ -112,17 +105,17 @@ class TableBuffer {
 
 class Replay {
  public:
-  Replay(Directory* directory, Log* segments, Keystore* keystore, const ReplayOptions& load,
+  Replay(Directory* directory, Log* log, Keystore* keystore, const ReplayOptions& load,
          std::vector<Damage>* damages)
       : directory_(directory),
-        log_(segments),
+        log_(log),
         keystore_(keystore),
         load_(load),
         damages_(damages),
         limit_(load.max_key_bytes),
-        context_(segments->table()),
-        all_(segments->table().All()) {
-    for (const RecoveredSegment& segment : segments->recovered().segments) {
+        context_(log),
+        all_(log->Segments()) {
+    for (const RecoveredSegment& segment : log->live_set().recovered().segments) {
       if (segment.has_trailer)
         largest_table_ = std::max(largest_table_, segment.trailer.table_bytes);
     }
@@ -135,7 +128,7 @@ class Replay {
     try {
       for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
     } catch (const std::system_error&) {
-      // The system gives no more threads: those there are do it.
+      // The system has no more threads; those that were started do the work.
     }
     Work();
     for (std::thread& helper : helpers) helper.join();
@@ -146,13 +139,14 @@ class Replay {
   }
 
  private:
-  // Takes segments until there are none.
+  // Loads one segment after the other until none is left.
   void Work() {
     const TableBuffer table(largest_table_);
     while (true) {
       const size_t i = next_.fetch_add(1);
       if (i >= all_.size()) return;
-      absl::Status status = LoadSegment(log_->recovered().segments[i], all_[i].get(), table);
+      absl::Status status =
+          LoadSegment(log_->live_set().recovered().segments[i], all_[i].get(), table);
       if (status.ok() && load_.progress) load_.progress(i + 1, all_.size());
       if (status.ok() && (!load_.goes_on || load_.goes_on())) continue;
       MutexLock lock(mutex_);
@@ -161,7 +155,7 @@ class Replay {
     }
   }
 
-  // `buffer` is the calling thread's.
+  // `buffer` belongs to the calling thread.
   absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment,
                            const TableBuffer& buffer);
   absl::StatusOr<bool> LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
@@ -189,7 +183,7 @@ class Replay {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Collects entries and passes them on many at a time.
+// Collects entries and gives them to the keystore many at a time.
 class EntryBatch {
  public:
   EntryBatch(Segment* segment, Keystore* keystore, LoadContext* context, uint64_t above,
@@ -198,7 +192,7 @@ class EntryBatch {
     entries_.reserve(kBatch);
   }
 
-  // `key` must live until the next Flush.
+  // `key` must stay valid until the next Flush.
   void Add(const RecordHeader& header, std::string_view key, uint64_t offset) {
     if (!header.is_data() || header.sequence <= above_ || !limit_->Takes(header, key)) return;
     const uint64_t bytes = header.record_bytes();
@@ -209,7 +203,7 @@ class EntryBatch {
     if (entries_.size() == kBatch) Flush();
   }
 
-  // The same with a key that does not live on.
+  // The same for a key that does not stay valid.
   void AddCopy(const RecordHeader& header, std::string_view key, uint64_t offset) {
     if (keys_.size() + key.size() > keys_.capacity()) {
       Flush();
@@ -226,8 +220,8 @@ class EntryBatch {
       keys_.clear();
       return;
     }
-    // Counted as live before the keystore can call any of it superseded.
-    segment_->live_bytes.fetch_add(live_, std::memory_order_relaxed);
+    // Credited before the keystore can call any of them superseded.
+    Space::CreditFound(segment_, live_);
     live_ = 0;
     keystore_->Load(entries_, context_);
     entries_.clear();
@@ -243,7 +237,7 @@ class EntryBatch {
   const uint64_t above_;
   KeyLimit* const limit_;
   std::vector<LoadEntry> entries_;
-  std::string keys_;  // never grows while entries_ refer to it
+  std::string keys_;  // not reallocated while entries_ refer to it
   uint64_t live_ = 0;
 };
 
@@ -288,7 +282,7 @@ absl::Status Replay::LoadByScanning(SegmentFile* file, const RecoveredSegment& r
 
 absl::Status Replay::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
                                  const TableBuffer& buffer) {
-  // Of a segment whose footer is damaged the last number is not known: it may have any.
+  // If the footer of a segment is damaged, its last number is not known, and it must be loaded.
   const bool known = recovered.last_sequence > 0;
   if (known && recovered.last_sequence <= load_.above) return absl::OkStatus();
   absl::StatusOr<std::unique_ptr<SegmentFile>> file =
@@ -306,9 +300,9 @@ absl::Status Replay::LoadSegment(const RecoveredSegment& recovered, Segment* seg
 
 }  // namespace
 
-absl::Status ReplayLog(Directory* directory, Log* segments, Keystore* keystore,
+absl::Status ReplayLog(Directory* directory, Log* log, Keystore* keystore,
                        const ReplayOptions& load, std::vector<Damage>* damages) {
-  return Replay(directory, segments, keystore, load, damages).Run();
+  return Replay(directory, log, keystore, load, damages).Run();
 }
 
 }  // namespace rumcask

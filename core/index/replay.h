@@ -19,29 +19,30 @@
 namespace rumcask {
 
 struct ReplayOptions {
-  // Take what verifies where damage hides keys, and tell of it in `*damages`; otherwise that is the
-  // error.
+  // Where damage hides keys, load what verifies and add the damage to `*damages`. Otherwise such
+  // damage is the error.
   bool tolerate = false;
-  // In ascending order of the numbers, by one thread.
+  // Load in ascending order of the numbers, on one thread.
   bool in_order = false;
-  // Only records with higher numbers.
+  // Load only records with higher numbers than this.
   uint64_t above = 0;
-  // InvalidArgument, with their count and one of them in hex, if longer keys than this have values.
+  // If keys longer than this have values, the error is InvalidArgument, with their count and one of
+  // them in hexadecimal.
   size_t max_key_bytes = kMaxKeyBytes;
-  // Asked after each segment; may be empty. False ends the loading, which is no error.
+  // Called after each segment; may be empty. If it returns false, loading ends without an error.
   std::function<bool()> goes_on;
-  // Told after each segment; may be empty.
+  // Called after each segment with how many are done; may be empty.
   std::function<void(size_t done, size_t all)> progress;
 };
 
 // Offers the records of the log to the keystore, from key tables where they are whole and by
 // reading the segment where not, several segments at a time. Adds to the segments' live bytes.
 //
-// Without a keystore it only looks at the lengths of the keys, and changes nothing.
+// Without a keystore it only checks the lengths of the keys, and changes nothing.
 //
-// A record that cannot be read is no obstacle as long as a key table tells its key. Where none
-// does, the damage is named by file and offset.
-absl::Status ReplayLog(Directory* directory, Log* segments, Keystore* keystore,
+// A damaged record is loaded like any other if a key table has its key. If none has, the error or
+// the damage names file and offset.
+absl::Status ReplayLog(Directory* directory, Log* log, Keystore* keystore,
                        const ReplayOptions& load, std::vector<Damage>* damages);
 
 }  // namespace rumcask

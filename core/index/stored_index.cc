@@ -7,12 +7,13 @@
 
 #include "core/format/manifest.h"
 #include "core/plugin/disk_index.h"
+#include "core/system/random.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
 
-// What begins an index: a position, so that what is written later belongs to a history.
+// The first batch of a new index: a position, so that what is written later belongs to a history.
 class FirstNotes : public IndexBatch {
  public:
   explicit FirstNotes(uint64_t incarnation) { position_.incarnation = incarnation; }
@@ -28,14 +29,14 @@ class FirstNotes : public IndexBatch {
   const std::vector<IndexChange> none_;
 };
 
-// Whether making a new index can help. It can't where the system fails for now, and then the old
-// one may be as good as ever.
+// Whether a new index would help. It would not where the system fails for now, in which case the
+// old one may be intact.
 bool IsBroken(const absl::Status& status) {
   return absl::IsDataLoss(status) || absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
 }
 
-// How often opening an index may end the process: a damaged one may do so when its library stumbles
-// over it. So that it does not do so for ever, it is given up then.
+// How often opening an index may end the process before it is replaced. A library may crash over a
+// damaged file, and would do so at each opening.
 constexpr int kMostDeaths = 2;
 
 class OpeningNote {
@@ -58,23 +59,23 @@ class OpeningNote {
   int deaths_ = 0;
 };
 
-// What follows a sentence that `status` may explain.
+// The message of `status`, to be appended to a clause; empty if there is none.
 std::string Reason(const absl::Status& status) {
   return status.message().empty() ? "" : absl::StrCat(": ", status.message());
 }
 
 class Opening {
  public:
-  Opening(const KeystoreFactory& factory, const std::string& path, const Log& segments,
+  Opening(const KeystoreFactory& factory, const std::string& path, const Log& log,
           IndexNotes* notes, bool read_only)
-      : factory_(factory), log_(segments), notes_(notes), read_only_(read_only) {
+      : factory_(factory), log_(log), notes_(notes), read_only_(read_only) {
     config_.path = IndexPath(path, factory.traits.name);
     config_.read_only = read_only;
   }
 
   absl::StatusOr<StoredIndex> Run(bool discard) {
     StoredIndex opened;
-    opened.incarnation = log_.manifest().incarnation;
+    opened.incarnation = log_.live_set().manifest().incarnation;
     const OpeningNote note(notes_, factory_.traits.name, read_only_);
     if (note.deaths() >= kMostDeaths) {
       opened.rebuilt = absl::StrCat("opening it has ended the process ", note.deaths(), " times");
@@ -88,7 +89,7 @@ class Opening {
       opened.rebuilt = Judge(&opened);
     } else {
       opened.rebuilt = std::string(index.status().message());
-      // Not to be taken for an index that is of use.
+      // An empty reason would mean that the index can be used.
       if (opened.rebuilt.empty()) opened.rebuilt = index.status().ToString();
     }
     if (opened.rebuilt.empty()) return opened;
@@ -99,7 +100,7 @@ class Opening {
   }
 
  private:
-  // Why the index is of no use; empty if it is.
+  // Returns why the index cannot be used; empty if it can.
   std::string Judge(StoredIndex* opened) const {
     std::string note;
     absl::Status status = opened->index->GetNote(IndexPosition::kNote, /*durable=*/false, &note);
@@ -110,8 +111,8 @@ class Opening {
     if (position.format != IndexPosition::kFormat) {
       return absl::StrCat("its format is ", position.format, ", not ", IndexPosition::kFormat);
     }
-    const Manifest& manifest = log_.manifest();
-    const uint64_t last_sequence = log_.recovered().last_sequence;
+    const Manifest& manifest = log_.live_set().manifest();
+    const uint64_t last_sequence = log_.live_set().recovered().last_sequence;
     if (position.incarnation != manifest.incarnation) {
       return "it is the index of another database, or of a copy's history";
     }
@@ -149,9 +150,9 @@ class Opening {
     return "";
   }
 
-  // Whether the record that the index saw last is the one that the log has.
+  // Whether the last record that the index was given is the one that the log has at that place.
   bool IsInLog(const IndexPosition& position) const {
-    for (const std::shared_ptr<Segment>& segment : log_.table().All()) {
+    for (const std::shared_ptr<Segment>& segment : log_.Segments()) {
       if (segment->id() != position.segment_id) continue;
       if (position.offset < kSegmentHeaderBytes || position.offset >= segment->end()) return false;
       RecordBuffer buffer;
@@ -190,9 +191,9 @@ class Opening {
 }  // namespace
 
 absl::StatusOr<StoredIndex> OpenStoredIndex(const KeystoreFactory& factory, const std::string& path,
-                                            const Log& segments, IndexNotes* notes, bool read_only,
+                                            const Log& log, IndexNotes* notes, bool read_only,
                                             bool discard) {
-  return Opening(factory, path, segments, notes, read_only).Run(discard);
+  return Opening(factory, path, log, notes, read_only).Run(discard);
 }
 
 }  // namespace rumcask

@@ -1,4 +1,4 @@
-// Opening an index on disk, and judging whether it is of any use.
+// Opening an index on disk, and deciding whether it can be used.
 
 #ifndef RUMCASK_CORE_INDEX_STORED_INDEX_H_
 #define RUMCASK_CORE_INDEX_STORED_INDEX_H_
@@ -20,26 +20,27 @@ namespace rumcask {
 
 struct StoredIndex {
   std::unique_ptr<DiskIndex> index;
-  // The log's records with higher numbers have to be brought to it.
+  // All records with numbers up to this are in the index; those with higher ones must be replayed.
   uint64_t position = 0;
   LiveBytes live;
   IndexWitness witness;
-  // Why it was made anew, or empty. Not for the first time.
+  // Why an existing index was replaced by an empty one; empty if it was not, or if there was none.
   std::string rebuilt;
-  // The history that it is an index of. If this is not MANIFEST's, the index was ahead of the log:
-  // the caller must give the log this incarnation before anybody relies on the index. Otherwise an
-  // index of the longer history could later be taken for this log's.
+  // The incarnation that the index names. If it is not MANIFEST's, the index that was replaced was
+  // ahead of the log. The caller must then give the log this incarnation before anybody relies on
+  // the new index; otherwise an index of the longer history could later be taken for this log's.
   uint64_t incarnation = 0;
 };
 
-// Opens DATABASE/index/NAME, `path` being the database and `segments` its log, as opened. An index
-// of another history, one that is behind the horizon below which segments may be gone, one ahead of
-// the log, of a newer format or broken is removed and begun anew: the log is the truth, and an
-// index is never evidence against it. With `discard` that happens in any case. Read-only it is
-// FailedPrecondition instead. What only fails for now - the system has no more files or memory, the
-// device does not answer - is an error, and the index stays.
+// Opens DATABASE/index/NAME, where `path` is the database and `log` its log, which is open. An
+// index is removed and replaced by an empty one if it is of another history, behind the horizon
+// below which segments may be gone, ahead of the log, of a newer format, or broken: the log is the
+// truth, and an index is never evidence against it. With `discard` that happens in any case.
+// Read-only it is FailedPrecondition instead. If the index cannot be opened for now, because the
+// system has no more descriptors or memory or the device does not answer, that is the error and the
+// index stays.
 absl::StatusOr<StoredIndex> OpenStoredIndex(const KeystoreFactory& factory, const std::string& path,
-                                            const Log& segments, IndexNotes* notes, bool read_only,
+                                            const Log& log, IndexNotes* notes, bool read_only,
                                             bool discard);
 
 }  // namespace rumcask

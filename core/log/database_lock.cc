@@ -18,7 +18,7 @@
 
 namespace rumcask {
 
-// Who has what open in this process. A forked child has nothing open. Its mutex is held while
+// The databases that this process has open; a forked child has none. Its mutex is held while
 // files are opened, locked, unlocked and closed, and around fork, so that a child finds every lock
 // either here, and closes its copy, or not yet begun.
 class ProcessTable {
@@ -92,17 +92,17 @@ std::string HostName() {
   return host;
 }
 
-// Whether there is such a process, and it is not this one. A line of this process's own number was
-// left by an earlier one that had it.
+// Whether another process with that number exists. A line with this process's own number was left
+// by an earlier process that had the same.
 bool IsOther(pid_t pid) { return pid != ::getpid() && (::kill(pid, 0) == 0 || errno == EPERM); }
 
-// The line that a writer has left in LOCK, if it may still be true: a process that was killed
-// leaves it, too. Of another machine's processes nobody here can tell.
+// The line that a writer has left in LOCK, if it may still be true. A process that was killed
+// leaves one too, and whether a process of another machine still exists cannot be known here.
 std::string Holder(const File& file) {
   char text[256];
   absl::StatusOr<size_t> size = file.ReadUpTo(0, text, sizeof(text));
   const std::string line = size.ok() ? std::string(text, *size) : std::string();
-  // The file may hold anything; only a plain line is worth repeating.
+  // The file may hold anything, so only a plain line is repeated.
   for (char c : line) {
     if (c < ' ' || c > '~') return "";
   }
@@ -157,7 +157,7 @@ absl::Status DatabaseLock::LockFiles(Directory* directory, bool create) {
   status = file_->TryLock(kind_);
   if (absl::IsUnavailable(status)) return HeldElsewhere(directory, kind_);
   if (!status.ok()) return status;
-  // For the message only: on a full disk the lock must be had all the same.
+  // The line is for messages only, so a full disk does not keep anybody from getting the lock.
   if (writes && file_->Truncate(0).ok()) {
     named_ = true;
     (void)file_->Write(0, absl::StrCat("pid ", ::getpid(), " on ", HostName()));

@@ -21,12 +21,12 @@ namespace rumcask {
 //   flock on DB/LOCK, if there is one, which reaches other machines, too, and whoever knows of no
 //       other lock. LOCK is never unlinked.
 //
-// Let go by destruction. A forked child holds nothing: its copies of the descriptors are closed
-// before fork returns to it, and fork waits while a lock is being taken.
+// The destructor releases all three. A forked child holds nothing: its copies of the descriptors
+// are closed before fork returns in it, and fork waits while a lock is being acquired.
 class DatabaseLock {
  public:
-  // Unavailable, naming the holder as far as known, if it is held elsewhere. `create`s LOCK if it
-  // is missing; without that, a missing LOCK is no obstacle.
+  // Unavailable if the database is open elsewhere; the message names the holder as far as known.
+  // With `create`, LOCK is made if it is missing. Without it, a missing LOCK is no error.
   static absl::StatusOr<std::unique_ptr<DatabaseLock>> Acquire(Directory* directory, LockKind kind,
                                                                bool create);
   ~DatabaseLock();

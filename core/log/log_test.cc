@@ -50,6 +50,7 @@ TEST(Log, NothingIsWrittenAfterACloseThatFailed) {
   record.header.key_bytes = 1;
   record.key = "k";
   record.inner = InnerChecksum("k", "");
+  EXPECT_TRUE(absl::IsFailedPrecondition(segments.BeginWriting()));
   {
     MutexLock lock(segments.write_mutex());
     const absl::Status late = segments.Append({&record, 1}, record.header.record_bytes());
@@ -63,6 +64,7 @@ TEST(Log, NothingIsWrittenAfterACloseThatFailed) {
   EXPECT_EQ(log->last_sequence, 1u);
   Log next(again->get(), config, /*read_only=*/false);
   ASSERT_TRUE(next.Open(*std::move(log)).ok());
+  ASSERT_TRUE(next.BeginWriting().ok());
   {
     MutexLock lock(next.write_mutex());
     EXPECT_TRUE(next.Append({&record, 1}, record.header.record_bytes()).ok());

@@ -11,19 +11,19 @@
 
 #include "core/damage.h"
 #include "core/log/sealed_ends.h"
-#include "core/log/segment_file.h"
 #include "core/log/user_chain.h"
+#include "core/segment/segment_file.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
 
-// So many ids must be left for segments to come; a file of ours would take ages to get there, but
-// anyone can make one by that name.
+// So many ids must be left for segments to come. A database never gets near the highest id by
+// itself, but anybody can make a file by such a name.
 constexpr uint64_t kSpareIds = uint64_t{1} << 32;
 
-// The end of a segment's records as they are found one after the other: the last whole record or
-// whole batch.
+// Finds where a segment's records end while they come one after the other: behind the last whole
+// record or whole batch.
 class EndOfRecords {
  public:
   explicit EndOfRecords(RecoveredSegment* segment) : segment_(segment) {}
@@ -44,7 +44,7 @@ class EndOfRecords {
     }
   }
 
-  // The highest number that a mark among them vouches for.
+  // The highest number that one of the sync marks among them vouches for.
   uint64_t marked() const { return marked_; }
 
  private:
@@ -61,7 +61,7 @@ struct Candidate {
   uint64_t file_bytes = 0;
   HeaderState state = HeaderState::kUnborn;
   SegmentHeader header;
-  // Read-only: the header cannot be read.
+  // Set in a read-only opening only: the header cannot be read.
   bool unreadable = false;
 };
 
@@ -91,7 +91,7 @@ class Recovery {
   }
 
  private:
-  // Damage stops a read-write opening and is noted by a read-only one.
+  // Damage is the error of a read-write opening, and is noted by a read-only one.
   absl::Status Damaged(std::string file, uint64_t offset, std::string cause) {
     Damage damage{std::move(file), offset, 0, std::move(cause)};
     if (!read_only_) return DamageStatus(damage);
@@ -99,18 +99,18 @@ class Recovery {
     return absl::OkStatus();
   }
 
-  // What has the file's name is no regular file, or the device cannot open it.
+  // The segment's name belongs to something that is no regular file, or the device cannot open it.
   absl::Status DamagedFile(uint64_t id, const absl::Status& status) {
     return Damaged(SegmentName(id), 0, std::string(status.message()));
   }
-  // Whether a segment that cannot be opened for that reason is damage, instead of ending
-  // everything.
+  // Whether the reason for which a segment cannot be opened is damage, as opposed to one that fails
+  // the whole opening.
   bool IsDamage(const absl::Status& opened) const {
     return absl::IsFailedPrecondition(opened) || (read_only_ && absl::IsInternal(opened));
   }
 
-  // What cannot be read cannot be called a torn tail: it may be records that were promised, and the
-  // next attempt may read them.
+  // What cannot be read is not taken for a torn tail: it may hold records that were promised, and
+  // the next attempt may be able to read them.
   absl::Status Unreadable(uint64_t id, uint64_t offset) {
     return Damaged(
         SegmentName(id), offset,
@@ -124,17 +124,17 @@ class Recovery {
   absl::Status ReadCandidate(uint64_t id, uint64_t required_end);
   absl::Status WalkChain();
   absl::Status ScanCandidate(const Candidate& candidate, RecoveredSegment* segment);
-  // Takes what the footer says, if something vouches for all of the segment's records.
+  // Uses the footer instead of the records, if something vouches for all of the segment's records.
   bool TakeFooter(RecoveredSegment* segment) const;
-  // Looks for what the files behind that segment vouch for.
+  // Searches the files behind that segment for sync marks.
   absl::Status ReadMarksBehind(uint64_t id);
-  // To be called when it is known what comes behind the tail: the segment with that header, or
-  // nothing that could tell where the tail ends.
+  // Decides where the tail ends, once it is known what follows it: the segment with that header or,
+  // if it is null, nothing that names the tail's end.
   absl::Status SettleTail(const SegmentHeader* successor);
   absl::Status Judge();
   absl::Status PassOver(const Candidate& candidate);
-  // Takes account of what is in a file from `begin` on, where no record of the log is. Returns
-  // whether all of it could be read.
+  // Counts the bytes and reads the sync marks of a file from `begin` on, where no record of the log
+  // is. Returns whether all of it could be read.
   absl::StatusOr<bool> NoteRest(const Candidate& candidate, uint64_t begin);
   absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
     return SegmentFile::Open(directory_, log_.manifest.uuid, id);
@@ -149,7 +149,7 @@ class Recovery {
   bool marks_read_ = false;  // by ReadMarksBehind
   // Bytes that were written behind the records of a file, by its id.
   std::map<uint64_t, uint64_t> rests_;
-  // No record anywhere has a higher number, whatever MANIFEST says.
+  // The highest number that any record was seen to have, or may have, whatever MANIFEST says.
   uint64_t highest_seen_ = 0;
 };
 
@@ -158,7 +158,7 @@ absl::Status Recovery::ListFiles() {
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
     const std::optional<uint64_t> id = ParseSegmentName(name);
-    // Whoever put a directory or the like there uses up no ids.
+    // A directory or the like by such a name does not use up the ids below it.
     if (id.has_value() &&
         (*id < kEndOfNumbers - kSpareIds || !absl::IsFailedPrecondition(Open(*id).status()))) {
       present_.push_back(*id);
@@ -173,12 +173,12 @@ absl::Status Recovery::ListFiles() {
 
 absl::Status Recovery::CheckListed() {
   for (const ManifestRange& range : log_.manifest.live) {
-    // A hostile MANIFEST may list 2^60 ids: what is present bounds the walk.
+    // A hostile MANIFEST may list 2^60 ids, so the loop goes over the files that are present.
     auto at = std::lower_bound(present_.begin(), present_.end(), range.first_id);
     for (uint64_t expected = range.first_id; expected <= range.last_id; ++expected, ++at) {
       const uint64_t end = range.last_id + 1;
       const uint64_t next = at == present_.end() ? end : std::min(*at, end);
-      // A merely prepared file holds nothing.
+      // A file that was only prepared holds nothing, so it may be missing.
       if (next != expected && (range.sealed || range.required_end != 0)) {
         absl::Status status =
             Damaged(SegmentName(expected), 0,
@@ -217,7 +217,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
     segment.last_checksum = segment.trailer.last_checksum;
     segment.records = segment.trailer.records;
   } else {
-    // Where its records end is found out by FindSealedEnds.
+    // FindSealedEnds finds out where its records end.
     segment.end = std::max((*file)->records_limit(), uint64_t{kSegmentHeaderBytes});
     ++log_.report.damaged_footers;
     const uint64_t at = size < kTrailerBytes ? 0 : size - kTrailerBytes;
@@ -226,7 +226,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   }
   if (!SeededBug("highest-number-from-manifest")) {
     highest_seen_ = std::max(highest_seen_, segment.last_sequence);
-    // Listed as sealed, it is durable.
+    // A segment that is listed as sealed is durable.
     if (stream == Stream::kUser) {
       log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
     }
@@ -238,7 +238,7 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
 absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(id);
   if (absl::IsFailedPrecondition(file.status())) {
-    // A directory, a link or the like by that name is none of ours, unless MANIFEST lists one.
+    // A directory or a link by that name is not part of the database, unless MANIFEST lists the id.
     return required_end == 0 ? absl::OkStatus() : DamagedFile(id, file.status());
   }
   if (IsDamage(file.status())) return DamagedFile(id, file.status());
@@ -294,14 +294,14 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   bool whole = false;
   if (trailer->has_value()) {
     segment->trailer = **trailer;
-    // It may be torn: of its sectors a power cut may have left the last and not the others.
+    // It may be torn: a power cut may have kept its last sector and lost others.
     std::string table;
     const absl::StatusOr<bool> read = (*file)->ReadKeyTable(segment->trailer, &table);
     if (!read.ok()) return read.status();
     whole = *read;
   }
   if (whole && TakeFooter(segment)) return absl::OkStatus();
-  // A footer alone proves nothing about the records before it: they are read.
+  // A footer alone proves nothing about the records before it, so they are read.
   ++log_.report.scanned_segments;
   EndOfRecords end(segment);
   const uint64_t limit = (*file)->records_limit();
@@ -310,8 +310,8 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
   if (!stopped.ok()) return stopped.status();
   log_.durable_sequence = std::max(log_.durable_sequence, end.marked());
   if (whole && *stopped < segment->trailer.table_offset) {
-    // A rotten record, or one that was never promised. What vouches for the segment may come behind
-    // it: the mark that its sealing called for is in a later one.
+    // The record is rotten, or was never promised. What vouches for the segment may lie behind it,
+    // as the mark that its sealing called for is in a later segment.
     absl::Status status = ReadMarksBehind(candidate.id);
     if (!status.ok()) return status;
     if (TakeFooter(segment)) return absl::OkStatus();
@@ -327,7 +327,7 @@ bool Recovery::TakeFooter(RecoveredSegment* segment) const {
       (trailer.last_sequence > log_.durable_sequence && !SeededBug("footer-is-evidence"))) {
     return false;
   }
-  // The footer was made durable together with the records before it, if not after them.
+  // The footer became durable together with the records before it, or after them.
   segment->has_trailer = true;
   segment->vouched_for = true;
   segment->end = trailer.table_offset;
@@ -338,7 +338,7 @@ bool Recovery::TakeFooter(RecoveredSegment* segment) const {
 }
 
 absl::Status Recovery::ReadMarksBehind(uint64_t id) {
-  // The first time all files behind the others were searched too, as the walk goes up.
+  // The walk goes upwards, so the first call has searched the files behind all later segments too.
   if (std::exchange(marks_read_, true) || SeededBug("marks-behind-rot-ignored")) {
     return absl::OkStatus();
   }
@@ -359,13 +359,13 @@ absl::Status Recovery::SettleTail(const SegmentHeader* successor) {
   if (successor != nullptr && successor->predecessor_id == tail->id &&
       successor->predecessor_end == tail->end &&
       successor->predecessor_checksum == tail->last_checksum) {
-    // What cannot be read is no record: the log goes on where they end.
+    // The successor's link names the end of the records, so what cannot be read behind it is none.
     tail->unreadable = false;
     return absl::OkStatus();
   }
   absl::Status status = Unreadable(tail->id, tail->end);
   if (!status.ok()) return status;
-  // Read-only: what verifies behind it is offered.
+  // A read-only opening offers what verifies behind the damage.
   absl::StatusOr<std::unique_ptr<SegmentFile>> file = Open(tail->id);
   if (!file.ok()) return file.status();
   EndOfRecords end(tail);
@@ -380,7 +380,7 @@ absl::Status Recovery::SettleTail(const SegmentHeader* successor) {
   if (!status.ok()) return status;
   log_.durable_sequence = std::max(log_.durable_sequence, end.marked());
   log_.last_sequence = std::max(log_.last_sequence, tail->last_sequence);
-  // What the device hides of it lies below the end that its successor names.
+  // The part that the device hides lies below the end that the successor names.
   if (successor != nullptr) tail->end = std::max(tail->end, successor->predecessor_end);
   return absl::OkStatus();
 }
@@ -391,10 +391,10 @@ absl::Status Recovery::WalkChain() {
       log_.doomed.push_back(candidate.id);
       continue;
     }
-    // A header that cannot be read may be the next one's, whose records tell by their checksums.
+    // A header that cannot be read may be that of the next segment; its records' checksums decide.
     const bool linked = candidate.unreadable ||
                         (candidate.state == HeaderState::kValid && chain_.GoesOn(candidate.header));
-    // Where MANIFEST vouches for records they are searched for, whatever the header says.
+    // Records that MANIFEST vouches for are searched for, whatever the header says.
     if (!linked && candidate.required_end <= kSegmentHeaderBytes) {
       absl::Status status = PassOver(candidate);
       if (!status.ok()) return status;
@@ -411,7 +411,7 @@ absl::Status Recovery::WalkChain() {
                                              candidate.required_end)
                               : std::string("segment header is damaged"));
       if (!status.ok()) return status;
-      // Read-only: the loader finds what verifies beyond the damage.
+      // In a read-only opening, replay finds what verifies beyond the damage.
       segment.end = std::max(segment.end, std::min(candidate.required_end, candidate.file_bytes));
     }
     log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
@@ -420,7 +420,8 @@ absl::Status Recovery::WalkChain() {
     const bool footed = segment.has_trailer;
     log_.segments.push_back(std::move(segment));
     if (footed) continue;
-    // Space after the end of an unsealed segment may hold marks of what came after the cut.
+    // The space behind the end of an unsealed segment may hold marks that were written after the
+    // cut.
     const absl::StatusOr<bool> readable = NoteRest(candidate, records_end);
     if (!readable.ok()) return readable.status();
     if (!*readable) log_.segments.back().unreadable = true;
@@ -428,7 +429,7 @@ absl::Status Recovery::WalkChain() {
   absl::Status status = SettleTail(nullptr);
   if (!status.ok()) return status;
   chain_.DropEmptyEnd();
-  // What follows the records of a segment that others go on behind is a torn footer, and no loss.
+  // What follows the records of a segment that has a successor is a torn footer, and no loss.
   for (const RecoveredSegment& segment : log_.segments) {
     if (&segment != chain_.Tail()) rests_.erase(segment.id);
   }
@@ -441,7 +442,7 @@ absl::Status Recovery::PassOver(const Candidate& candidate) {
   log_.dropped.push_back(candidate.id);
   ++log_.report.dropped_segments;
   log_.dropped_file_bytes += candidate.file_bytes;
-  // A header that is torn may be a record's.
+  // The damaged bytes at the beginning may be a torn header, or hold a record.
   const uint64_t begin = candidate.state == HeaderState::kValid ? kSegmentHeaderBytes : 0;
   const absl::StatusOr<bool> readable = NoteRest(candidate, begin);
   if (!readable.ok()) return readable.status();
@@ -470,13 +471,13 @@ absl::Status Recovery::Judge() {
                      ", but all versions through ", log_.durable_sequence, " were durable"));
     if (!status.ok()) return status;
   }
-  // A MANIFEST from before the last writes, which a device lost a write of or somebody put back.
+  // MANIFEST is older than the last writes: a device lost a write, or somebody restored it.
   if (log_.last_sequence > log_.manifest.durable_sequence) log_.manifest.clean = false;
   log_.report.was_clean = log_.manifest.clean;
   log_.report.last_version = log_.last_sequence;
   const uint64_t seen = std::max({log_.last_sequence, log_.durable_sequence, highest_seen_});
   log_.next_sequence = std::max(log_.manifest.next_sequence, seen + 1);
-  // Also if nothing is there: what was given out may have been lost altogether.
+  // Even if no record is there, numbers may have been given out whose records are all lost.
   if (!log_.manifest.clean && !SeededBug("numbers-reused")) {
     log_.next_sequence = FirstSequenceAfterLoss(log_.next_sequence);
   }

@@ -1,4 +1,4 @@
-// What opening finds, and how it judges it.
+// Finds the log that an opening begins with, and decides where it ends.
 //
 // The user stream is the chain of predecessor links in the segments' headers. It is cut at the
 // first gap: the first place where the scan of a segment stops before the end that its successor's
@@ -15,7 +15,8 @@
 // was promised, and opening for writing is refused. Where a successor's link names the end before
 // it, it is no record and hides nothing. There is no other rule.
 //
-// Recover only reads. The changes it calls for are made by CommitRecovery, before the first write.
+// Recover only reads. The changes it calls for are made by LiveSet::CommitRecovery, before the
+// first write.
 
 #ifndef RUMCASK_CORE_LOG_RECOVERY_H_
 #define RUMCASK_CORE_LOG_RECOVERY_H_
@@ -49,13 +50,13 @@ struct RecoveredSegment {
   Stream stream = Stream::kUser;
   // MANIFEST vouches for it as a whole.
   bool listed_sealed = false;
-  // Something vouches for all of its records, and its footer is whole: it is what it was when it
-  // was sealed, though MANIFEST does not list it as that yet.
+  // Something vouches for all of its records, and its footer is whole. It is as it was when it was
+  // sealed, though MANIFEST does not list it as sealed yet.
   bool vouched_for = false;
-  // Read-only: a sector in it cannot be read, so that only its successor tells where its records
-  // end.
+  // Set in a read-only opening only: a sector of it cannot be read, so that only its successor
+  // tells where its records end.
   bool unreadable = false;
-  // Its footer is valid, and its records need not be read to know their keys.
+  // Its footer is valid, so its records need not be read to know their keys.
   bool has_trailer = false;
   Trailer trailer;
   // Where its records end.
@@ -74,8 +75,8 @@ struct RecoveredLog {
   bool continues_last = false;
   // Files to remove: dropped, unborn or dead segments.
   std::vector<uint64_t> doomed;
-  // Those of them that did not belong to the chain. If something promised is gone, it may be in
-  // these.
+  // Those of them that did not belong to the chain. If something that was promised is missing, it
+  // may be in these.
   std::vector<uint64_t> dropped;
   uint64_t dropped_file_bytes = 0;
   uint64_t highest_id = 0;        // of any segment file or MANIFEST
@@ -83,23 +84,25 @@ struct RecoveredLog {
   uint64_t durable_sequence = 0;  // d
   uint64_t next_sequence = 1;
   RecoveryReport report;
-  // What is wrong but does not stop reading: damage found while opening read-only, damaged footers.
+  // Damage that does not prevent reading: any that a read-only opening finds, and damaged footers.
   std::vector<Damage> damages;
 };
 
-// Reads the directory and decides. With `read_only`, damage is put into `damages` and what can be
-// read is offered; otherwise it is the error.
+// Reads the directory and changes nothing. With `read_only`, damage is put into `damages` and the
+// result has what can be read; otherwise the damage is the error.
 absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
                                      bool read_only);
 
-// Makes the directory agree with `log`, in an order that repeats harmlessly: kept segments that
-// were not sealed are written anew unless known to be durable, cut, given a footer and made
-// durable; MANIFEST is replaced, listing what was kept; files it does not list are removed. A
-// segment that was vouched for is not read again: the first write reads no more than the opening
-// did. After a clean close nothing but MANIFEST's state changes. Updates `log` accordingly. After
-// an error it may be called again, except if it set `*final`: then something could not be made
-// durable, and as the kernel may take it for clean now, a repetition's success would mean nothing.
-absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final);
+// The steps of committing a recovery; LiveSet::CommitRecovery, which calls them, has their order.
+// Each repeats harmlessly after an error, except if it set `*final`: then something could not be
+// made durable, and no repetition would prove that it is.
+
+// Makes the kept segments durable and sealed, as far as they are not yet, and appends them to the
+// live set of `next`.
+absl::Status SettleSegments(Directory* directory, RecoveredLog* log, Manifest* next, bool* final);
+
+// Removes the files that do not belong to the database, once MANIFEST does not list them.
+absl::Status RemoveDoomed(Directory* directory, RecoveredLog* log, bool* final);
 
 }  // namespace rumcask
 

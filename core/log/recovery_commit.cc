@@ -7,30 +7,11 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/log/recovery.h"
-#include "core/log/segment_footer.h"
+#include "core/segment/segment_footer.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
-
-absl::Status SyncDirectory(Directory* directory, bool* final) {
-  absl::Status status = directory->Sync();
-  if (!status.ok()) *final = true;
-  return status;
-}
-
-absl::Status Remove(Directory* directory, const std::vector<uint64_t>& ids, bool* final) {
-  for (uint64_t id : ids) {
-    // What is no regular file was not made by us.
-    if (absl::IsFailedPrecondition(
-            directory->Open(SegmentName(id), OpenMode::kReadOnly).status())) {
-      continue;
-    }
-    absl::Status status = directory->Unlink(SegmentName(id));
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
-  }
-  return ids.empty() ? absl::OkStatus() : SyncDirectory(directory, final);
-}
 
 // Cuts the segment at its end and gives it a footer.
 absl::Status Seal(Directory* directory, const Uuid& uuid, uint64_t durable,
@@ -38,7 +19,7 @@ absl::Status Seal(Directory* directory, const Uuid& uuid, uint64_t durable,
   absl::StatusOr<std::unique_ptr<File>> file =
       directory->Open(SegmentName(segment->id), OpenMode::kReadWrite);
   if (!file.ok()) return file.status();
-  // What is covered by `durable` is on the device since before the unclean end.
+  // Records up to `durable` were on the device before the unclean end.
   if (segment->last_sequence > durable && !SeededBug("tail-not-rewritten")) {
     absl::Status status = RewriteSegmentFile(file->get(), 0, segment->end);
     if (!status.ok()) return status;
@@ -58,7 +39,7 @@ absl::Status Seal(Directory* directory, const Uuid& uuid, uint64_t durable,
   return absl::OkStatus();
 }
 
-// Makes the footer of a segment durable whose records are. It may have been found in the page cache
+// Makes the footer of a segment durable whose records are durable. It may be in the page cache
 // only, as the process may have ended between writing and syncing it.
 absl::Status KeepFooter(Directory* directory, const RecoveredLog& log,
                         const RecoveredSegment& segment, bool* final) {
@@ -79,12 +60,7 @@ absl::Status KeepFooter(Directory* directory, const RecoveredLog& log,
 
 }  // namespace
 
-absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final) {
-  Manifest next = log->manifest;
-  next.live.clear();
-  next.highest_id = log->highest_id;
-  next.clean = false;
-  next.next_sequence = log->next_sequence;
+absl::Status SettleSegments(Directory* directory, RecoveredLog* log, Manifest* next, bool* final) {
   for (size_t i = 0; i < log->segments.size(); ++i) {
     RecoveredSegment& segment = log->segments[i];
     const bool continued = log->continues_last && i + 1 == log->segments.size();
@@ -92,23 +68,33 @@ absl::Status CommitRecovery(Directory* directory, RecoveredLog* log, bool* final
       absl::Status status =
           segment.vouched_for && !SeededBug("vouched-for-read-again")
               ? KeepFooter(directory, *log, segment, final)
-              : Seal(directory, next.uuid, log->durable_sequence, &segment, final);
+              : Seal(directory, next->uuid, log->durable_sequence, &segment, final);
       if (!status.ok()) return status;
     }
     const bool vouches = !continued || !SeededBug("evidence-erased");
-    next.Append(segment.id, segment.stream, !continued, vouches ? segment.end : 0);
+    next->Append(segment.id, segment.stream, !continued, vouches ? segment.end : 0);
     if (!continued) segment.listed_sealed = true;
   }
-  next.durable_sequence =
-      SeededBug("evidence-erased") ? 0 : std::max(next.durable_sequence, log->last_sequence);
-  // Entries of files that were created before the crash.
-  absl::Status status = SyncDirectory(directory, final);
-  if (status.ok()) status = WriteManifest(directory, next, final);
-  if (status.ok()) status = Remove(directory, log->doomed, final);
-  if (!status.ok()) return status;
+  return absl::OkStatus();
+}
+
+absl::Status RemoveDoomed(Directory* directory, RecoveredLog* log, bool* final) {
+  if (log->doomed.empty()) return absl::OkStatus();
+  for (uint64_t id : log->doomed) {
+    // Something that is no regular file was not made by this program.
+    if (absl::IsFailedPrecondition(
+            directory->Open(SegmentName(id), OpenMode::kReadOnly).status())) {
+      continue;
+    }
+    absl::Status status = directory->Unlink(SegmentName(id));
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  absl::Status status = directory->Sync();
+  if (!status.ok()) {
+    *final = true;
+    return status;
+  }
   log->doomed.clear();
-  log->manifest = std::move(next);
-  log->durable_sequence = log->manifest.durable_sequence;
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "core/log/live_set.h"
 #include "core/log/recovery.h"
 #include "tests/recovery_kit/recovery_fixture.h"
 
@@ -118,8 +119,10 @@ TEST_F(RecoveryTest, CommittingSyncsOnlyTheFootersThatMayNotBeDurable) {
   device_.SetHook([&](const Call& call) {
     if (call.kind == CallKind::kSync) synced.push_back(call.name.substr(call.name.size() - 20));
   });
+  LiveSet live_set(directory->get());
+  live_set.Begin(std::move(log), /*made_in=*/nullptr);
   bool final = false;
-  ASSERT_TRUE(CommitRecovery(directory->get(), &log, &final).ok());
+  ASSERT_TRUE(live_set.CommitRecovery(&final).ok());
   device_.SetHook(nullptr);
   EXPECT_EQ(std::count(synced.begin(), synced.end(), SegmentName(1)), 0);
   EXPECT_EQ(std::count(synced.begin(), synced.end(), SegmentName(2)), 1);

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 
+#include "core/log/live_set.h"
 #include "tests/recovery_kit/recovery_fixture.h"
 
 namespace rumcask {
@@ -339,14 +340,16 @@ TEST_F(RecoveryTest, CommittingKeepsTheEvidence) {
   SegmentBytes first = First();
   first.AddMark(2).AddPut(3, "c", "3");
   Write(1, first);
-  RecoveredLog log = MustFind();
+  const uint64_t next_sequence = MustFind().next_sequence;
   auto directory = disk_.OpenDirectory(kPath);
+  LiveSet live_set(directory->get());
+  live_set.Begin(MustFind(), /*made_in=*/nullptr);
   bool final = false;
-  ASSERT_TRUE(CommitRecovery(directory->get(), &log, &final).ok());
+  ASSERT_TRUE(live_set.CommitRecovery(&final).ok());
   const auto written = ReadManifest(directory->get());
   ASSERT_TRUE(written.ok());
   EXPECT_EQ(written->manifest.durable_sequence, 3u);
-  EXPECT_EQ(written->manifest.next_sequence, log.next_sequence);
+  EXPECT_EQ(written->manifest.next_sequence, next_sequence);
   EXPECT_FALSE(written->manifest.clean);
 }
 
@@ -357,17 +360,19 @@ TEST_F(RecoveryTest, CommittingReadsNothingThatWasVouchedFor) {
   first.bytes()[first.offset(0) + 25] ^= 1;
   Write(1, first);
   Write(2, second);
-  RecoveredLog log = MustFind();
   auto directory = disk_.OpenDirectory(kPath);
+  LiveSet live_set(directory->get());
+  live_set.Begin(MustFind(), /*made_in=*/nullptr);
   bool final = false;
-  const absl::Status status = CommitRecovery(directory->get(), &log, &final);
+  const absl::Status status = live_set.CommitRecovery(&final);
   ASSERT_TRUE(status.ok()) << status;
+  const RecoveredLog& log = live_set.recovered();
   EXPECT_TRUE(log.segments[0].listed_sealed);
   EXPECT_TRUE(log.segments[1].has_trailer);
   // The footer may have been in the page cache only. Now it is durable.
   CrashFileSystem after(disk_.Cut(KeepPolicy::DropUnsynced()));
   EXPECT_EQ(after.Contents(kPath)[SegmentName(1)], first.bytes());
-  const ManifestRange* const range = log.manifest.Find(1);
+  const ManifestRange* const range = live_set.manifest().Find(1);
   ASSERT_NE(range, nullptr);
   EXPECT_TRUE(range->sealed);
 }

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 
 namespace rumcask {
 namespace {
@@ -40,7 +40,7 @@ class SealedEnds {
   const OnDamage on_damage_;
 };
 
-// The header of the next user segment, if it is sound and goes on behind that one.
+// The header of the next user segment, if it is valid and names that segment as its predecessor.
 absl::StatusOr<std::optional<SegmentHeader>> SealedEnds::SuccessorOf(size_t index) const {
   const auto begin = log_->segments.begin() + static_cast<ptrdiff_t>(index);
   const auto next =
@@ -80,12 +80,12 @@ absl::Status SealedEnds::EndByScan(RecoveredSegment* segment) {
         segment->end = record.end();
         segment->last_checksum = record.header.checksum;
         ++segment->records;
-        // What a mark vouches for comes before it.
+        // The records that a mark vouches for come before it.
         last = std::max(last, record.header.sequence);
         if (record.header.has_own_sequence()) segment->last_sequence = last;
         return absl::OkStatus();
       },
-      // Damage is told of by whoever loads the segment.
+      // Replay reports the damage when it loads the segment.
       [](const FoundDamage&) { return absl::OkStatus(); });
   if (!status.ok()) return status;
   *highest_seen_ = std::max(*highest_seen_, last);

@@ -1,4 +1,4 @@
-// Where the records of sealed segments end whose footers are damaged.
+// Finds where the records of sealed segments end whose footers are damaged.
 
 #ifndef RUMCASK_CORE_LOG_SEALED_ENDS_H_
 #define RUMCASK_CORE_LOG_SEALED_ENDS_H_

@@ -15,11 +15,13 @@
 #include "absl/status/status.h"
 
 #include "core/format/format.h"
-#include "core/log/descriptor_cache.h"
 #include "core/plugin/location.h"
+#include "core/segment/descriptor_cache.h"
 #include "core/system/file_system.h"
 
 namespace rumcask {
+
+class Space;
 
 // A record as it lies in a mapping or in the buffer it was read into.
 struct RecordView {
@@ -48,9 +50,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   uint64_t seed() const { return seed_; }
   std::string name() const { return SegmentName(id_); }
 
-  // Before the segment is put into the table, one of these: it is read from a mapping that stays
-  // for as long as the segment, or through a descriptor that may be closed between two reads.
-  // `permit` is let go of after the region.
+  // One of these is to be called before the segment is put into the table. It is read from a
+  // mapping that stays as long as the segment, or through a descriptor that may be closed between
+  // two reads. `permit` is released after the region.
   void ReadFrom(std::shared_ptr<MappedRegion> region, std::shared_ptr<const void> permit) {
     permit_ = std::move(permit);
     read_region_ = std::move(region);
@@ -59,8 +61,8 @@ class Segment : public std::enable_shared_from_this<Segment> {
   void ReadThrough(std::unique_ptr<CachedFile> file) { cached_file_ = std::move(file); }
   bool reads_mapped() const { return mapped_ != nullptr; }
 
-  // What a segment is written through until it is sealed, null before and after: its file, and
-  // where its records are stored into, which may be what they are read from or null. Changed under
+  // What a segment is written through until it is sealed, null before and after: its file, and the
+  // mapping that records are stored into, null or the one that they are read from. Changed under
   // the write lock; pointers are good until the segment is sealed.
   struct Writing {
     std::shared_ptr<File> file;
@@ -72,13 +74,13 @@ class Segment : public std::enable_shared_from_this<Segment> {
   File* file() const { return writing_.file.get(); }
   std::shared_ptr<File> shared_file() const { return writing_.file; }
   MappedRegion* region() const { return writing_.region.get(); }
-  // Whatever mapping it has, to write or only to read.
+  // The mapping for writing, or else the one for reading, or null.
   MappedRegion* mapping() const {
     return writing_.region != nullptr ? writing_.region.get() : read_region_.get();
   }
 
-  // Where the readable records end. Raised, after the bytes are there, before anyone can learn of
-  // their location.
+  // Where the readable records end. It is raised after the bytes are there, and before anybody can
+  // learn a location among them.
   uint64_t end() const { return end_.load(std::memory_order_acquire); }
   void set_end(uint64_t end) { end_.store(end, std::memory_order_release); }
 
@@ -103,21 +105,23 @@ class Segment : public std::enable_shared_from_this<Segment> {
     return location.is_long() ? LongRecordBytesAt(location) : location.length();
   }
 
-  // Bytes of records that the keystore points at. Changed under the write lock, or while loading.
-  std::atomic<uint64_t> live_bytes{0};
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> allocated_bytes{0};
   std::atomic<uint64_t> pins{0};
   std::atomic<bool> sealed{false};
 
  private:
-  // Beyond this the processor has noticed by itself that memory is read in order.
+  friend class Space;
+
+  // Beyond this the processor's own prefetching has noticed that memory is read in order.
   static constexpr uint64_t kTouchedBytes = 512;
 
   uint64_t LongRecordBytesAt(Location location) const;
   absl::Status Damaged(uint64_t offset, const std::string& cause) const;
   absl::Status ReadIntoBuffer(Location location, RecordBuffer* buffer, RecordView* record) const;
 
+  // Bytes of records that the keystore points at.
+  std::atomic<uint64_t> live_bytes_{0};
   const uint64_t id_;
   const uint32_t slot_;
   const Stream stream_;

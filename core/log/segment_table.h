@@ -1,4 +1,8 @@
-// From the slot in a Location to the segment: one load more than an array, and no lock.
+// Finds the segment of a slot with one load more than an array would take, and without a lock.
+//
+// Slots are found through chunks of 1,024, which never move. Gets run beside a writer that adds
+// segments, so a vector that moves when it grows is no choice, and a flat array for two million
+// slots would take 16 MiB.
 
 #ifndef RUMCASK_CORE_LOG_SEGMENT_TABLE_H_
 #define RUMCASK_CORE_LOG_SEGMENT_TABLE_H_
@@ -15,7 +19,8 @@
 
 namespace rumcask {
 
-// Keeps every segment of an opening until it is destroyed. Get runs beside everything.
+// Keeps every segment until it is destroyed. Thread-safe, but for Add, which one thread at a time
+// calls.
 class SegmentTable {
  public:
   ~SegmentTable() {

@@ -42,11 +42,11 @@ SegmentWriter::SegmentWriter(std::shared_ptr<Segment> segment, bool mapped, uint
 
 void SegmentWriter::Encode(const NewRecord& record, uint64_t offset, char* to) const {
   const RecordHeader& header = record.header;
-  // The padding, at most 7 bytes; what is no padding of these 8 is overwritten.
+  // At most 7 of these 8 bytes are padding; the others are overwritten below.
   StoreU64(to + header.record_bytes() - 8, 0);
   EncodeRecordHeader(to, header, segment_->seed() + offset, record.inner);
   char* body = to + kRecordHeaderBytes;
-  // A mark has no key, and memcpy takes no null pointer, not even for nothing.
+  // A mark has no key, and memcpy may not be given a null pointer, not even for zero bytes.
   if (!record.key.empty()) std::memcpy(body, record.key.data(), record.key.size());
   if (!record.value.empty()) {
     std::memcpy(body + record.key.size(), record.value.data(), record.value.size());
@@ -95,7 +95,7 @@ absl::Status SegmentWriter::Append(absl::Span<NewRecord> records, uint64_t bytes
   }
   segment_->region()->Wrote(end_, bytes);
   last_checksum_ = LoadU64(base + last);
-  // The zeros there were written by another core, whose cache still has them.
+  // The zeros there were written by another core, which still has them in its cache.
   for (size_t i = 0; i < kPrefetchedLines; ++i) __builtin_prefetch(base + at + i * 64, 1);
   Advance(records, bytes);
   return absl::OkStatus();
@@ -116,7 +116,7 @@ absl::Status SegmentWriter::WriteOut(std::string_view front, absl::Span<NewRecor
                                      uint64_t bytes, bool* broken) {
   constexpr size_t kCopied = size_t{64} << 10;
   const uint64_t from = end_ - front.size();
-  // Everything is copied together but a large last value: that is written from where it lies.
+  // All parts are copied into one buffer, except a large last value, which is written in place.
   std::string_view apart;
   if (!records.empty() && records.back().value.size() > kCopied) apart = records.back().value;
   uint64_t last_checksum = 0;
@@ -144,14 +144,14 @@ absl::Status SegmentWriter::WriteOut(std::string_view front, absl::Span<NewRecor
                                  {const_cast<char*>(apart.data()), apart.size()},
                                  {padding, PaddingOf(records.back())}});
   }
-  // A huge batch must not keep its memory for ever.
+  // The memory of a huge batch is not kept.
   if (scratch_.capacity() > (size_t{4} << 20)) scratch_ = std::string();
   if (status.ok()) {
     last_checksum_ = last_checksum;
     return status;
   }
-  // What was written of it must not be found by a scan: cut it off, or make it no record. A file
-  // with a torn header is no place for another one.
+  // A scan must not find what was written of the record, so it is cut off or made invalid. A file
+  // with a torn header cannot be used for another segment.
   if (!segment_->file()->Truncate(from).ok() &&
       (!front.empty() ||
        !segment_->file()->Write(from, std::string_view("\0\0\0\0\0\0\0\0", 8)).ok())) {
@@ -167,7 +167,7 @@ absl::Status SegmentWriter::Reserve(uint64_t end) {
     absl::Status status = Extend(end);
     if (status.ok()) continue;
     if (allocated_.load(std::memory_order_relaxed) != before) {
-      // A write that is refused leaves the room to others.
+      // The write is refused, so the room that was reserved for it is given back.
       SetAllocated(before);
       (void)segment_->file()->Truncate(before);
     }
@@ -183,7 +183,7 @@ absl::Status SegmentWriter::ExtendAhead() {
          allocated_.load(std::memory_order_relaxed) < capacity_) {
     absl::Status status = Extend(0);
     if (!status.ok()) {
-      // Not again before a writer, who needs it, has found room.
+      // Reserving ahead is not tried again before a writer has found room.
       extend_at_.store(UINT64_MAX, std::memory_order_relaxed);
       return status;
     }
@@ -201,7 +201,7 @@ absl::Status SegmentWriter::Extend(uint64_t needed) {
   uint64_t step = std::clamp(from, kFirstExtent, kLargestExtent);
   if (needed > from) step = std::min(std::max(step, needed - from), 16 * kLargestExtent);
   uint64_t to = std::min(RoundUp(from + step), capacity_);
-  // With less than this the write would be refused; ahead of it, nothing is needed.
+  // A write needs all of `needed`; whatever is reserved beyond that is only a reserve.
   const uint64_t least =
       needed > from ? std::min({RoundUp(needed), RoundUp(from + 16 * kLargestExtent), to}) : to;
   absl::Status status = WriteZeros(from, to);
@@ -215,7 +215,7 @@ absl::Status SegmentWriter::Extend(uint64_t needed) {
   return absl::OkStatus();
 }
 
-// All or nothing.
+// Writes all of the zeros or none.
 absl::Status SegmentWriter::WriteZeros(uint64_t from, uint64_t to) {
   std::vector<iovec> pieces;
   for (uint64_t at = from; at < to;) {
@@ -231,7 +231,7 @@ absl::Status SegmentWriter::WriteZeros(uint64_t from, uint64_t to) {
 void SegmentWriter::SetAllocated(uint64_t allocated) {
   allocated_.store(allocated, std::memory_order_release);
   segment_->allocated_bytes.store(allocated, std::memory_order_relaxed);
-  // Half of what is there while small, 1 MiB before the end later; never again when full.
+  // At half of what is allocated while that is little, later 1 MiB before its end; never when full.
   const uint64_t low_water = std::min(allocated / 2, kLargestExtent);
   extend_at_.store(allocated >= capacity_ ? UINT64_MAX : allocated - low_water,
                    std::memory_order_relaxed);

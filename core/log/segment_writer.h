@@ -52,10 +52,10 @@ class SegmentWriter {
   uint64_t last_checksum() const { return last_checksum_; }
   bool mapped() const { return mapped_; }
 
-  // Whether `bytes` more fit.
+  // Whether `bytes` more fit in.
   bool Fits(uint64_t bytes) const { return end_ + bytes <= capacity_; }
 
-  // Makes the segment born, with its first records, in one step. On error the file has no bytes but
+  // Writes the segment's header and first records in one step. On error the file has no bytes but
   // zeros, and it may be tried again - except if `*broken` is set: then the failed write could not
   // be undone, and the file must go.
   absl::Status Begin(const SegmentHeader& header, absl::Span<NewRecord> records, uint64_t bytes,
@@ -68,9 +68,9 @@ class SegmentWriter {
 
   // Reserves more blocks if fewer than the low-water mark are left. For the background thread.
   absl::Status ExtendAhead();
-  // Ends ExtendAhead's work for good, so that the bytes after the end belong to the footer.
+  // No ExtendAhead changes the file from now on, so the bytes behind the end belong to the footer.
   void StopExtending();
-  // Where the append point calls for ExtendAhead.
+  // ExtendAhead should be called when the end has reached this.
   uint64_t extend_at() const { return extend_at_.load(std::memory_order_relaxed); }
 
  private:
@@ -78,7 +78,7 @@ class SegmentWriter {
   absl::Status WriteZeros(uint64_t from, uint64_t to);
   void SetAllocated(uint64_t allocated) ABSL_EXCLUSIVE_LOCKS_REQUIRED(extend_mutex_);
   absl::Status Reserve(uint64_t end);
-  // The records behind `front`, which comes at the beginning of the file if it is not empty.
+  // Writes `front`, which is a header for the beginning of the file or empty, and the records.
   absl::Status AppendOut(std::string_view front, absl::Span<NewRecord> records, uint64_t bytes,
                          bool* broken);
   absl::Status WriteOut(std::string_view front, absl::Span<NewRecord> records, uint64_t bytes,

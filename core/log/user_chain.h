@@ -1,4 +1,4 @@
-// The user stream as recovery puts it together: which segment goes on behind which.
+// The user's segments as recovery puts them together: which segment follows which.
 
 #ifndef RUMCASK_CORE_LOG_USER_CHAIN_H_
 #define RUMCASK_CORE_LOG_USER_CHAIN_H_
@@ -19,19 +19,19 @@ class UserChain {
   // The last user segment; null if there is none.
   RecoveredSegment* Tail() const { return TailWithout(0); }
 
-  // Whether the segment with that header goes on behind the tail. A segment without records goes on
-  // behind its predecessor, and so may a later one: of a roll that failed, the header may have
-  // stayed. Those at the end that the header does not know are dropped.
+  // Whether the segment with that header follows the tail. A roll that failed may have left a
+  // segment with a header and no records; the next roll may name it as its predecessor or not.
+  // Segments without records at the end that the header does not name are dropped.
   bool GoesOn(const SegmentHeader& header);
 
-  // Drops the segments without records behind which nothing goes on.
+  // Drops segments without records at the end of the chain.
   void DropEmptyEnd();
 
  private:
-  // The tail if the last `dropped` segments were not there.
+  // What the tail would be without the last `dropped` segments.
   RecoveredSegment* TailWithout(size_t dropped) const;
   bool Links(const SegmentHeader& header, const RecoveredSegment* tail) const;
-  // Whether it was born, has no records, and MANIFEST vouches for none.
+  // Whether it has a header and no records, and MANIFEST vouches for none in it.
   bool IsEmpty(const RecoveredSegment& segment) const;
   void DropLast();
 

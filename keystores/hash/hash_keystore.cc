@@ -1,11 +1,7 @@
 #include "keystores/hash/hash_keystore.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -13,10 +9,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 
 #include "core/plugin/keystore.h"
 #include "core/system/mutex.h"
+#include "core/system/random.h"
 #include "core/versions/counted_allocator.h"
 #include "core/versions/scan_work.h"
 #include "core/versions/snapshot_registry.h"
@@ -405,13 +401,8 @@ void HashTable::FinishLoad() {
 
 absl::StatusOr<std::unique_ptr<Keystore>> CreateHashTable(const KeystoreConfig& config) {
   SipKey secret;
-  ssize_t n;
-  do {
-    n = getrandom(&secret, sizeof(secret), 0);
-  } while (n < 0 && errno == EINTR);
-  if (n != sizeof(secret)) {
-    return absl::UnavailableError(absl::StrCat("getrandom: ", strerror(errno)));
-  }
+  absl::Status drawn = RandomBytes(&secret, sizeof(secret));
+  if (!drawn.ok()) return drawn;
   return std::unique_ptr<Keystore>(new HashTable(secret, config));
 }
 

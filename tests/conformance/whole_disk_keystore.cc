@@ -19,6 +19,15 @@
 #include "tests/crash_kit/crash_file_system.h"
 
 namespace rumcask {
+
+struct LogTestPeer {
+  // Adds a segment that has no file.
+  static void AddSegment(Log* log, uint64_t id) {
+    log->table_.Add(
+        std::make_shared<Segment>(id, log->table_.next_slot(), Stream::kUser, /*seed=*/0));
+  }
+};
+
 namespace {
 
 constexpr uint32_t kSlots = 20000;
@@ -51,9 +60,8 @@ class EmptyLog {
     RecoveredLog log;
     log.durable_sequence = uint64_t{1} << 40;
     Require(segments_.Open(std::move(log)));
-    auto& table = const_cast<SegmentTable&>(segments_.table());
     for (uint32_t slot = 0; slot < kSlots; ++slot) {
-      table.Add(std::make_shared<Segment>(slot + 1, slot, Stream::kUser, /*seed=*/0));
+      LogTestPeer::AddSegment(&segments_, slot + 1);
     }
   }
   Log& segments() { return segments_; }

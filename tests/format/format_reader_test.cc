@@ -20,7 +20,7 @@
 #include "core/check/repair.h"
 #include "core/db.h"
 #include "core/format/format.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 #include "core/testing/map_keystore.h"
 #include "tests/format/run_reader.h"
 
@@ -96,9 +96,9 @@ class FormatReaderTest : public testing::Test {
     auto uuid = SegmentFile::ReadUuid(directory->get(), id);
     auto file = SegmentFile::Open(directory->get(), **uuid, id);
     std::vector<uint64_t> offsets;
-    const auto end = (*file)->ReadPrefix(
-        kSegmentHeaderBytes, (*file)->size(),
-        [&](const FoundRecord& record) { offsets.push_back(record.offset); });
+    const auto end =
+        (*file)->ReadPrefix(kSegmentHeaderBytes, (*file)->size(),
+                            [&](const FoundRecord& record) { offsets.push_back(record.offset); });
     EXPECT_TRUE(end.ok()) << end.status();
     offsets.push_back(*end);
     return offsets;

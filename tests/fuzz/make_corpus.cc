@@ -17,7 +17,7 @@
 #include "core/check/repair.h"
 #include "core/db.h"
 #include "core/format/format.h"
-#include "core/log/segment_scanner.h"
+#include "core/segment/segment_scanner.h"
 #include "core/testing/map_keystore.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/fuzz/directory_input.h"

@@ -11,7 +11,7 @@
 
 #include "core/format/format.h"
 #include "core/format/key_table.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 #include "tests/fuzz/checksum_fixer.h"
 #include "tests/fuzz/expect.h"
 #include "tests/fuzz/memory_file.h"

@@ -1,4 +1,4 @@
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,7 +1,7 @@
 // Makes a full segment final: verifies its records and writes the footer behind them.
 
-#ifndef RUMCASK_CORE_LOG_SEGMENT_FOOTER_H_
-#define RUMCASK_CORE_LOG_SEGMENT_FOOTER_H_
+#ifndef RUMCASK_CORE_SEGMENT_SEGMENT_FOOTER_H_
+#define RUMCASK_CORE_SEGMENT_SEGMENT_FOOTER_H_
 
 #include <cstdint>
 #include <optional>
@@ -30,4 +30,4 @@ absl::Status RewriteSegmentFile(File* file, uint64_t begin, uint64_t end);
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_LOG_SEGMENT_FOOTER_H_
+#endif  // RUMCASK_CORE_SEGMENT_SEGMENT_FOOTER_H_

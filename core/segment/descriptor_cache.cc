@@ -1,4 +1,4 @@
-#include "core/log/descriptor_cache.h"
+#include "core/segment/descriptor_cache.h"
 
 #include <algorithm>
 #include <utility>

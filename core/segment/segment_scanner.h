@@ -4,8 +4,8 @@
 // allocated by it, and a large value is checksummed piece by piece, so that a hostile file costs no
 // more memory than a good one.
 
-#ifndef RUMCASK_CORE_LOG_SEGMENT_SCANNER_H_
-#define RUMCASK_CORE_LOG_SEGMENT_SCANNER_H_
+#ifndef RUMCASK_CORE_SEGMENT_SEGMENT_SCANNER_H_
+#define RUMCASK_CORE_SEGMENT_SEGMENT_SCANNER_H_
 
 #include <cstdint>
 #include <string_view>
@@ -80,4 +80,4 @@ class SegmentScanner {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_LOG_SEGMENT_SCANNER_H_
+#endif  // RUMCASK_CORE_SEGMENT_SEGMENT_SCANNER_H_

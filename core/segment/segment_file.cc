@@ -1,4 +1,4 @@
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/format/key_table.h"
-#include "core/log/segment_scanner.h"
 #include "core/plugin/location.h"
+#include "core/segment/segment_scanner.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
@@ -113,8 +113,8 @@ absl::StatusOr<bool> SegmentFile::ReadKeyTable(const Trailer& trailer, char* buf
       TableChecksum(table, seed_) != trailer.table_checksum) {
     return false;
   }
-  // Under a valid checksum only a hostile file has a malformed table; a dry run keeps half of it
-  // from being used.
+  // With a valid checksum only a hostile file has a malformed table. It is read once in full first,
+  // so that no part of such a table is used.
   KeyTableReader entry(table, trailer);
   while (entry.Next()) {
     absl::Status status = CheckKind(entry.header().kind, entry.offset());
@@ -190,7 +190,7 @@ absl::StatusOr<TailTraces> SegmentFile::ReadTraces(uint64_t begin) {
   const uint64_t end = records_limit();
   TailTraces traces;
   std::vector<char> buffer(end > begin ? std::min<uint64_t>(kPiece, end - begin) : 0);
-  // Windows overlap by a header, so that none is cut in two.
+  // Pieces overlap by the size of a header, so that no header is cut in two.
   for (uint64_t at = begin; at < end; at += kPiece - kRecordHeaderBytes) {
     const size_t size = static_cast<size_t>(std::min<uint64_t>(kPiece, end - at));
     const absl::StatusOr<size_t> got = reader_.ReadUpTo(at, buffer.data(), size);

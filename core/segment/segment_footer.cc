@@ -1,4 +1,4 @@
-#include "core/log/segment_footer.h"
+#include "core/segment/segment_footer.h"
 
 #include <algorithm>
 #include <string>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/format/key_table.h"
-#include "core/log/segment_file.h"
+#include "core/segment/segment_file.h"
 
 namespace rumcask {
 namespace {

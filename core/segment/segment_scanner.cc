@@ -1,4 +1,4 @@
-#include "core/log/segment_scanner.h"
+#include "core/segment/segment_scanner.h"
 
 #include <algorithm>
 
@@ -43,7 +43,7 @@ const char* SegmentScanner::Window(uint64_t offset, size_t size) {
 }
 
 bool SegmentScanner::VerifyInPieces() {
-  // Like VerifyRecord, with the value hashed as it streams by.
+  // Does what VerifyRecord does, hashing the value piece by piece.
   const char* head = Window(offset_, kRecordHeaderBytes + header_.key_bytes);
   if (head == nullptr) return false;
   char hashed[24];
@@ -85,7 +85,7 @@ bool SegmentScanner::Verify() {
     if (head == nullptr || !VerifyRecord(head, header_, seed_ + offset_)) return false;
     CheckPadding(head + size, padding);
   }
-  // Zeros stand in for what cannot be read; that they verify is of no use to whoever reads it.
+  // Zeros stand in for bytes that cannot be read. If they verify, no reader could get the record.
   if (reader_->IsUnreadable(offset_, offset_ + size)) return false;
   key_ = RecordKey(head, header_);
   return true;

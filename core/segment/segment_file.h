@@ -7,8 +7,8 @@
 // that cannot be read is damage of its own range: the records in it do not verify, and reading goes
 // on behind it.
 
-#ifndef RUMCASK_CORE_LOG_SEGMENT_FILE_H_
-#define RUMCASK_CORE_LOG_SEGMENT_FILE_H_
+#ifndef RUMCASK_CORE_SEGMENT_SEGMENT_FILE_H_
+#define RUMCASK_CORE_SEGMENT_SEGMENT_FILE_H_
 
 #include <cstdint>
 #include <memory>
@@ -136,4 +136,4 @@ class SegmentFile {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_LOG_SEGMENT_FILE_H_
+#endif  // RUMCASK_CORE_SEGMENT_SEGMENT_FILE_H_

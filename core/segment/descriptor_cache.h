@@ -1,7 +1,7 @@
 // The descriptors through which sealed segments are read that have no mapping.
 
-#ifndef RUMCASK_CORE_LOG_DESCRIPTOR_CACHE_H_
-#define RUMCASK_CORE_LOG_DESCRIPTOR_CACHE_H_
+#ifndef RUMCASK_CORE_SEGMENT_DESCRIPTOR_CACHE_H_
+#define RUMCASK_CORE_SEGMENT_DESCRIPTOR_CACHE_H_
 
 #include <atomic>
 #include <cstddef>
@@ -117,4 +117,4 @@ class DescriptorCache {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_LOG_DESCRIPTOR_CACHE_H_
+#endif  // RUMCASK_CORE_SEGMENT_DESCRIPTOR_CACHE_H_

@@ -1,0 +1,114 @@
+// The one chain of segments that grows: the user's records.
+//
+// One segment is active and takes the records. When it is half full the next one is prepared: its
+// file is made and room is reserved in it, so that rolling over to it costs the writer nothing. All
+// that can fail in a roll comes before the switch; until then the next segment is not part of the
+// log.
+
+#ifndef RUMCASK_CORE_LOG_USER_STREAM_H_
+#define RUMCASK_CORE_LOG_USER_STREAM_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+#include "core/format/format.h"
+#include "core/log/segment_factory.h"
+#include "core/log/segment_table.h"
+#include "core/log/segment_writer.h"
+#include "core/system/file_system.h"
+
+namespace rumcask {
+
+// The segment that a header names as its predecessor; id 0 if there is none.
+struct ChainLink {
+  uint64_t id = 0;
+  uint64_t end = 0;
+  uint64_t checksum = 0;
+};
+
+// Guarded by the write lock, all but MakePrepared.
+class UserStream {
+ public:
+  // All must outlive it.
+  UserStream(Directory* directory, const SegmentFactory* factory, SegmentTable* table,
+             uint64_t segment_bytes)
+      : directory_(directory), factory_(factory), table_(table), segment_bytes_(segment_bytes) {}
+
+  // The first segment that is begun will name `last` and have an id of at least `next_id`.
+  void Begin(ChainLink last, uint64_t next_id);
+  // A segment that was cleanly closed takes records again.
+  void Continue(std::shared_ptr<SegmentWriter> last);
+
+  // Null until the first record is written.
+  SegmentWriter* active() const { return active_.get(); }
+  // All ids below this were given out.
+  uint64_t next_id() const { return next_id_; }
+
+  // Whether the active segment takes `bytes` more of records.
+  bool HasRoom(uint64_t bytes) const {
+    return active_ != nullptr && active_->Fits(bytes + kReservedBytes);
+  }
+
+  // Begins the next segment with these records in it, in one step, and makes it the active one. The
+  // header's link and id are filled in. Returns the segment that was active in `*full`, null if
+  // there was none. On error nothing has changed, except that writing must end if `*broken` is set.
+  absl::Status Roll(SegmentHeader header, absl::Span<NewRecord> records, uint64_t bytes,
+                    std::shared_ptr<SegmentWriter>* full, bool* broken);
+
+  // Whether the directory's entry of the active segment is durable, and that it is if `segment` is
+  // the active one.
+  bool entry_durable() const { return entry_durable_; }
+  void EntryIsDurable(const Segment* segment) {
+    if (active_ != nullptr && active_->segment() == segment) entry_durable_ = true;
+  }
+
+  // ---- ahead of the writers ----
+
+  // Whether the active segment has reached the point where it wants help; told once.
+  bool WantsHelp() {
+    if (active_->end() < help_at_) return false;
+    help_at_ = UINT64_MAX;
+    return true;
+  }
+  struct Help {
+    // Needs room; null if there is nothing to do.
+    std::shared_ptr<SegmentWriter> active;
+    // Of a segment to be prepared; 0 if none is called for.
+    uint64_t id = 0;
+  };
+  Help BeginHelp();
+  // Without the write lock: makes the segment with that id and reserves room in it. Null, and
+  // nothing is left behind, if either fails; in `*failure` if the file could not be made.
+  static std::shared_ptr<SegmentWriter> MakePrepared(const SegmentFactory& factory, uint64_t id,
+                                                     uint64_t segment_bytes, absl::Status* failure);
+  void EndHelp(const Help& help, std::shared_ptr<SegmentWriter> prepared);
+  void DiscardPrepared();
+
+ private:
+  // Each segment keeps room for four records that have only a header, so that those never have to
+  // roll.
+  static constexpr uint64_t kReservedBytes = 4 * kRecordHeaderBytes;
+
+  void Activate(std::shared_ptr<SegmentWriter> next);
+
+  Directory* const directory_;
+  const SegmentFactory* const factory_;
+  SegmentTable* const table_;
+  const uint64_t segment_bytes_;
+  std::shared_ptr<SegmentWriter> active_;
+  std::shared_ptr<SegmentWriter> prepared_;
+  bool preparing_ = false;
+  // The segment before the first one that is begun.
+  ChainLink previous_;
+  uint64_t next_id_ = 1;
+  bool entry_durable_ = false;
+  // Where the active segment wants to be extended, or the next one prepared.
+  uint64_t help_at_ = UINT64_MAX;
+};
+
+}  // namespace rumcask
+
+#endif  // RUMCASK_CORE_LOG_USER_STREAM_H_
