@@ -96,8 +96,8 @@ absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint6
   absl::Status status = segment->Read(location, &buffer, &record);
   if (!status.ok()) return status;
   if (record.key() != key.key) {
-    return absl::DataLossError(
-        absl::StrCat(segment->name(), " offset ", location.offset(), ": record of another key"));
+    return index_.ReportMisdirected(location,
+                                    absl::StrCat(segment->name(), " offset ", location.offset()));
   }
   *version = record.header.sequence;
   return absl::OkStatus();

@@ -84,6 +84,23 @@ TEST_P(IndexHolesTest, H24_AnIndexThatMisleadsIsBuiltAnew) {
   EXPECT_EQ(Get("key"), "value");
 }
 
+// A conditional write reads the record too, to learn its version.
+TEST_P(IndexHolesTest, H24_AnIndexThatMisleadsAConditionIsBuiltAnew) {
+  Open();
+  Put("key", "value");
+  Put("other", "value");
+  PushOut();
+  index_disk_->Tamper(
+      [](AdversarialDisk::State* state) { state->entries["key"] = state->entries.at("other"); });
+  const absl::Status status = db_->CompareAndPut("key", "changed", 1);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_NE(status.message().find("index"), std::string::npos) << status;
+  EXPECT_TRUE(absl::IsFailedPrecondition(db_->Put("more", "value")));
+  Open();
+  EXPECT_NE(db_->GetStats().index_rebuilt, "");
+  EXPECT_EQ(Get("key"), "value");
+}
+
 TEST_P(IndexHolesTest, H24_AnIndexThatFailsWhileClosingIsBuiltAnew) {
   Open();
   for (int i = 0; i < 10; ++i) Put(Key(i), "value");
