@@ -180,7 +180,7 @@ class DB {
 
   // ---- state ----
 
-  // The keystore's count of keys: exact on hash and btree; on a keystore on disk that of its index,
+  // The keystore's count of keys: exact on one in memory; on a keystore on disk that of its index,
   // which writes reach later. Walk the keys to count them exactly.
   uint64_t KeyCount() const;
   Stats GetStats() const;

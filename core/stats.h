@@ -26,8 +26,8 @@ struct SegmentStats {
 struct Stats {
   std::string keystore;
   uint64_t keys = 0;
-  // Whether `keys` is exact: it is for hash and btree; for others it is their index's, which does
-  // not know yet what was written last.
+  // Whether `keys` is exact: it is for keystores in memory; for others it is their index's, which
+  // does not know yet what was written last.
   bool keys_exact = true;
   uint64_t index_bytes = 0;  // memory
   // Of keystores on disk: what the index takes there, the version through which it is up to date

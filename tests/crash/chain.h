@@ -24,7 +24,7 @@ namespace rumcask {
 
 // The keystores of a chain.
 enum class ChainKeystores {
-  kInMemory,  // hash and btree, one taking the other's place
+  kInMemory,  // all those in memory, one taking another's place
   kOnDisk,    // one whose index a crash leaves in any state
   kReindexed  // any of them, and any other one from the next opening on
 };

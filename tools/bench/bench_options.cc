@@ -37,8 +37,8 @@ std::vector<std::string> NamesOf(const std::vector<EngineType>& systems) {
 absl::StatusOr<std::vector<EngineType>> SystemsOf(const BenchOptions& options,
                                                   const std::vector<EngineType>& systems) {
   std::vector<EngineType> chosen;
-  const std::vector<std::string> keystores =
-      absl::StrSplit(options.keystore, ',', absl::SkipEmpty());
+  std::vector<std::string> keystores = absl::StrSplit(options.keystore, ',', absl::SkipEmpty());
+  if (options.keystore == "all") keystores = KeystoreNames();
   for (const std::string& name : keystores) {
     const absl::StatusOr<KeystoreFactory> keystore = KeystoreByName(name);
     if (!keystore.ok()) return keystore.status();
@@ -183,8 +183,8 @@ void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line
   line->RepeatedOption("-P", "FILE", &options->property_files, "YCSB properties of a file");
   line->RepeatedOption("-p", "NAME=VALUE", &options->properties, "One YCSB property; wins over -P");
   line->Option("--keystore", "LIST", &options->keystore,
-               absl::StrFormat("rumcask with each of these keystores: %s; default hash; those on "
-                               "disk are called rumcask_NAME",
+               absl::StrFormat("rumcask with each of these keystores: %s; or all; default hash; "
+                               "those on disk are called rumcask_NAME",
                                absl::StrJoin(KeystoreNames(), ", ")));
   line->Option("--systems", "LIST", &options->systems,
                absl::StrFormat("Beside them: %s", absl::StrJoin(NamesOf(systems), ", ")));

@@ -16,7 +16,7 @@ mkdir -p "$results" "$3"
 stores=$(mktemp -d "$3/keystores.XXXXXX")
 trap 'rm -rf "$stores"' EXIT
 
-all=(--keystore=hash,btree,lmdb,rocksdb --systems=rocksdb,lmdb)
+all=(--keystore=all --systems=rocksdb,lmdb)
 run() {
   local name=$1
   shift
