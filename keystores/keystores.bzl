@@ -7,6 +7,7 @@ NAME, a header NAME_keystore.h, and in that a function NameKeystore that needs n
 
 KEYSTORES = [
     "hash",
+    "flat",
     "btree",
     "lmdb",
     "rocksdb",
