@@ -229,5 +229,35 @@ TEST_P(RemovedDirectoryTest, SoDoesARemovedSegment) {
 
 INSTANTIATE_TEST_SUITE_P(BackgroundThreads, RemovedDirectoryTest, testing::Range(0, 3));
 
+// The first write of an opening commits what recovery found, without the write lock. Others that
+// come meanwhile wait for it and are written too.
+TEST_F(DbLifetimeTest, ManyFirstWritesAtOnceAreAllWritten) {
+  constexpr int kRounds = 150;
+  constexpr int kWriters = 4;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::unique_ptr<DB> db = Open();
+    ASSERT_NE(db, nullptr);
+    std::atomic<int> ready{0};
+    std::vector<std::thread> writers;
+    for (int i = 0; i < kWriters; ++i) {
+      writers.emplace_back([&, i] {
+        ++ready;
+        while (ready.load() < kWriters) {
+        }
+        const std::string key = std::to_string(round) + "." + std::to_string(i);
+        WriteBatch batch;
+        batch.Put(key, "value");
+        const absl::Status status = i == 0   ? db->Write(batch)
+                                    : i == 1 ? db->PutIfAbsent(key, "value", {/*sync=*/true})
+                                             : db->Put(key, "value");
+        EXPECT_TRUE(status.ok()) << status;
+      });
+    }
+    for (std::thread& writer : writers) writer.join();
+    EXPECT_EQ(db->KeyCount(), static_cast<uint64_t>((round + 1) * kWriters));
+    ASSERT_TRUE(db->Close().ok());
+  }
+}
+
 }  // namespace
 }  // namespace rumcask

@@ -119,7 +119,7 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status Refusal(const PendingWrite& write, uint64_t
 // otherwise the error for the caller. `damage` is what Revalidate met.
 ABSL_ATTRIBUTE_NOINLINE absl::Status GoOnAfter(Store* store, absl::Status failure,
                                                const absl::Status& damage) {
-  if (damage.ok() && !store->log_.is_begun()) failure = store->log_.BeginWriting();
+  if (damage.ok() && absl::IsUnavailable(failure)) failure = store->log_.BeginWriting();
   if (failure.ok()) return failure;
   store->log_.TellListener();
   return damage.ok() ? failure : store->Report(damage);

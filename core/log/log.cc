@@ -145,7 +145,7 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> Log::ContinueLast() {
 
 absl::Status Log::NotAppendable() const {
   if (closed_) return Closed();
-  return read_only_ ? ReadOnly() : absl::InternalError("the log was not begun");
+  return read_only_ ? ReadOnly() : absl::UnavailableError("the log is still as it was found");
 }
 
 absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes) {

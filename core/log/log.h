@@ -115,7 +115,7 @@ class Log {
 
   // Numbers the records, appends them in one step and sets their locations. `bytes` is the sum of
   // their sizes. On error nothing was appended; errors are among those that db.h tells writers of,
-  // but that it fails as long as is_begun() is false.
+  // except that it is Unavailable until BeginWriting has succeeded.
   absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
