@@ -1,4 +1,4 @@
-// A place in the files where bytes are not what they were. Public.
+// A range of bytes in a file that is damaged. Public.
 
 #ifndef RUMCASK_CORE_DAMAGE_H_
 #define RUMCASK_CORE_DAMAGE_H_
@@ -14,10 +14,10 @@
 namespace rumcask {
 
 struct Damage {
-  std::string file;     // within the database's directory
-  uint64_t offset = 0;  // of the first byte concerned
-  uint64_t length = 0;  // bytes concerned, 0 if unknown
-  std::string cause;    // a sentence
+  std::string file;     // name within the database's directory
+  uint64_t offset = 0;  // of the first damaged byte
+  uint64_t length = 0;  // number of damaged bytes, 0 if unknown
+  std::string cause;    // what is wrong, as a sentence
 };
 
 inline absl::Status DamageStatus(const Damage& damage) {

@@ -50,7 +50,7 @@ inline absl::Status DB::Find(std::string_view key, const ReadOptions& options, L
   // Each step has a status of its own, as assigning to one costs more than checking a new one.
   if (absl::Status status = store_->CheckRead(key); !status.ok()) return status;
   PreparedKey prepared(key);
-  store_->keystore_->Prepare(&prepared);
+  store_->keystore_->Digest(&prepared);
   if (absl::Status status = options.snapshot == nullptr
                                 ? store_->keystore_->Get(prepared, location)
                                 : FindAt(*options.snapshot, prepared, location);
@@ -139,7 +139,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
         status[i] = std::move(bad);
         continue;
       }
-      store_->keystore_->Prepare(&prepared[i]);
+      store_->keystore_->Digest(&prepared[i]);
       store_->keystore_->Prefetch(prepared[i]);
     }
     for (size_t i = 0; i < count; ++i) {

@@ -375,8 +375,8 @@ class CollidingKeystore : public MapKeystore {
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     return MapKeystore::Get(PreparedKey(Alias(key)), location);
   }
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
-    return MapKeystore::Apply(PreparedKey(Alias(key)), location, sequence);
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
+    return MapKeystore::Set(PreparedKey(Alias(key)), location, sequence);
   }
 
  private:

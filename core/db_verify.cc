@@ -69,7 +69,7 @@ class IndexAudit {
   void CheckRecord(const Segment& segment, const RecordHeader& header, std::string_view key,
                    uint64_t offset) {
     PreparedKey prepared(key);
-    store_->keystore_->Prepare(&prepared);
+    store_->keystore_->Digest(&prepared);
     Location at;
     const bool indexed = store_->keystore_->Get(prepared, &at).ok();
     const std::string name(key);
@@ -136,7 +136,7 @@ class IndexAudit {
       return;
     }
     PreparedKey prepared(record.key());
-    store_->keystore_->Prepare(&prepared);
+    store_->keystore_->Digest(&prepared);
     Location back;
     // A writer may have replaced the record meanwhile, but only by a newer one.
     const bool found = store_->keystore_->Get(prepared, &back).ok();

@@ -33,12 +33,12 @@ void LetOthersIn(Mutex* write_mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
 Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) {
   if (SeededBug("published-apart")) LetOthersIn(&store->log_.write_mutex());
   if (record.header.is_tombstone()) {
-    const Location before = store->keystore_->Apply(key, Location(), record.header.sequence);
+    const Location before = store->keystore_->Set(key, Location(), record.header.sequence);
     store->log_.space().Debit(before);
     Increment(&store->deletes_);
     return before;
   }
-  const Location before = store->keystore_->Apply(key, record.location, record.header.sequence);
+  const Location before = store->keystore_->Set(key, record.location, record.header.sequence);
   store->log_.space().Credit(record.location, record.header.record_bytes());
   store->log_.space().Debit(before);
   Increment(&store->puts_);
@@ -132,7 +132,7 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
   if (status.ok()) status = store->WaitForRoom();
   if (!status.ok()) return status;
   Keystore* const keystore = store->keystore_.get();
-  keystore->Prepare(&write->prepared);
+  keystore->Digest(&write->prepared);
   // The wait for the index overlaps with the checksum.
   keystore->Prefetch(write->prepared);
   write->record.inner = InnerChecksum(write->record.key, write->record.value);
@@ -255,7 +255,7 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     records.push_back(
         MakeRecord(operation.is_delete ? RecordKind::kDelete : RecordKind::kPut, key, value));
     keys.emplace_back(key);
-    store->keystore_->Prepare(&keys.back());
+    store->keystore_->Digest(&keys.back());
     store->keystore_->Prefetch(keys.back());
     records.back().inner = InnerChecksum(key, value);
   }

@@ -16,49 +16,52 @@
 namespace rumcask {
 
 struct IteratorOptions {
-  // The moment to walk over. Null: that of NewIterator.
+  // The snapshot to walk. Null: the state at the time of NewIterator.
   std::shared_ptr<const Snapshot> snapshot;
   // Only keys k with lower <= k < upper, bytewise; empty means no bound.
   std::string lower;
   std::string upper;
-  // Only keys that begin with this; together with the bounds, both must hold.
+  // Only keys that begin with this. Keys must also lie within the bounds.
   std::string prefix;
-  // No values. On an ordered keystore nothing is read from the log then, so that damaged records
-  // are not noticed.
+  // Leaves the values out. On an ordered keystore nothing is read from the log then, so damaged
+  // records are not noticed.
   bool keys_only = false;
-  // Ask for bytewise order and for Seek, SeekToLast and Prev: Unimplemented at once on an unordered
-  // keystore. Default: whatever order the keystore has.
+  // Requires bytewise order of the keys, and Seek, SeekToLast and Prev. On an unordered keystore
+  // NewIterator then returns Unimplemented. By default the keys come in whatever order the keystore
+  // has.
   bool ordered = false;
 };
 
-// Yields each key that existed at one moment - the snapshot's, or that of NewIterator - exactly
-// once, with its value of that moment, whatever writers do. Starts at the first key. Not
-// thread-safe; any number may be open, beside writers. Stays valid past Close and the DB object.
+// Yields each key that existed at one moment (that of the snapshot, or that of NewIterator) exactly
+// once, with its value of that moment, whatever writers do meanwhile. Starts at the first key. Not
+// thread-safe. Any number of iterators may be open beside writers. An iterator stays valid after
+// Close and after the DB object is destroyed; see DB::Close for keystores on disk.
 //
 //   for (; it->Valid(); it->Next()) Use(it->key(), it->value());
 //   if (!it->status().ok()) ...
 //
-// A damaged record does not end the walk: it is skipped and status() tells of the first one. If the
-// snapshot is given up (see snapshot.h) the walk ends and status() is ResourceExhausted, damage or
-// not.
+// A damaged record does not end the walk: it is skipped, and status() reports the first one. If the
+// snapshot is given up (see snapshot.h), the walk ends and status() is ResourceExhausted, even if
+// there was damage before.
 //
-// It is a snapshot while it exists, with the cost of one.
+// An open iterator is a snapshot and costs what a snapshot costs.
 class Iterator {
  public:
   virtual ~Iterator() = default;
 
   virtual bool Valid() const = 0;
-  // To the next key. Only while Valid.
+  // Moves to the next key. Requires Valid().
   virtual void Next() = 0;
 
-  // These move among the keys in range; on an unordered keystore they end the walk, and status() is
-  // Unimplemented. Seek: to the first key >= target. Prev: to the key before, only while Valid.
+  // These move among the keys in range. On an unordered keystore they end the walk, and status() is
+  // Unimplemented. Seek moves to the first key >= target. Prev moves to the key before and requires
+  // Valid().
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;
   virtual void Seek(std::string_view target) = 0;
   virtual void Prev() = 0;
 
-  // Valid until the iterator moves.
+  // The views are valid until the iterator moves.
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   virtual uint64_t version() const = 0;

@@ -1,4 +1,4 @@
-// Callbacks for what happens without a caller to tell. Public.
+// Callbacks for events that no caller is waiting for. Public.
 
 #ifndef RUMCASK_CORE_LISTENER_H_
 #define RUMCASK_CORE_LISTENER_H_
@@ -13,35 +13,36 @@
 
 namespace rumcask {
 
-// What opening did to bring the database to a consistent state.
+// What Open found, and how it brought the database to a consistent state.
 struct RecoveryReport {
   bool was_clean = true;
-  // The never-promised tail that is cut: its bytes as far as they were written, and how many whole
-  // segments were part of it.
+  // The tail of the log that was dropped because it was never promised to be durable: its bytes, as
+  // far as they were written, and the number of whole segments in it.
   uint64_t dropped_bytes = 0;
   uint64_t dropped_segments = 0;
   // Sequence number of the last record kept.
   uint64_t last_version = 0;
-  // Segments read in full because no usable key table was at hand.
+  // Segments that were read in full because they had no usable key table.
   uint64_t scanned_segments = 0;
   // Sealed segments whose footer is damaged; their records were read instead.
   uint64_t damaged_footers = 0;
 };
 
-// Implementations must be thread-safe, return quickly and not call the database. No lock is held
-// during a call. Messages name files and offsets, never keys or values.
+// Implementations must be thread-safe, return quickly and not call the database. The database holds
+// no lock during a call. Messages name files and offsets, never keys or values.
 class Listener {
  public:
   virtual ~Listener() = default;
-  // Before Open returns.
+  // Called before Open returns.
   virtual void OnRecovered(const RecoveryReport& /*report*/) {}
-  // While opening: so many segments of all have been read for the index. From any thread.
+  // While opening: `segments` out of `of` segments have been read to build the index. Called from
+  // any thread.
   virtual void OnIndexLoading(size_t /*segments*/, size_t /*of*/) {}
   // A full segment became durable and read-only.
   virtual void OnSegmentSealed(uint64_t /*segment_id*/, uint64_t /*bytes*/) {}
   // The database turned read-only because of `status`; see DB::BackgroundStatus.
   virtual void OnBackgroundError(const absl::Status& /*status*/) {}
-  // A read met a record whose bytes fail their checksum.
+  // A read met a record that fails its checksum, or opening met damage and went on.
   virtual void OnDamage(const absl::Status& /*status*/) {}
 };
 

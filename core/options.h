@@ -1,4 +1,4 @@
-// What a user may choose. Public.
+// What a user can choose. Public.
 
 #ifndef RUMCASK_CORE_OPTIONS_H_
 #define RUMCASK_CORE_OPTIONS_H_
@@ -22,8 +22,8 @@ class Snapshot;
 
 // How records get into the active segment.
 enum class AppendMode {
-  // Stored into a shared mapping of preallocated blocks: no system call per write. Falls back to
-  // kWrite for a segment whose blocks can't be reserved or mapped.
+  // A record is stored into a shared mapping of preallocated blocks, without a system call per
+  // write. A segment whose blocks cannot be reserved or mapped is written as with kWrite.
   kMapped,
   // One pwritev per write or batch.
   kWrite,
@@ -33,7 +33,7 @@ enum class AppendMode {
 enum class ReadMode {
   // From a shared mapping. A sector that the device cannot read raises SIGBUS.
   kMapped,
-  // One pread per record; an unreadable sector is DataLoss.
+  // With one pread per record. A sector that the device cannot read is DataLoss.
   kPread,
 };
 
@@ -44,96 +44,99 @@ struct Options {
   // empty; DB::Open requires it.
   std::optional<KeystoreFactory> keystore;
 
-  // Make the database if there is none. Default false: a mistyped path is NotFound, not a new
-  // empty database.
+  // Create the database if there is none. Default false, so that a mistyped path gives NotFound and
+  // not a new empty database.
   bool create_if_missing = false;
 
-  // AlreadyExists if there is a database. Default false.
+  // Fail with AlreadyExists if there is a database. Default false.
   bool error_if_exists = false;
 
-  // Longest key accepted, 1 to 65535. Kept in MANIFEST at creation, so that a database promised to
-  // be portable (511 for LMDB) stays so: later opens take the smaller of the two. Default 65535,
-  // or the keystore's own limit if that is less.
+  // Longest key accepted, 1 to 65535. MANIFEST keeps the value given at creation, so that a
+  // database stays portable to a keystore with a lower limit (511 for LMDB); later opens use the
+  // smaller of the two values. Default 65535, or the keystore's own limit if that is less.
   size_t max_key_bytes = kMaxKeyBytes;
 
-  // If the database was made with another keystore, build this one's index from the log while
-  // opening, and keep to it from then on. A crash in between leaves the database as it was. Refused
-  // with InvalidArgument if keys are longer than the keystore takes. Default false: opening with
-  // the wrong keystore is FailedPrecondition naming both. In-memory keystores may take each other's
-  // place without this; with it, the database is known as the new one's.
+  // If the database was made with another keystore, build this keystore's index from the log while
+  // opening, and record in MANIFEST that the database belongs to it from then on. A crash in
+  // between leaves the database as it was. InvalidArgument if there are keys that are too long for
+  // the keystore. Default false: opening with the wrong keystore is FailedPrecondition naming both.
+  // Keystores in memory can replace each other without this option; with it, MANIFEST also records
+  // the new one's name.
   bool reindex = false;
 
-  // Upper bound on the time an unsynced write stays unsynced; zero means until Sync, a synced
-  // write, the segment's end or Close. Needs background_threads > 0. Default zero.
+  // Upper bound on the time for which a write stays unsynced. Zero: until Sync, a synced write, the
+  // end of the segment or Close. Needs background_threads > 0. Default zero.
   std::chrono::milliseconds sync_interval{0};
 
-  // Bound on the memory for locations that only snapshots (and iterators, which are snapshots)
-  // still see, some 80 bytes for each key changed while one is open, and the key's own on ordered
-  // keystores. Beyond it the oldest snapshot is given up. What ended snapshots saw counts until it
-  // is forgotten, little by little; at the worst the memory is an eighth above the bound meanwhile.
-  // Default 256 MiB: three million changes.
+  // Bound on the memory for locations that only snapshots still see; iterators are snapshots, too.
+  // A location takes some 80 bytes for each key changed while a snapshot is open, plus the key
+  // itself on ordered keystores. Beyond the bound the oldest snapshot is given up. What ended
+  // snapshots saw is forgotten little by little and counts until then; in the worst case memory
+  // exceeds the bound by an eighth meanwhile. Default 256 MiB, enough for three million changes.
   uint64_t max_undo_bytes = uint64_t{256} << 20;
 
   // ---- performance: none of these changes what can be opened ----
 
-  // Size at which a segment is sealed and the next begun, 4 KiB to 1 GiB. A larger record or batch
-  // gets a segment of its own size. Smaller segments are reclaimed sooner; larger ones cost fewer
-  // files. Default 64 MiB: sealing one takes a fraction of a second on a slow disk.
+  // Size at which a segment is sealed and the next one begun, 4 KiB to 1 GiB. A larger record or
+  // batch gets a segment of its own size. The space of smaller segments is reclaimed sooner; larger
+  // segments need fewer files. Default 64 MiB: sealing one takes a fraction of a second on a slow
+  // disk.
   uint64_t segment_bytes = uint64_t{64} << 20;
 
   // Default kMapped: an unsynced put makes no system call.
   AppendMode append_mode = AppendMode::kMapped;
 
-  // Default kMapped: a hot get makes no system call. Choose kPread when the data is far larger
-  // than memory or the device is not trusted. Mapped segments take at most a quarter of the
-  // mappings that the process may have (vm.max_map_count, usually 65,530), all databases together;
-  // those beyond are read as with kPread. If there are more when the database is opened, it is the
-  // newest that are mapped.
+  // Default kMapped: a get of cached data makes no system call. Choose kPread when the data is far
+  // larger than memory or when the device is not trusted. All databases of a process together map
+  // segments with at most a quarter of the mappings that the process may have (vm.max_map_count,
+  // usually 65,530); further segments are read as with kPread. If there are more segments than that
+  // at the opening, the newest ones are mapped.
   ReadMode read_mode = ReadMode::kMapped;
 
-  // Bound on the file descriptors of segments, at least 8: those that are read with pread, which
-  // stay open for the next read as long as there is room, and, up to a quarter, those that wait to
-  // be sealed - writers wait when there are more. Up to ten more are for the directory, the locks,
-  // MANIFEST and the segments that are being written, and a keystore on disk has its own. Default
-  // 0: a quarter of what the process may have (RLIMIT_NOFILE) when the database is opened, 16 to
-  // 4,096. Beyond that more save nothing worth having: to open a segment anew takes a few
-  // microseconds.
+  // Bound on the file descriptors used for segments, at least 8. It covers segments that are read
+  // with pread, which stay open for the next read while there is room, and segments that wait to be
+  // sealed, which take at most a quarter of it; writers wait when there are more of those. Up to
+  // ten more descriptors are used for the directory, the locks, MANIFEST and the segments being
+  // written, and a keystore on disk has its own. Default 0: a quarter of what the process may have
+  // (RLIMIT_NOFILE) when the database is opened, but at least 16 and at most 4,096. More than that
+  // would gain little, because reopening a segment takes only a few microseconds.
   uint64_t max_open_files = 0;
 
-  // Keystores on disk: log written until their index is brought up to date, and so the bound on
-  // what opening reads again after a crash. Default 256 MiB.
+  // For keystores on disk: the index is brought up to date after this many bytes of log, which
+  // therefore bounds how much log an opening after a crash reads again. Default 256 MiB.
   uint64_t replay_bytes = uint64_t{256} << 20;
 
-  // Threads for the work that writers need not wait for. 2: one reserves space ahead of them, one
-  // seals and syncs. 1 does all of it, so that writers reserve space themselves while it waits for
-  // the device; 0 leaves everything to the calling writers. Unless it is 0, a keystore on disk has
-  // one more, and any keystore gets one when a snapshot ends that kept much. Default 2.
+  // Threads for work that writers need not wait for. With 2, one thread reserves space ahead of the
+  // writers, and the other seals and syncs. With 1, that thread does all of it, and writers reserve
+  // space themselves while it waits for the device. With 0, the calling writers do everything.
+  // Unless it is 0, a keystore on disk has one more thread, and every keystore gets one when a
+  // snapshot ends that kept much. Default 2.
   int background_threads = 2;
 
-  // Told of what happens in the background; see listener.h. Default none.
+  // Receives events of background work and of opening; see listener.h. Default none.
   std::shared_ptr<Listener> listener;
 
-  // Where the files are. For tests. Default null: the real file system.
+  // The file system that holds the files. For tests. Default null: the real file system.
   FileSystem* file_system = nullptr;
 };
 
 struct ReadOptions {
-  // The moment to read at. Null, the default: now. Not owned.
+  // The snapshot to read at. Null, the default: the current state. Not owned.
   const Snapshot* snapshot = nullptr;
 };
 
 struct WriteOptions {
-  // Return only when this write, and all before it, survive a power cut. Concurrent synced writes
-  // share one fdatasync. Default false: the write survives the death of the process, and after a
-  // power cut a prefix of all writes survives.
+  // Return only when this write, and all writes before it, survive a power cut. Concurrent synced
+  // writes share one fdatasync. Default false: the write survives the death of the process, and
+  // after a power cut a prefix of all writes survives.
   bool sync = false;
 };
 
-// What a write found and did. Set if the call returns OK or if a condition refused it; left alone
-// on any other error.
+// What a write found and did. Set if the call returns OK or if a condition refused the write;
+// unchanged on any other error.
 struct WriteResult {
-  // The sequence number of the record written, or of the record that stood in the way of a
-  // conditional write, or 0 if a delete found nothing and wrote nothing.
+  // The sequence number of the record that was written; or of the record because of which a
+  // conditional write was refused; or 0 if a delete found nothing and wrote nothing.
   uint64_t version = 0;
   // Whether the key existed before.
   bool existed = false;

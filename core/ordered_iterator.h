@@ -1,4 +1,4 @@
-// An iterator over a keystore with order.
+// An iterator over an ordered keystore.
 
 #ifndef RUMCASK_CORE_ORDERED_ITERATOR_H_
 #define RUMCASK_CORE_ORDERED_ITERATOR_H_
@@ -14,11 +14,12 @@
 
 namespace rumcask {
 
-// Copies keys and locations from the keystore, a block at a time, beginning anew behind the last
-// key of the block before: between two blocks it holds nothing of the keystore but the snapshot.
+// Copies keys and locations from the keystore one block at a time. Each block is looked up anew,
+// starting after the last key of the one before, so that between two blocks the iterator holds
+// nothing of the keystore but the snapshot.
 class OrderedIterator : public Iterator {
  public:
-  // The prefix is in the bounds already.
+  // The caller has already folded `options.prefix` into the bounds.
   OrderedIterator(std::shared_ptr<Store> store, std::shared_ptr<const KeystoreSnapshot> snapshot,
                   IteratorOptions options);
   ~OrderedIterator() override;
@@ -41,9 +42,9 @@ class OrderedIterator : public Iterator {
   void Move(bool reverse);
   // Fetches the block that begins at the start of the range.
   void Fetch(const KeyRange& range);
-  // The keys behind `key` in the direction of the walk.
+  // The range of the keys that follow `key` in the direction of the walk.
   KeyRange Behind(std::string_view key) const;
-  // From block_[at_] on, stands at the first key whose value can be read.
+  // Moves on from block_[at_] to the first key whose value can be read.
   void Settle();
 
   std::shared_ptr<Store> store_;
@@ -51,7 +52,7 @@ class OrderedIterator : public Iterator {
   IteratorOptions options_;
   KeyBlock block_;  // in the direction of the walk
   size_t at_ = 0;
-  size_t block_keys_;      // how many the next block shall have
+  size_t block_keys_;      // number of keys to fetch into the next block
   bool complete_ = false;  // nothing comes behind the block
   bool reverse_ = false;
   RecordBuffer buffer_;

@@ -1,4 +1,4 @@
-// A value that is read where it lies. Public.
+// A value that is read in place. Public.
 
 #ifndef RUMCASK_CORE_PINNED_VALUE_H_
 #define RUMCASK_CORE_PINNED_VALUE_H_
@@ -12,10 +12,10 @@
 
 namespace rumcask {
 
-// Bytes of a value, either owned or kept in place by holding on to their segment. Valid until
-// destroyed, assigned or filled again, whatever happens to key and database. While it points into a
-// segment, that segment's disk space cannot be reclaimed, and the stats show a pin. Movable; each
-// object belongs to one thread at a time.
+// The bytes of a value, either owned or kept in place by holding their segment. Valid until the
+// object is destroyed, assigned or filled again, whatever happens to the key and the database.
+// While it points into a segment, the disk space of that segment cannot be reclaimed, and the stats
+// count a pin. Movable. Each object may be used by one thread at a time.
 class PinnedValue {
  public:
   PinnedValue() = default;
@@ -26,7 +26,8 @@ class PinnedValue {
     if (pin_ != nullptr) {
       bytes_ = other.bytes_;
     } else {
-      // A short std::string moves its bytes with it: the view must follow.
+      // A short std::string keeps its bytes inside the object, so moving it moves them; the view
+      // must be set again.
       owned_ = std::move(other.owned_);
       bytes_ = owned_;
     }
@@ -36,9 +37,9 @@ class PinnedValue {
   }
 
   std::string_view value() const { return bytes_; }
-  // The sequence number of the write that stored it; 0 if nothing was read.
+  // The sequence number of the write that stored the value; 0 if nothing was read.
   uint64_t version() const { return version_; }
-  // Whether it holds on to a segment.
+  // Whether the object holds a segment.
   bool pinned() const { return pin_ != nullptr; }
   void Clear() {
     pin_.reset();

@@ -1,4 +1,4 @@
-// A moment of a database that reads can go back to. Public.
+// A state of the database that reads can go back to. Public.
 
 #ifndef RUMCASK_CORE_SNAPSHOT_H_
 #define RUMCASK_CORE_SNAPSHOT_H_
@@ -13,21 +13,21 @@ namespace rumcask {
 class KeystoreSnapshot;
 class Store;
 
-// Made by DB::TakeSnapshot, for ReadOptions and IteratorOptions. What was written before it is seen
-// at it, whole batches included, what is written after it is not, on every keystore and whatever
-// writers and compaction do. Thread-safe. May outlive the DB object, and Close.
+// Made by DB::TakeSnapshot, for ReadOptions and IteratorOptions. Reads at a snapshot see all writes
+// that came before it, with whole batches, and none that came after it. This holds on every
+// keystore, whatever writers and compaction do. Thread-safe. May outlive the DB object, and Close.
 //
-// While it exists, replaced values stay on disk and the index keeps in memory where they are. That
-// memory is bounded by Options::max_undo_bytes: beyond it the oldest snapshot is given up, not the
-// writer held up, and every read at that one returns ResourceExhausted. A snapshot does not survive
-// the end of the process.
+// While a snapshot exists, replaced values stay on disk, and the index keeps their locations in
+// memory. That memory is bounded by Options::max_undo_bytes. Beyond the bound writers do not wait;
+// instead the oldest snapshot is given up, and every read at it returns ResourceExhausted. A
+// snapshot does not survive the end of the process.
 class Snapshot {
  public:
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
 
-  // The version of the newest write it sees; 0 for an empty database.
+  // The version of the newest write that the snapshot sees; 0 for an empty database.
   uint64_t version() const;
 
  private:

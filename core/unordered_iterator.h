@@ -1,4 +1,4 @@
-// An iterator over a keystore without order.
+// An iterator over an unordered keystore.
 
 #ifndef RUMCASK_CORE_UNORDERED_ITERATOR_H_
 #define RUMCASK_CORE_UNORDERED_ITERATOR_H_
@@ -13,10 +13,10 @@
 
 namespace rumcask {
 
-// Takes locations from the keystore's cursor, a block at a time, and keys from the records.
+// Takes locations from the keystore's cursor, one block at a time, and the keys from the records.
 class UnorderedIterator : public Iterator {
  public:
-  // The prefix is in the bounds already.
+  // The caller has already folded `options.prefix` into the bounds.
   UnorderedIterator(std::shared_ptr<Store> store, std::shared_ptr<const KeystoreSnapshot> snapshot,
                     IteratorOptions options);
   ~UnorderedIterator() override;
@@ -35,7 +35,8 @@ class UnorderedIterator : public Iterator {
   absl::Status status() const override { return status_; }
 
  private:
-  // Makes sure that there is a next location, and that the records after it are on their way.
+  // Makes sure that there is a next location, and starts loading the records after it. False at the
+  // end.
   bool Fill();
   bool InRange(std::string_view key) const;
   void Refuse();

@@ -16,11 +16,11 @@
 namespace rumcask {
 
 // Collects puts and deletes for DB::Write. After a crash, and for every reader that starts after
-// Write returned, either all of them have happened or none. Each operation gets a version of its
-// own, in the order given; of several for one key the last one wins.
+// Write has returned, either all of them have happened or none. Each operation gets its own
+// version, in the order of the calls; if several name the same key, the last one wins.
 //
-// The batch holds copies of keys and values. Reusable: Clear keeps the memory. Not thread-safe;
-// DB::Write does not change it, so one batch may be written to several databases.
+// The batch holds copies of keys and values. It can be reused: Clear keeps its memory. Not
+// thread-safe. DB::Write does not change it, so one batch may be written to several databases.
 class WriteBatch {
  public:
   void Put(std::string_view key, std::string_view value);
@@ -29,13 +29,13 @@ class WriteBatch {
 
   size_t count() const { return operations_.size(); }
   bool empty() const { return operations_.empty(); }
-  // What it will take in the log, in bytes; at most kMaxBatchBytes can be written.
+  // The number of bytes it will take in the log; at most kMaxBatchBytes can be written.
   uint64_t encoded_bytes() const { return encoded_bytes_; }
 
  private:
   friend class DB;
 
-  // Keys and values lie one behind the other in data_.
+  // Keys and values lie one after the other in data_.
   struct Operation {
     size_t begin;
     size_t key_bytes;

@@ -1,7 +1,7 @@
-// Keystores for programs that let their users choose.
+// Chooses a keystore by its name, for programs that let their users choose.
 //
-// Whoever depends on this links every keystore and its libraries; a program that needs one names it
-// instead, such as HashKeystore() of rumcask/hash_keystore.h.
+// A program that depends on this links every keystore and its libraries. A program that needs only
+// one names it instead, such as HashKeystore() of rumcask/hash_keystore.h.
 
 #ifndef RUMCASK_KEYSTORES_BY_NAME_H_
 #define RUMCASK_KEYSTORES_BY_NAME_H_
@@ -21,7 +21,7 @@ namespace rumcask {
 std::vector<std::string> KeystoreNames();
 
 // The keystore called `name`, with its default options; InvalidArgument listing the known names if
-// there is none.
+// there is none of that name.
 absl::StatusOr<KeystoreFactory> KeystoreByName(std::string_view name);
 
 }  // namespace rumcask

@@ -13,7 +13,7 @@ KEYSTORES = [
     "rocksdb",
 ]
 
-# The files in which their public headers are.
+# The targets with their public headers.
 KEYSTORE_HEADERS = ["//keystores/%s:headers" % name for name in KEYSTORES]
 
 def keystore_table(name):

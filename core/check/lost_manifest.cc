@@ -22,11 +22,12 @@ struct Found {
   uint64_t id = 0;
   bool header_valid = false;
   SegmentHeader header;
-  // Of a footer all of which is there.
+  // The trailer, if the footer is whole.
   std::optional<Trailer> trailer;
 
   bool is_survivor() const { return header_valid && header.stream == Stream::kSurvivor; }
-  // Shown to be part of the log, or not to be: a later segment goes on behind an earlier one.
+  // `live`: the file is known to be part of the log. `dead`: it is known not to be, because a later
+  // segment names an earlier predecessor.
   bool live = false;
   bool dead = false;
 };
@@ -48,7 +49,7 @@ class Reconstruction {
  private:
   absl::Status ListFiles();
   absl::Status FindUuid();
-  // Whether anything in one of the files verifies as that database's.
+  // Whether anything in one of the files verifies as part of that database.
   absl::StatusOr<bool> AnythingVerifies(const Uuid& uuid) const;
   absl::Status ReadFiles();
   absl::Status ReadFile(SegmentFile* file);
@@ -68,7 +69,7 @@ absl::StatusOr<bool> HasRecord(SegmentFile* file) {
       kSegmentHeaderBytes, file->records_limit(),
       [&found](const FoundRecord&) {
         found = true;
-        return absl::CancelledError();  // one is enough
+        return absl::CancelledError();  // one record is enough
       },
       [](const FoundDamage&) { return absl::OkStatus(); });
   if (!status.ok() && !found) return status;
@@ -91,7 +92,8 @@ absl::Status Reconstruction::FindUuid() {
   std::vector<Uuid> claimed;
   for (uint64_t id : ids_) {
     const absl::StatusOr<std::optional<Uuid>> uuid = SegmentFile::ReadUuid(directory_, id);
-    // What is no regular file is none of ours, and what the device cannot open tells nothing.
+    // A file that is not a regular one does not belong to the database, and one that the device
+    // cannot open says nothing.
     if (absl::IsFailedPrecondition(uuid.status()) || absl::IsInternal(uuid.status())) continue;
     if (!uuid.ok()) return uuid.status();
     if (!uuid->has_value()) continue;
@@ -121,7 +123,7 @@ absl::Status Reconstruction::FindUuid() {
   }
   return absl::DataLossError(
       absl::StrCat(directory_->path(), ": MANIFEST and the headers of all segments are damaged; ",
-                   "nothing tells to which database the segments belong"));
+                   "it is not known to which database the segments belong"));
 }
 
 absl::StatusOr<bool> Reconstruction::AnythingVerifies(const Uuid& uuid) const {
@@ -182,15 +184,15 @@ absl::Status Reconstruction::ReadFile(SegmentFile* file) {
 }
 
 void Reconstruction::FollowLinks() {
-  bool footed = false;  // a later one has a footer
+  bool later_has_footer = false;
   uint64_t earliest = UINT64_MAX;
   std::set<uint64_t> named;
   for (auto file = files_.rbegin(); file != files_.rend(); ++file) {
     if (file->is_survivor()) continue;
     file->dead = earliest < file->id;
     if (file->dead) continue;
-    footed = footed || file->trailer.has_value();
-    file->live = footed && (file->trailer.has_value() || named.count(file->id) > 0);
+    later_has_footer = later_has_footer || file->trailer.has_value();
+    file->live = later_has_footer && (file->trailer.has_value() || named.count(file->id) > 0);
     if (!file->header_valid) continue;
     earliest = std::min(earliest, file->header.predecessor_id);
     named.insert(file->header.predecessor_id);

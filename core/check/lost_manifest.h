@@ -1,4 +1,4 @@
-// What the segments tell when MANIFEST is lost.
+// Reconstructs a MANIFEST from the segments when it is lost.
 
 #ifndef RUMCASK_CORE_CHECK_LOST_MANIFEST_H_
 #define RUMCASK_CORE_CHECK_LOST_MANIFEST_H_
@@ -13,19 +13,20 @@
 
 namespace rumcask {
 
-// Makes a MANIFEST from the segment files for Recover, read-only.
+// Makes a MANIFEST from the segment files, to be given to Recover read-only.
 //
-// A footer is written only after everything before it in the stream was sealed and made durable. So
-// every segment with a whole footer belongs to the log, and of those before the last such one, each
-// that another names as its predecessor: they are listed as sealed. What comes behind is listed as
-// not sealed, for the chain to decide. A file between a segment and the one that it names is not
-// listed: it had been dropped when that link was written; nor is one without a footer, before one
-// with, that nothing names. A predecessor that is not there looks like one that was retired, so
-// that what follows it is kept.
+// A footer is written only after everything before it in the stream was sealed and durable. So the
+// log contains every segment with a whole footer and, before the last of those, every segment that
+// a later one names as its predecessor. They are listed as sealed. The segments after that are
+// listed as not sealed, so that their chain decides. Two kinds of files are not listed: a file
+// between a segment and the predecessor that it names, because that file had been dropped when the
+// link was written; and a file that has no footer, is not named by any other, and lies before one
+// with a footer. A predecessor that is missing looks like one that was retired, so what follows it
+// is kept.
 //
-// Adds to `*damages` what is of no use: files in which nothing verifies. NotFound if there are no
-// segment files; DataLoss if nothing tells to which database they belong; FailedPrecondition if
-// they are of two, or of a newer format.
+// Adds to `*damages` the files in which nothing verifies. NotFound if there are no segment files;
+// DataLoss if it cannot be found out to which database they belong; FailedPrecondition if they
+// belong to two databases or have a newer format.
 absl::StatusOr<Manifest> ReconstructManifest(Directory* directory, std::vector<Damage>* damages);
 
 }  // namespace rumcask

@@ -1,5 +1,4 @@
-// Puts the records of a segment together again to what was written in one step: a record alone, or
-// a batch.
+// Groups the records of a segment by what was written in one step: a single record or a batch.
 
 #ifndef RUMCASK_CORE_CHECK_RECORD_GROUPS_H_
 #define RUMCASK_CORE_CHECK_RECORD_GROUPS_H_
@@ -20,9 +19,9 @@ struct RecordPlace {
   RecordHeader header;
 };
 
-// Records with numbers of their own that belong together, in order. Never without any.
+// Records with numbers of their own that belong together, in order. Never empty.
 struct RecordGroup {
-  // Whether it is all that was written in that step.
+  // Whether these are all the records that were written in that step.
   bool whole = true;
   std::vector<RecordPlace> records;
 
@@ -34,15 +33,15 @@ class RecordGrouper {
  public:
   using Callback = absl::FunctionRef<absl::Status(const RecordGroup&)>;
 
-  // Takes the next record that verifies, with whatever damage lies before it. Calls `on_group` for
-  // what it completes or shows to be incomplete.
+  // Takes the next record that verifies; damage may lie between it and the one before. Calls
+  // `on_group` for each group that it completes or shows to be incomplete.
   absl::Status Add(const FoundRecord& record, Callback on_group) {
     if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kFirst) {
       absl::Status status = Finish(on_group);
       if (!status.ok()) return status;
       group_.whole = true;
     } else if (group_.records.empty() || !Follows(record)) {
-      // Damage between the parts of a batch does not make two of it.
+      // Damage between the parts of a batch does not split it into two groups.
       group_.whole = false;
     }
     group_.records.push_back({record.offset, record.header});
@@ -51,7 +50,7 @@ class RecordGrouper {
     return ends ? Take(on_group) : absl::OkStatus();
   }
 
-  // To be called at the end: what is left is incomplete.
+  // To be called at the end: a group that is left is incomplete.
   absl::Status Finish(Callback on_group) {
     if (group_.records.empty()) return absl::OkStatus();
     group_.whole = false;

@@ -26,7 +26,7 @@
 namespace rumcask {
 namespace {
 
-// More numbers than a thousand openings with unclean ends take.
+// More numbers than a thousand openings with unclean ends use up.
 constexpr uint64_t kLostOpenings = kSequenceBlock << 12;
 
 using Place = std::pair<std::string, uint64_t>;
@@ -44,7 +44,7 @@ class Repairer {
     const SourceSegment& source;
     SegmentFile* file;
     SegmentCopy* copy;
-    // Which records of the part that is being read are kept; kEverything within the log.
+    // Which records of the part being read are kept; kEverything for the part within the log.
     Beyond part;
   };
 
@@ -56,9 +56,9 @@ class Repairer {
   bool Takes(const Job& job, const RecordGroup& group) const;
   bool BeginsOpening(const Job& job, const RecordGroup& group, uint64_t reached) const;
   absl::Status NoteDamage(const Job& job, const FoundDamage& damage);
-  // Copies the record at `offset`, unless it no longer verifies; tells whether it does.
+  // Copies the record at `offset` if it still verifies. Returns whether it does.
   absl::StatusOr<bool> CopyRecord(const Job& job, uint64_t offset, uint64_t bytes);
-  // Writes it with its number, or with a higher one if the order of the log demands that.
+  // Writes the record with its number, or with a higher one if the order of the log demands that.
   absl::Status Write(const Job& job, RecordHeader header, std::string_view key,
                      std::string_view value);
   absl::Status WriteLost(const Job& job, RecordHeader header, std::string_view key);
@@ -68,9 +68,10 @@ class Repairer {
   void Damaged(const Job& job, uint64_t offset, uint64_t bytes, std::string cause) {
     report_.damages.push_back({job.file->name(), offset, bytes, std::move(cause)});
   }
-  // Tells of what was dropped, at one place or at the one behind it.
+  // Reports what was dropped, in one message for everything that was dropped in a row.
   void NoteDropped(const Job& job, uint64_t offset, uint64_t bytes);
-  // Of what recovery has found and copying too, what copying says stays: it knows more.
+  // Where recovery and copying report damage at the same place, keeps copying's report, which is
+  // more exact.
   void RemoveDoubleDamages();
   void Saw(uint64_t number) {
     if (number < kEndOfRepairable) highest_seen_ = std::max(highest_seen_, number);
@@ -85,13 +86,15 @@ class Repairer {
   RepairReport report_;
   Manifest new_manifest_;
   ChainEnd user_tail_, survivor_tail_;
-  // Numbers in the old database's user stream: of the last record that was copied, and of any.
+  // Numbers in the user stream of the old database: of the last record copied, and the highest of
+  // any record.
   uint64_t last_ = 0;
   uint64_t highest_seen_ = 0;
-  // Numbers in the new database: of the last record of the user stream, and of any.
+  // Numbers in the new database: of the last record of the user stream, and the highest of any
+  // record.
   uint64_t last_written_ = 0;
   uint64_t highest_written_ = 0;
-  // Whether a footer tells that the segment copied last has ended where it seems to.
+  // Whether the segment copied last has a footer, which proves that it ended where it seems to end.
   bool ended_ = true;
 };
 
@@ -109,10 +112,10 @@ absl::StatusOr<RepairReport> Repairer::Run() {
     status = CopySegment(segment);
     if (!status.ok()) return status;
   }
-  // What is gone with segments that were retired is not missing.
+  // What is gone because its segments were retired is not missing.
   const uint64_t there = std::max(last_, source_.manifest.gc_horizon);
   if (there < source_.promised) {
-    // Whole blocks are skipped after an unclean end: numbers that nobody got.
+    // After an unclean end whole blocks of numbers are skipped, which no record ever had.
     const uint64_t block = source_.promised / kSequenceBlock * kSequenceBlock;
     report_.versions_missing += std::min(source_.promised - there, source_.promised - block + 1);
     report_.damages.push_back(
@@ -183,8 +186,8 @@ absl::Status Repairer::Write(const Job& job, RecordHeader header, std::string_vi
     if (header.sequence <= last_written_) {
       if (report_.records_renumbered++ == 0) {
         Damaged(job, 0, 0,
-                absl::StrCat("has version ", header.sequence, " behind version ", last_written_,
-                             "; from there on records get higher ones"));
+                absl::StrCat("has version ", header.sequence, " after version ", last_written_,
+                             "; records from there on get higher ones"));
       }
       header.sequence = last_written_ + 1;
     }
@@ -194,8 +197,8 @@ absl::Status Repairer::Write(const Job& job, RecordHeader header, std::string_vi
   return job.copy->Add(header, key, value);
 }
 
-// Where no link tells what came before, the numbers do: they go on by one, or after an unclean end
-// with the first of a block.
+// Where no link names the segment before, a gap shows in the numbers: they continue by one or,
+// after an unclean end, with the first number of a block.
 void Repairer::LookForGap(const Job& job, uint64_t first) {
   if (!source_.manifest_lost || job.source.header.has_value()) return;
   if (first <= last_ + 1 || first % kSequenceBlock == 0) return;
@@ -205,7 +208,8 @@ void Repairer::LookForGap(const Job& job, uint64_t first) {
 }
 
 absl::Status Repairer::WriteLost(const Job& job, RecordHeader header, std::string_view key) {
-  // An older put of the key must not become current: its place is taken.
+  // The record takes the place of the damaged one, so that an older put of the key does not become
+  // current.
   ++report_.values_lost;
   header.kind = RecordKind::kLost;
   return Write(job, header, key, {});
@@ -216,7 +220,7 @@ absl::StatusOr<bool> Repairer::CopyRecord(const Job& job, uint64_t offset, uint6
   RecordHeader header;
   absl::StatusOr<bool> sound = job.file->ReadRecord(offset, bytes, &record, &header);
   if (!sound.ok() || !*sound) return sound;
-  if (!header.has_own_sequence()) return true;  // a mark vouches for the old files only
+  if (!header.has_own_sequence()) return true;  // a mark applies to the old files only
   Saw(header.sequence);
   if (header.sequence >= kEndOfRepairable) {
     Drop(job, {true, {{offset, header}}});
@@ -242,7 +246,7 @@ void Repairer::Drop(const Job& job, const RecordGroup& group) {
 }
 
 void Repairer::NoteDropped(const Job& job, uint64_t offset, uint64_t bytes) {
-  constexpr char kCause[] = "behind the end of the log; nothing vouches for it";
+  constexpr char kCause[] = "after the end of the log; not known to have been durable";
   if (!report_.damages.empty()) {
     Damage& last = report_.damages.back();
     if (last.file == job.file->name() && last.cause == kCause && last.offset < offset) {
@@ -283,7 +287,7 @@ absl::StatusOr<bool> Repairer::CopyByTable(const Job& job) {
     } else if (numbered && header.is_data()) {
       status = WriteLost(job, header, entry.key());
     } else if (numbered && IsKnownKind(header.kind)) {
-      // A fence: it has nothing to lose.
+      // A fence has no content that could be lost.
       if (job.source.stream == Stream::kUser) last_ = std::max(last_, header.sequence);
     } else {
       report_.bytes_unreadable += size;
@@ -324,15 +328,15 @@ absl::Status Repairer::CopyPart(const Job& job, uint64_t begin, uint64_t end) {
   return status.ok() ? grouper.Finish(on_group) : status;
 }
 
-// Whether it is the first of the records that were written after an opening which no link leads to,
-// and nothing is missing between `reached` and it.
+// Whether the group begins the records of an opening to which no link leads, with nothing missing
+// between `reached` and it.
 bool Repairer::BeginsOpening(const Job& job, const RecordGroup& group, uint64_t reached) const {
   if (group.records.front().offset != kSegmentHeaderBytes) return false;
   const uint64_t first = group.first_sequence();
   const std::optional<SegmentHeader>& header = job.source.header;
   if (header.has_value()) {
-    // An opening after an unclean end makes durable what it has found, says so in the header of the
-    // segment that it begins, and goes on with the first number of a block.
+    // An opening after an unclean end makes everything it found durable, records that number in the
+    // header of the segment that it begins, and continues with the first number of a block.
     return first == header->base_sequence && first % kSequenceBlock == 0 &&
            header->durable_sequence <= reached;
   }
@@ -342,7 +346,7 @@ bool Repairer::BeginsOpening(const Job& job, const RecordGroup& group, uint64_t 
 bool Repairer::Takes(const Job& job, const RecordGroup& group) const {
   const uint64_t first = group.first_sequence();
   if (group.last_sequence() >= kEndOfRepairable) return false;
-  // Within the log only the order of the places counts.
+  // Within the log only the order of the offsets counts.
   const bool in_log = job.part == Beyond::kEverything;
   if (in_log || SeededBug("repair-takes-everything")) return job.part != Beyond::kRefused;
   if (job.part == Beyond::kRefused || first <= last_) return false;
@@ -357,7 +361,7 @@ absl::Status Repairer::CopyGroup(const Job& job, const RecordGroup& group) {
     Drop(job, group);
     return absl::OkStatus();
   }
-  // Nothing was promised of a batch at whose end the log ends.
+  // The batch at the end of the log may never have been promised.
   const bool promised =
       job.part == Beyond::kEverything || group.last_sequence() <= source_.promised;
   if (!group.whole && !promised && !SeededBug("repair-keeps-half-batches")) {
@@ -371,7 +375,9 @@ absl::Status Repairer::CopyGroup(const Job& job, const RecordGroup& group) {
     if (group.whole || SeededBug("repair-keeps-half-batches")) {
       const absl::StatusOr<bool> copied = CopyRecord(job, place.offset, bytes);
       if (copied.ok() && *copied) continue;
-      if (copied.ok()) status = NoteDamage(job, {place.offset, bytes, true, "changes under us"});
+      if (copied.ok())
+        status =
+            NoteDamage(job, {place.offset, bytes, true, "no longer verifies while it is copied"});
       if (!copied.ok()) status = copied.status();
     } else {
       std::string record;
@@ -379,7 +385,7 @@ absl::Status Repairer::CopyGroup(const Job& job, const RecordGroup& group) {
       const absl::StatusOr<bool> sound =
           job.file->ReadRecord(place.offset, bytes, &record, &header);
       if (!sound.ok()) return sound.status();
-      // Neither what it says nor what was before may be taken for the key's value.
+      // The key's value is neither this one nor the one before, so the record is written as lost.
       if (*sound) status = WriteLost(job, header, RecordKey(record.data(), header));
       Damaged(job, place.offset, bytes, "part of a batch of which other parts are damaged");
     }
@@ -392,7 +398,8 @@ absl::Status Repairer::NoteDamage(const Job& job, const FoundDamage& damage) {
   const bool in_log = job.part == Beyond::kEverything;
   uint64_t length = damage.length;
   if (!damage.followed && (!in_log || damage.offset >= job.source.end)) {
-    // Zeros at the end were reserved for what was to come, unless it is known to have come.
+    // Zeros at the end are space reserved for later records, unless records are known to have been
+    // there.
     const absl::StatusOr<TailTraces> traces = job.file->ReadTraces(damage.offset);
     if (!traces.ok()) return traces.status();
     const uint64_t once = std::max(job.source.once_end, damage.offset) - damage.offset;
@@ -401,7 +408,7 @@ absl::Status Repairer::NoteDamage(const Job& job, const FoundDamage& damage) {
   }
   if (in_log || (job.part == Beyond::kPromised && last_ < source_.promised)) {
     report_.bytes_unreadable += length;
-    Damaged(job, damage.offset, length, absl::StrCat(damage.cause, "; nothing tells its key"));
+    Damaged(job, damage.offset, length, absl::StrCat(damage.cause, "; its key is not known"));
   } else if (!SeededBug("repair-drops-unseen")) {
     report_.bytes_dropped += length;
     NoteDropped(job, damage.offset, length);
@@ -424,7 +431,7 @@ absl::Status Repairer::WriteNewManifest() {
   new_manifest_.gc_horizon = old.gc_horizon;
   uint64_t floor = std::max(highest_seen_, highest_written_) + 1;
   if (old.next_sequence < kEndOfRepairable) floor = std::max(floor, old.next_sequence);
-  // Without MANIFEST, whole openings may be gone of which nothing tells.
+  // Without MANIFEST, whole openings may be missing without a trace.
   if (source_.manifest_lost) floor += kLostOpenings;
   new_manifest_.next_sequence = FirstSequenceAfterLoss(floor);
   if (SeededBug("repair-numbers-restart")) new_manifest_.next_sequence = old.next_sequence;
@@ -437,7 +444,7 @@ absl::Status Repairer::WriteNewManifest() {
                      ", though there is a record with version ", highest_written_));
   }
   if (!status.ok()) return status;
-  // MANIFEST last: whoever finds it finds a database that is there to stay.
+  // MANIFEST comes last, so that a directory with a MANIFEST is a complete database.
   LiveSet live_set(into_.get());
   RecoveredLog repaired;
   repaired.manifest = std::move(new_manifest_);
@@ -452,7 +459,7 @@ absl::StatusOr<RepairReport> Repair(std::string_view path, std::string_view into
   if (file_system == nullptr) file_system = PosixFileSystem();
   absl::StatusOr<std::unique_ptr<Directory>> from = file_system->OpenDirectory(path);
   if (!from.ok()) return from.status();
-  // Before a source is read that may be large.
+  // Checked first, because reading the source may take long.
   const absl::Status there = file_system->OpenDirectory(into).status();
   if (absl::IsInvalidArgument(there)) return there;
   if (there.ok() || absl::IsFailedPrecondition(there)) {

@@ -34,7 +34,7 @@ class SourceReader {
     source_.promised = log->durable_sequence;
     Count(log->durable_sequence);
     for (const RecoveredSegment& segment : log->segments) {
-      // It may have gone since.
+      // The file may have been removed since.
       const auto file = files_.find(segment.id);
       if (file != files_.end()) AddKept(segment, file->second);
     }
@@ -49,29 +49,29 @@ class SourceReader {
   struct Seen {
     bool unborn = false;  // all of it is zero
     std::optional<SegmentHeader> header;
-    // Of a footer all of which is there.
+    // The trailer, if footer and key table are whole.
     std::optional<Trailer> trailer;
     uint64_t bytes = 0;
     uint64_t limit = 0;
-    // Where the segment after it says that its records end.
+    // The end of its records according to the segment after it.
     uint64_t once_end = 0;
-    // A later segment goes on behind an earlier one than this: it had been dropped by then, or is
-    // what a roll that failed has left.
+    // A later segment names a predecessor before this file. So this file had been dropped by then,
+    // or was left by a roll that failed.
     bool passed = false;
   };
 
   absl::Status FindManifest();
   absl::Status LookAtFiles();
   absl::Status Look(uint64_t id);
-  // Takes from the headers what they say of the segments before.
+  // Collects from the headers what they say about the segments before them.
   void FollowLinks();
   SourceSegment Begun(uint64_t id, const Seen& seen) const;
   void AddKept(const RecoveredSegment& recovered, const Seen& seen);
-  // Adds the files that are not part of what was recovered, unless they are known to be dead.
+  // Adds the files that are not part of the recovered log, unless they are known to be dead.
   void AddOthers();
   bool IsKept(uint64_t id) const;
   bool IsDead(uint64_t id, const Seen& seen) const;
-  // The first segment of the user stream above `id` that is part of the log; null if none is.
+  // The first segment of the user stream above `id` that is part of the log, or null.
   const SourceSegment* NextKept(uint64_t id) const;
   void CountListedMissing();
   void CountNamedMissing();
@@ -101,7 +101,7 @@ absl::Status SourceReader::FindManifest() {
   absl::StatusOr<DecodedManifest> decoded = ReadManifest(directory_);
   if (decoded.ok()) {
     source_.manifest = std::move(decoded->manifest);
-    // What was given out since then is not known.
+    // It is not known which numbers were given out after this MANIFEST was written.
     source_.manifest.clean = false;
     return absl::OkStatus();
   }
@@ -136,7 +136,8 @@ absl::Status SourceReader::LookAtFiles() {
 absl::Status SourceReader::Look(uint64_t id) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> file =
       SegmentFile::Open(directory_, source_.manifest.uuid, id);
-  // What is no regular file is none of ours; what the device cannot open is as good as missing.
+  // A file that is not a regular one does not belong to the database; one that the device cannot
+  // open counts as missing.
   if (absl::IsFailedPrecondition(file.status())) return absl::OkStatus();
   if (absl::IsInternal(file.status())) {
     unopened_.insert(id);
@@ -168,7 +169,7 @@ absl::Status SourceReader::Look(uint64_t id) {
     Count((*trailer)->last_sequence);
   }
   const ManifestRange* const range = source_.manifest.Find(id);
-  // What MANIFEST lists as sealed needs nothing else that vouches for it.
+  // The trailer of a segment that MANIFEST lists as sealed comes from Recover.
   if (trailer->has_value() && (range == nullptr || !range->sealed)) {
     std::string table;
     const absl::StatusOr<bool> whole = (*file)->ReadKeyTable(**trailer, &table);
@@ -180,7 +181,7 @@ absl::Status SourceReader::Look(uint64_t id) {
 }
 
 void SourceReader::FollowLinks() {
-  uint64_t earliest = UINT64_MAX;  // of the predecessors of later segments
+  uint64_t earliest = UINT64_MAX;  // earliest predecessor that a later segment names
   for (auto at = files_.rbegin(); at != files_.rend(); ++at) {
     Seen& seen = at->second;
     const bool survivor = seen.header.has_value() && seen.header->stream == Stream::kSurvivor;
@@ -189,7 +190,7 @@ void SourceReader::FollowLinks() {
     if (!seen.header.has_value() || seen.header->predecessor_id >= at->first) continue;
     earliest = std::min(earliest, seen.header->predecessor_id);
     const auto named = files_.find(seen.header->predecessor_id);
-    // What a dead one says is no longer so.
+    // Links of a dead segment are no longer valid.
     if (named != files_.end() && !seen.passed) {
       named->second.once_end = std::max(named->second.once_end, seen.header->predecessor_end);
     }
@@ -215,15 +216,15 @@ void SourceReader::AddKept(const RecoveredSegment& recovered, const Seen& seen) 
   const bool promised = seen.trailer.has_value() && seen.trailer->last_sequence <= source_.promised;
   if (segment.beyond == Beyond::kRefused) {
     // Nothing of it is kept.
-  } else if (recovered.has_trailer) {
+  } else if (recovered.has_footer) {
     segment.trailer = recovered.trailer;
     segment.end = recovered.end;
   } else if (!recovered.listed_sealed && promised) {
-    // What vouches for it comes behind it.
+    // Recover did not trust its trailer, but all its records were promised by something after it.
     segment.trailer = seen.trailer;
     segment.end = seen.trailer->table_offset;
   } else if (segment.stream == Stream::kSurvivor) {
-    // No link tells where it ends.
+    // No link says where it ends.
     segment.beyond = Beyond::kEverything;
   } else {
     segment.end = recovered.end;
@@ -253,7 +254,7 @@ bool SourceReader::IsDead(uint64_t id, const Seen& seen) const {
 }
 
 void SourceReader::AddOthers() {
-  // The log has gone on behind a segment that was recovered, unless it is the last.
+  // The log continued after each recovered segment except the last.
   for (SourceSegment& segment : kept_) {
     const SourceSegment* const next = NextKept(segment.id);
     if (segment.stream != Stream::kUser || segment.beyond != Beyond::kPromised || next == nullptr) {
@@ -288,10 +289,10 @@ void SourceReader::AddOthers() {
             [](const SourceSegment& a, const SourceSegment& b) { return a.id < b.id; });
 }
 
-// Recovery has told of them.
+// Recover has already reported them as damage, so they are only counted here.
 void SourceReader::CountListedMissing() {
   for (const ManifestRange& range : source_.manifest.live) {
-    // A merely prepared file holds nothing.
+    // A file that was only prepared holds no records.
     if (!range.sealed && range.required_end == 0) continue;
     const auto first = files_.lower_bound(range.first_id);
     const auto last = files_.upper_bound(range.last_id);
@@ -304,7 +305,7 @@ void SourceReader::CountNamedMissing() {
   const auto counts = [this](uint64_t id) {
     const ManifestRange* const range = source_.manifest.Find(id);
     if (range != nullptr) return !range->sealed && range->required_end == 0;
-    // Otherwise it was retired or dropped.
+    // A missing file that MANIFEST does not list was retired or dropped.
     return source_.manifest_lost || id > source_.manifest.highest_id;
   };
   std::set<uint64_t> missing;
@@ -319,9 +320,9 @@ void SourceReader::CountNamedMissing() {
     if (id == 0 || id >= segment.id || there || IsKept(id)) continue;
     if (!counts(id) || !missing.insert(id).second) continue;
     ++report_->segments_missing;
-    report_->damages.push_back(
-        {SegmentName(id), 0, 0,
-         absl::StrCat("missing, though ", SegmentName(segment.id), " goes on behind it")});
+    report_->damages.push_back({SegmentName(id), 0, 0,
+                                absl::StrCat("missing, though ", SegmentName(segment.id),
+                                             " names it as its predecessor")});
   }
 }
 

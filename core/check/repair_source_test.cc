@@ -1,4 +1,4 @@
-// What a repair makes of odd sources and of paths that will not do.
+// How repair handles odd sources and unusable paths.
 
 #include <string>
 
@@ -24,12 +24,12 @@ TEST_F(RepairTest, RecordsThatWereNumberedFromTheBeginningAgainAreKeptInTheirOrd
   manifest_.durable_sequence = 2;
   manifest_.next_sequence = 3;
   WriteManifestFile();
-  // Verify tells of both: too high for MANIFEST, and too low to come behind them.
+  // Verify reports both: the number too high for MANIFEST, and the number too low for its place.
   const absl::StatusOr<VerifyReport> found = VerifyFiles(kOld, &disk_);
   ASSERT_TRUE(found.ok()) << found.status();
   ASSERT_EQ(found->damages.size(), 2u);
   EXPECT_EQ(found->damages[0].cause, "has version 669, but MANIFEST gives out versions from 3 on");
-  EXPECT_EQ(found->damages[1].cause, "has version 1 behind version 670");
+  EXPECT_EQ(found->damages[1].cause, "has version 1 after version 670");
   const RepairReport report = MustRepair();
   EXPECT_EQ(report.records_renumbered, 2u);
   EXPECT_TRUE(report.complete());

@@ -65,7 +65,7 @@ TEST_F(RepairTest, NumbersThatWereSeenOnlyInWhatIsDroppedAreNotGivenOutAgain) {
 TEST_F(RepairTest, OfTwoThatGoOnBehindOneSegmentTheLaterOneDoes) {
   SegmentBytes first = First();
   const SegmentBytes torn = SegmentBytes(first).AddPut(3, "a", "torn");
-  // Dropped by the opening that then wrote the third.
+  // This segment was dropped by the opening that then wrote the third one.
   Write(2, SegmentBytes(torn, 2).AddPut(4, "a", "dropped").AddPut(5, "c", "dropped"));
   SegmentBytes third = SegmentBytes(first, 3).AddPut(2 * kBlock, "b", "new").AddMark(2 * kBlock);
   Write(1, first.Seal());
@@ -207,7 +207,7 @@ TEST_F(RepairTest, NumbersThatNobodyGotAreNotMissing) {
   SegmentBytes first(kUuid, 1);
   first.AddPut(1, "a", "1").AddPut(2, "b", "2");
   Write(1, first);
-  // The next opening, after an unclean end, has written two, which are gone.
+  // The next opening, after an unclean end, wrote two records, which are gone.
   List(1, first, 2 * kBlock + 1, /*sealed=*/false);
   EXPECT_EQ(MustRepair().versions_missing, 2u);
 }
@@ -241,7 +241,7 @@ TEST_F(RepairTest, OfAnUnfinishedBatchNothingIsKeptWhenANewOneBegins) {
   const RepairReport report = MustRepair();
   EXPECT_EQ(report.incomplete_batches, 1u);
   EXPECT_EQ(report.records_kept, 5u);
-  // Neither half of the batch nor what was before.
+  // Neither the half of the batch nor the value before it is shown.
   EXPECT_EQ(Read("a"), "lost");
   EXPECT_EQ(report.values_lost, 1u);
   EXPECT_EQ(Read("d"), "whole");
@@ -256,7 +256,7 @@ TEST_F(RepairTest, OfABatchWhoseBeginningIsDamagedNothingIsKept) {
   Write(1, first);
   const RepairReport report = MustRepair();
   EXPECT_EQ(report.incomplete_batches, 1u);
-  EXPECT_EQ(Read("a"), "1");  // nothing tells that it was changed
+  EXPECT_EQ(Read("a"), "1");  // the damaged change of the key is not known
   EXPECT_GT(report.bytes_unreadable, 0u);
   EXPECT_EQ(Read("c"), "lost");
   EXPECT_EQ(Read("d"), "whole");

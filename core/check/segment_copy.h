@@ -15,27 +15,28 @@
 
 namespace rumcask {
 
-// What a segment's header says about the one before.
+// What the header of a segment says about the segment before it.
 struct ChainEnd {
   uint64_t id = 0;
   uint64_t end = 0;
   uint64_t checksum = 0;
 };
 
-// Has no file until it has a record.
+// The file is created with the first record.
 class SegmentCopy {
  public:
-  // It follows `predecessor` in its stream.
+  // The segment follows `predecessor` in its stream.
   SegmentCopy(Directory* into, const Uuid& uuid, uint64_t id, Stream stream,
               const ChainEnd& predecessor);
 
-  // Appends the record. It belongs to no batch any more, as other parts of its batch may be gone.
+  // Appends the record. It no longer belongs to a batch, because other parts of its batch may be
+  // gone.
   absl::Status Add(RecordHeader header, std::string_view key, std::string_view value);
 
   bool empty() const { return file_ == nullptr; }
   ChainEnd chain_end() const { return {header_.id, end_, last_checksum_}; }
 
-  // Gives it a footer and makes it durable.
+  // Writes the footer and makes the segment durable.
   absl::Status Finish();
 
  private:

@@ -28,7 +28,7 @@ bool SameRecord(const KeyTableReader& entry, const RecordHeader& header, std::st
          entry.key() == key;
 }
 
-// A segment's footer, held against its records one by one.
+// Compares a segment's footer with its records, one by one.
 class FooterCheck {
  public:
   FooterCheck(const SegmentFile& file, VerifyReport* report)
@@ -64,7 +64,7 @@ class FooterCheck {
   bool usable() const { return entry_ != nullptr; }
   uint64_t records_end() const { return trailer_.table_offset; }
 
-  // The next record that verifies. Entries of records that don't are passed over.
+  // Compares the next record that verifies. Entries of damaged records before it are skipped.
   void Record(const RecordHeader& header, std::string_view key, uint64_t offset) {
     if (!usable()) return;
     while (!ended_ && (!at_entry_ || entry_->offset() < offset)) {
@@ -86,7 +86,7 @@ class FooterCheck {
         counted.last_sequence != trailer_.last_sequence ||
         counted.last_checksum != trailer_.last_checksum) {
       Add(file_bytes_ - kTrailerBytes, kTrailerBytes,
-          "footer's counts are not those of the records");
+          "the footer's counts differ from those of the records");
     }
   }
 
@@ -130,7 +130,7 @@ void NumberAudit::Record(const RecordHeader& header, uint64_t offset) {
   }
   if (stream_ != Stream::kUser) return;
   if (number <= last_) {
-    Tell(header, offset, absl::StrCat("has version ", number, " behind version ", last_));
+    Tell(header, offset, absl::StrCat("has version ", number, " after version ", last_));
   }
   last_ = std::max(last_, number);
 }
@@ -145,7 +145,7 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
                            bool has_footer, VerifyReport* report, const RecordVisitor& visit) {
   absl::StatusOr<std::unique_ptr<SegmentFile>> opened = SegmentFile::Open(directory, uuid, id);
   if (absl::IsInternal(opened.status())) {
-    // The device cannot open it, which says nothing about the others.
+    // The device cannot open this file, which says nothing about the others.
     report->damages.push_back({SegmentName(id), 0, 0, std::string(opened.status().message())});
     return absl::OkStatus();
   }
@@ -169,7 +169,7 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
     end_known = footer.usable();
     end = end_known ? footer.records_end() : file->records_limit();
   } else if (end > file->size()) {
-    // A segment that is sealed meanwhile is cut behind its records, never below.
+    // A segment that is sealed meanwhile is cut after its records, never shorter.
     add(file->size(), end - file->size(), "segment is too short");
     end = file->size();
   }
@@ -188,7 +188,8 @@ absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, 
         return absl::OkStatus();
       },
       [&](const FoundDamage& damage) {
-        // What no record follows is then taken for the remains of the footer.
+        // Where the end of the records is not known, damage that no record follows may just be the
+        // remains of the footer.
         if (!damage.followed && !end_known) return absl::OkStatus();
         all_valid = false;
         add(damage.offset, damage.length, damage.cause);
@@ -213,7 +214,7 @@ absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
     const bool has_segments =
         std::any_of(names->begin(), names->end(),
                     [](const std::string& name) { return ParseSegmentName(name).has_value(); });
-    // Without segments there is no database, or one whose creation was cut short.
+    // Without segments there is either no database or one whose creation was interrupted.
     if (!has_segments) return manifest.status();
     report->damages.push_back(
         {std::string(kManifestName), 0, 0, "missing, though there are segments"});
@@ -221,12 +222,12 @@ absl::Status VerifyManifest(Directory* directory, VerifyReport* report) {
   }
   if (!manifest.ok()) return manifest.status();
   if (manifest->damaged_copies > 0) {
-    report->damages.push_back(
-        {std::string(kManifestName), 0, 0, "one of its two copies is damaged (the other serves)"});
+    report->damages.push_back({std::string(kManifestName), 0, 0,
+                               "one of its two copies is damaged (the other one is used)"});
   }
   if (manifest->stray_bytes > 0) {
     report->damages.push_back({std::string(kManifestName), 0, manifest->stray_bytes,
-                               "bytes behind its two copies (harmless)"});
+                               "bytes after its two copies (harmless)"});
   }
   return absl::OkStatus();
 }
@@ -246,15 +247,15 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
   }
   if (!status.ok()) return status;
   absl::StatusOr<DecodedManifest> manifest = ReadManifest(directory->get());
-  // Without it nothing says which files belong together.
+  // Without MANIFEST it is not known which files belong together.
   if (!manifest.ok()) return report;
   const Uuid uuid = manifest->manifest.uuid;
   absl::StatusOr<RecoveredLog> log =
       Recover(directory->get(), manifest->manifest, /*read_only=*/true);
   if (!log.ok()) return log.status();
 
-  // A key lives if its newest record is a put; equal digests of different keys are as likely as
-  // two equal random 128-bit numbers.
+  // A key is live if its newest record is a put or a lost one. Keys are identified by their digest:
+  // two keys with the same one are as likely as two equal random 128-bit numbers.
   struct Newest {
     uint64_t sequence = 0;
     bool live = false;
@@ -274,14 +275,14 @@ absl::StatusOr<VerifyReport> VerifyFiles(std::string_view path, FileSystem* file
   for (const RecoveredSegment& segment : log->segments) {
     numbers.BeginSegment(segment.id, segment.stream);
     status = VerifySegment(directory->get(), uuid, segment.id, segment.end,
-                           segment.listed_sealed || segment.has_trailer, &report, visit);
+                           segment.listed_sealed || segment.has_footer, &report, visit);
     if (!status.ok()) return status;
   }
   for (const auto& [digest, entry] : newest) {
     if (entry.live) ++report.keys;
   }
   report.unused_bytes += log->dropped_file_bytes;
-  // What the chain tells, unless reading the records has told it already.
+  // Adds what recovery reports about the chain, unless reading the records has reported it already.
   for (Damage& damage : log->damages) {
     const bool told =
         std::any_of(report.damages.begin(), report.damages.end(), [&](const Damage& known) {

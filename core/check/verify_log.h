@@ -1,4 +1,4 @@
-// Checking the log byte by byte; shared by the two ways of verifying.
+// Checks the log byte by byte. Shared by VerifyFiles and DB::Verify.
 
 #ifndef RUMCASK_CORE_CHECK_VERIFY_LOG_H_
 #define RUMCASK_CORE_CHECK_VERIFY_LOG_H_
@@ -20,15 +20,15 @@ namespace rumcask {
 using RecordVisitor =
     std::function<void(const RecordHeader& header, std::string_view key, uint64_t offset)>;
 
-// The numbers of records, held against each other and against MANIFEST.
+// Compares the numbers of records with each other and with MANIFEST.
 class NumberAudit {
  public:
-  // `manifest` may be null, if it is damaged; it and `report` must outlive the audit.
+  // `manifest` may be null, which means that it is damaged. It and `report` must outlive the audit.
   NumberAudit(const Manifest* manifest, VerifyReport* report)
       : manifest_(manifest), report_(report) {}
 
-  // Segments come in ascending order of their ids, records in that of their places. Tells of the
-  // first in each segment that is wrong.
+  // Segments must come in ascending order of their ids and records in that of their offsets.
+  // Reports only the first wrong record of each segment.
   void BeginSegment(uint64_t id, Stream stream);
   void Record(const RecordHeader& header, uint64_t offset);
 
@@ -39,18 +39,19 @@ class NumberAudit {
   VerifyReport* const report_;
   uint64_t id_ = 0;
   Stream stream_ = Stream::kUser;
-  uint64_t vouched_end_ = 0;  // MANIFEST knows what lies below
+  uint64_t vouched_end_ = 0;  // MANIFEST knows the records below this offset
   bool told_ = false;
-  uint64_t last_ = 0;  // in the user stream
+  uint64_t last_ = 0;  // number of the last record in the user stream
 };
 
-// Reads segment `id` and adds what is wrong with it to `*report`: its header, each record below
-// `end` and its padding, and, if it `has_footer`, key table and trailer against the records. Calls
-// `visit` for each record that verifies. An error means that the file could not be read.
+// Reads segment `id` and adds to `*report` what is wrong with it: its header; each record below
+// `end` with its padding; and, if `has_footer` is true, key table and trailer compared with the
+// records. Calls `visit` for each record that verifies. An error means that the file could not be
+// read.
 absl::Status VerifySegment(Directory* directory, const Uuid& uuid, uint64_t id, uint64_t end,
                            bool has_footer, VerifyReport* report, const RecordVisitor& visit);
 
-// Adds what is wrong with MANIFEST.
+// Adds to `*report` what is wrong with MANIFEST. NotFound if there is no MANIFEST and no segment.
 absl::Status VerifyManifest(Directory* directory, VerifyReport* report);
 
 }  // namespace rumcask

@@ -54,7 +54,7 @@ std::optional<uint64_t> ParseSegmentName(std::string_view name) {
       return std::nullopt;
     }
   }
-  // The highest ids would leave none for the next segments.
+  // Ids from kEndOfNumbers on are refused, as they would leave none for the next segments.
   if (id == 0 || id >= kEndOfNumbers) return std::nullopt;
   return id;
 }
@@ -153,7 +153,8 @@ bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes,
   trailer->first_sequence = LoadU64(from + kTrailerFirst);
   trailer->last_sequence = LoadU64(from + kTrailerLast);
   trailer->last_checksum = LoadU64(from + kTrailerLastChecksum);
-  // Valid bytes of a hostile file may still be nonsense: sums are taken so that they can't wrap.
+  // A trailer with a valid checksum may still be malformed if the file is hostile, so the sums
+  // below are written so that they cannot wrap.
   if (file_bytes < kSegmentHeaderBytes + kTrailerBytes) return false;
   const uint64_t room = file_bytes - kTrailerBytes;
   return trailer->last_sequence < kEndOfNumbers && trailer->table_offset >= kSegmentHeaderBytes &&

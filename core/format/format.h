@@ -47,8 +47,8 @@ inline void StoreU64(char* to, uint64_t value) { std::memcpy(to, &value, sizeof(
 inline void StoreU32(char* to, uint32_t value) { std::memcpy(to, &value, sizeof(value)); }
 inline void StoreU16(char* to, uint16_t value) { std::memcpy(to, &value, sizeof(value)); }
 
-// Numbers of records and ids of segments stay below this, so that arithmetic on them never wraps.
-// No honest database comes near it.
+// Sequence numbers and segment ids stay below this, so that arithmetic on them never wraps. No real
+// database comes near it.
 inline constexpr uint64_t kEndOfNumbers = uint64_t{1} << 63;
 
 // ---- names ----
@@ -60,12 +60,12 @@ inline constexpr std::string_view kIndexDirectory = "index";
 
 // "0000000000000001.seg": sixteen lower-case hexadecimal digits. Ids begin at 1.
 std::string SegmentName(uint64_t id);
-// Strict: nullopt for everything that SegmentName would not make.
+// Strict: nullopt for everything that SegmentName would not produce.
 std::optional<uint64_t> ParseSegmentName(std::string_view name);
 
 // ---- records ----
 
-// Frozen in the file format: where a record stands in its batch.
+// Frozen in the file format: the position of a record in its batch.
 enum class BatchPart : uint8_t { kNone = 0, kFirst = 1, kMiddle = 2, kLast = 3 };
 
 //   0          8          16          20         22     23      24
@@ -87,7 +87,7 @@ struct RecordHeader {
   bool is_data() const { return IsDataKind(kind); }
   bool is_tombstone() const { return IsTombstoneKind(kind); }
   bool is_readable() const { return IsReadableKind(kind); }
-  // A value is missing that the key had.
+  // The key had a value, which is lost.
   bool is_lost() const { return is_data() && !is_tombstone() && !is_readable(); }
   bool has_own_sequence() const { return HasOwnSequence(kind); }
 };
@@ -103,19 +103,20 @@ inline constexpr uint64_t RecordBytes(uint64_t key_bytes, uint64_t value_bytes) 
 }
 inline uint64_t RecordHeader::record_bytes() const { return RecordBytes(key_bytes, value_bytes); }
 
-// What every checksum of a segment starts from; a record at `offset` uses seed + offset, so that
-// one that turns up at another place, in another segment or another database never verifies.
+// The start value of every checksum in a segment. The checksum of a record at `offset` uses seed +
+// offset, so that a record found at another place, in another segment or in another database never
+// verifies.
 uint64_t SegmentSeed(const Uuid& uuid, uint64_t segment_id);
 
-// The part of a record's checksum that depends on neither its number nor its place. Expensive for
-// large values, so it is taken before the write lock.
+// The part of a record's checksum that depends neither on its number nor on its place. It takes
+// long for large values, so it is computed before the write lock is taken.
 inline uint64_t InnerChecksum(std::string_view key, std::string_view value) {
   return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
 }
 
-// Writes header, key and zero padding of a record to `to`, which has room for
-// RecordBytes(...); the caller copies the value to `to` + kRecordHeaderBytes + key size. The
-// header's `checksum` is ignored and computed.
+// Writes header, key and zero padding of a record to `to`, which has room for RecordBytes(...). The
+// caller copies the value to `to` + kRecordHeaderBytes + key size. `header.checksum` is ignored;
+// the checksum is computed here.
 inline void EncodeRecordHeader(char* to, const RecordHeader& header, uint64_t seed_at_offset,
                                uint64_t inner) {
   char hashed[24];
@@ -129,9 +130,9 @@ inline void EncodeRecordHeader(char* to, const RecordHeader& header, uint64_t se
   std::memcpy(to + 8, hashed, 16);
 }
 
-// Reads a header's fields; false if they can't be those of any record, however short the rest:
-// kind out of range, lengths beyond the limits, or more than `available` bytes with header and
-// padding. `from` holds at least kRecordHeaderBytes.
+// Reads the fields of a header. False if no record can have them, whatever follows: the kind is out
+// of range, a length exceeds its limit, or the record with header and padding exceeds `available`
+// bytes. `from` holds at least kRecordHeaderBytes.
 inline bool DecodeRecordHeader(const char* from, uint64_t available, RecordHeader* header) {
   header->checksum = LoadU64(from);
   header->sequence = LoadU64(from + 8);
@@ -146,7 +147,7 @@ inline bool DecodeRecordHeader(const char* from, uint64_t available, RecordHeade
          (header->record_bytes() <= available || SeededBug("length-not-checked"));
 }
 
-// Whether the record beginning at `record`, with the given header, is whole and in its place.
+// Whether the record that begins at `record` and has the given header is complete and in its place.
 inline bool VerifyRecord(const char* record, const RecordHeader& header, uint64_t seed_at_offset) {
   char hashed[24];
   std::memcpy(hashed, record + 8, 16);
@@ -157,8 +158,8 @@ inline bool VerifyRecord(const char* record, const RecordHeader& header, uint64_
          SeededBug("checksum-not-checked");
 }
 
-// Whether the header of a sync mark may stand at `from`: for whoever looks for marks among bytes
-// that are damaged.
+// Whether the header of a sync mark may stand at `from`, for code that searches damaged space for
+// marks.
 inline bool MayBeSyncMark(const char* from) {
   return static_cast<RecordKind>(from[kRecordKindOffset]) == RecordKind::kSyncMark;
 }
@@ -182,14 +183,15 @@ struct SegmentHeader {
   Stream stream = Stream::kUser;
   Uuid uuid = {};
   uint64_t id = 0;
-  // The lowest number a record in it can have.
+  // The lowest number that a record in the segment can have.
   uint64_t base_sequence = 0;
-  // The segment before it in the stream: id (0: none), where its records end, and the checksum of
-  // the last one (0 if it has none).
+  // The segment before this one in the stream: its id (0: none), where its records end, and the
+  // checksum of its last record (0 if it has none).
   uint64_t predecessor_id = 0;
   uint64_t predecessor_end = 0;
   uint64_t predecessor_checksum = 0;
-  // A sync mark as of the segment's birth: all user records with numbers <= this were durable.
+  // A sync mark that was written with the header: all user records with numbers <= this were
+  // durable.
   uint64_t durable_sequence = 0;
 
   // The highest number that a record in the segments before this one can have.
@@ -200,21 +202,23 @@ void EncodeSegmentHeader(const SegmentHeader& header, char* to);
 
 enum class HeaderState {
   kValid,
-  kUnborn,   // all of the file is zero; only whoever reads all of it can tell
-  kInvalid,  // torn, damaged, or not of this segment and database
-  kTooNew,   // valid, of a format this version does not know
+  kUnborn,   // all of the file is zero; known only after reading all of it
+  kInvalid,  // torn, damaged, or of another segment or database
+  kTooNew,   // valid, but of a format that this version does not know
 };
-// `from` holds the file's beginning, at least min(file size, kSegmentHeaderBytes). Never kUnborn.
+// `from` holds the file's beginning, at least min(file size, kSegmentHeaderBytes). Never returns
+// kUnborn.
 HeaderState DecodeSegmentHeader(std::string_view from, const Uuid& uuid, uint64_t id,
                                 SegmentHeader* header);
 
-// The database that the bytes say they belong to, if they look like a segment header at all; to be
-// confirmed by DecodeSegmentHeader. For when MANIFEST is lost.
+// If the bytes look like a segment header, the database that they name; DecodeSegmentHeader must
+// confirm it. For use when MANIFEST is lost.
 std::optional<Uuid> SegmentHeaderUuid(std::string_view from);
 
 // ---- footer ----
 
-// At the very end of a sealed segment; the key table lies between the last record and it.
+// Lies at the very end of a sealed segment; the key table lies between the last record and the
+// trailer.
 inline constexpr size_t kTrailerBytes = 96;
 
 struct Trailer {
@@ -224,13 +228,13 @@ struct Trailer {
   uint64_t records = 0;
   uint64_t puts = 0;
   uint64_t deletes = 0;
-  uint64_t first_sequence = 0;  // lowest and highest own number, 0 if there is none
+  uint64_t first_sequence = 0;  // lowest and highest number of its records, 0 if none has one
   uint64_t last_sequence = 0;
   uint64_t last_checksum = 0;  // of the last record, 0 if there is none
 };
 
 void EncodeTrailer(const Trailer& trailer, uint64_t segment_seed, char* to);
-// False if the bytes are not a trailer of this segment, or contradict `file_bytes`.
+// False if the bytes are not a trailer of this segment, or if they contradict `file_bytes`.
 bool DecodeTrailer(const char* from, uint64_t segment_seed, uint64_t file_bytes, Trailer* trailer);
 uint64_t TableChecksum(std::string_view table, uint64_t segment_seed);
 

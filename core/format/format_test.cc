@@ -136,7 +136,7 @@ TEST(KeyTableTest, RoundTrips) {
   }
   const std::string footer = builder.Finish(offset, 42);
   EXPECT_EQ(builder.table_bytes(), 0u);
-  // Taken in pieces it is the same.
+  // Taking the table in pieces gives the same bytes.
   std::string pieces;
   for (size_t i = 0; i < records.size(); ++i) {
     if (i % 60 == 50) pieces += builder.TakePiece(42);
@@ -171,7 +171,7 @@ TEST(KeyTableTest, RoundTrips) {
   EXPECT_TRUE(reader.ok());
 }
 
-// A sparse file has room for a key table of a terabyte at no cost; memory does not.
+// A sparse file can offer room for a key table of a terabyte at no cost; memory cannot.
 TEST(TrailerTest, AKeyTableIsNoLargerThanTheRecordsItDescribes) {
   Trailer trailer;
   trailer.table_offset = kSegmentHeaderBytes + 800;
@@ -222,7 +222,7 @@ TEST(Manifest, EachCopyServesWhateverBecomesOfTheOther) {
   Manifest manifest;
   manifest.uuid = {9, 9};
   manifest.keystore = "hash";
-  // Ranges that do not join, so that a copy takes several blocks.
+  // The ranges cannot be joined, so that a copy takes several blocks.
   for (uint64_t id = 1; id < 4000; id += 2) manifest.Append(id, Stream::kUser, true, 0);
   const std::string bytes = EncodeManifest(manifest);
   const size_t half = bytes.size() / 2;
@@ -256,7 +256,7 @@ TEST(Manifest, BytesBehindTheCopiesMeanNothing) {
       EXPECT_EQ(decoded->stray_bytes, stray);
     }
   }
-  // A file that was cut keeps its first copy.
+  // A truncated file still has its first copy.
   auto decoded = DecodeManifest(bytes.substr(0, 4096 + 100), "MANIFEST");
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->damaged_copies, 1);

@@ -43,7 +43,7 @@ std::string KeyTableBuilder::Finish(uint64_t records_end, uint64_t segment_seed)
   std::string footer = TakePiece(segment_seed);
   trailer_.table_offset = records_end;
   trailer_.table_bytes = taken_bytes_;
-  // Hashing in pieces gives what TableChecksum gives.
+  // Hashing the pieces one by one gives what TableChecksum gives.
   trailer_.table_checksum = XXH3_64bits_digest(hash_.get());
   const uint64_t padding = (8 - taken_bytes_ % 8) % 8;
   footer.resize(footer.size() + padding + kTrailerBytes);

@@ -18,9 +18,9 @@ namespace {
 constexpr std::string_view kMagic = "rumcaskM";
 constexpr size_t kPreambleBytes = 24;
 constexpr size_t kBlockBytes = 4096;
-// Bounds the work that a hostile file makes.
+// Bounds the work that a hostile file can cause.
 constexpr int kMostTried = 16;
-// Far above what ranges of any real database need; bounds what a hostile file makes us read.
+// Far more than the ranges of any real database need; bounds how much of a hostile file is read.
 constexpr uint64_t kMaxManifestBytes = uint64_t{256} << 20;
 
 constexpr size_t InBlocks(size_t bytes) {
@@ -110,7 +110,8 @@ bool DecodeBody(std::string_view body, Manifest* manifest) {
     manifest->live.push_back(range);
   }
   if (body.empty()) {
-    // Written before there was this field, when there were these two.
+    // An old MANIFEST without this field. When those were written, only these two keystores had no
+    // files of their own.
     manifest->keystore_persistent = manifest->keystore != "hash" && manifest->keystore != "btree";
     return true;
   }
@@ -120,7 +121,7 @@ bool DecodeBody(std::string_view body, Manifest* manifest) {
   return body.empty();
 }
 
-// Decodes the copy at the front of `bytes` and sets the bytes that it takes.
+// Decodes the copy at the front of `bytes` and sets `*size` to the bytes that it takes.
 absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest, size_t* size) {
   if (bytes.size() < kPreambleBytes || bytes.substr(0, kMagic.size()) != kMagic) {
     return absl::DataLossError("no MANIFEST");
@@ -139,7 +140,8 @@ absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest, size_t* size
   if (!DecodeBody(body, manifest)) return absl::DataLossError("malformed (checksum is valid)");
   *size = InBlocks(kPreambleBytes + length);
   if (*size > bytes.size()) return absl::DataLossError("cut short");
-  // The rest of the copy's block must be as written, or a flipped bit there would go unseen.
+  // The rest of the copy's last block must be zero as written, or a flipped bit there would not be
+  // noticed.
   for (char c : bytes.substr(0, *size).substr(kPreambleBytes + length)) {
     if (c != 0) return absl::DataLossError("padding is not zero");
   }
@@ -184,7 +186,8 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
   size_t end = 0;
   int tried = 0;
   std::string causes;
-  // A copy begins with a block, wherever the one before it ends: damage there must not hide it.
+  // Every copy begins at a block boundary, so it is looked for at each of them: damage to the first
+  // copy, which may say where it ends, must not hide the second.
   for (size_t at = 0; at < bytes.size() && valid < 2 && tried < kMostTried; at += kBlockBytes) {
     if (at != 0 && bytes.substr(at, kMagic.size()) != kMagic) continue;
     ++tried;
@@ -229,19 +232,19 @@ absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
   if (!got.ok()) return got.status();
   bytes.resize(*got);
   absl::StatusOr<DecodedManifest> decoded = DecodeManifest(bytes, file.name());
-  // Zeros stand in for what cannot be read, and may be what stood there.
+  // Unreadable bytes were read as zeros, which may happen to be what stood there.
   if (decoded.ok() && reader.IsUnreadable(0, bytes.size())) decoded->damaged_copies = 1;
   return decoded;
 }
 
 absl::Status WriteManifest(Directory* directory, const Manifest& manifest, bool* sync_failed) {
-  // A number that is given out again puts a new record below an old one, for good.
+  // If a number is given out again, a new record permanently counts as older than an old one.
   const bool reuses_numbers = manifest.next_sequence <= manifest.durable_sequence;
   if ((reuses_numbers && !SeededBug("repair-numbers-restart")) ||
       manifest.next_sequence >= kEndOfNumbers) {
-    return absl::InternalError(
-        absl::StrCat(Text(directory->path()), "/MANIFEST: would go on with version ",
-                     manifest.next_sequence, " behind version ", manifest.durable_sequence));
+    return absl::InternalError(absl::StrCat(
+        Text(directory->path()), "/MANIFEST: would go on with version ", manifest.next_sequence,
+        ", though versions through ", manifest.durable_sequence, " are durable"));
   }
   const auto synced = [sync_failed](absl::Status status) {
     if (!status.ok() && sync_failed != nullptr) *sync_failed = true;

@@ -12,14 +12,14 @@
 
 namespace rumcask {
 
-// Frozen in the file format. Zero is never valid, so that zeroed space does not parse. Of the kinds
-// that this version does not know, it must refuse 1 to 31 and may skip 32 to 63.
+// Frozen in the file format. Zero is never valid, so that zeroed space does not parse as a record.
+// Among kinds that this version does not know, it must refuse 1 to 31 and may skip 32 to 63.
 enum class RecordKind : uint8_t {
   kPut = 1,
   kDelete = 2,
-  kLost = 3,           // the key's newest value was damaged and given up by a repair
+  kLost = 3,           // a repair found the key's newest value damaged and gave it up
   kSyncMark = 4,       // all user records with numbers <= `sequence` are durable
-  kFence = 5,          // takes a number, says nothing; what precedes it is decided
+  kFence = 5,          // only takes a number: everything before it is decided
   kPutExpiring = 6,    // reserved: the value begins with 8 bytes of absolute seconds
   kPutCompressed = 7,  // reserved: the value begins with a codec's number
 };

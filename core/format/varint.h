@@ -17,7 +17,7 @@ inline void AppendVarint(std::string* to, uint64_t value) {
   to->push_back(static_cast<char>(value));
 }
 
-// Takes a varint off the front of `*from`; false if there is none or it exceeds 64 bits.
+// Takes a varint off the front of `*from`. False if there is none or if it exceeds 64 bits.
 inline bool ReadVarint(std::string_view* from, uint64_t* value) {
   *value = 0;
   for (int shift = 0; shift < 64 && !from->empty(); shift += 7) {

@@ -67,7 +67,7 @@ TEST(AdmitTest, ALogThatFailsBetweenTheLookAndTheWaitWakesTheWriter) {
   FaultFileSystem faults(&disk);
   const std::shared_ptr<AdversarialDisk> index = AdversarialDisk::Make();
   Options options;
-  options.keystore = index->Keystore("disk", /*looks_cheaply=*/true);
+  options.keystore = index->Keystore("disk", /*reports_replaced=*/true);
   options.keystore->buffer_bytes = 4096;
   options.create_if_missing = true;
   options.file_system = &faults;

@@ -35,7 +35,7 @@ class BufferedIndex::Batch : public IndexBatch {
         live_(live),
         witness_(witness),
         position_(position),
-        looks_(keystore.exact_ || keystore.past_.wanted()) {
+        wants_replaced_(keystore.reports_replaced_ || keystore.past_.wanted()) {
     // The values lie in one string, which must not be reallocated once they are referred to.
     std::vector<size_t> ends;
     for (size_t i = 0; i < keys.size(); ++i) {
@@ -49,7 +49,7 @@ class BufferedIndex::Batch : public IndexBatch {
   }
 
   const std::vector<IndexChange>& changes() const override { return changes_; }
-  bool wants_replaced() const override { return looks_; }
+  bool wants_replaced() const override { return wants_replaced_; }
 
   bool Accepts(size_t i, std::string_view before) override {
     const KeyVersion now = Version(i);
@@ -66,7 +66,7 @@ class BufferedIndex::Batch : public IndexBatch {
     if (old.sequence > now.sequence ||
         (old.sequence == now.sequence && old.location == now.location)) {
       // Nothing may be subtracted twice from an upper bound.
-      if (keystore_.exact_) CountDead(now);
+      if (keystore_.reports_replaced_) CountDead(now);
       return false;
     }
     // A snapshot that is taken from now on sees the memtable's version or a newer one.
@@ -82,11 +82,11 @@ class BufferedIndex::Batch : public IndexBatch {
 
   std::vector<IndexNote> Notes() override {
     std::vector<IndexNote> notes;
-    if (!looks_) {
+    if (!wants_replaced_) {
       for (size_t i = 0; i < changes_.size(); ++i) NoteWitness(i);
     }
     notes.push_back({IndexWitness::kNote, EncodeIndexWitness(witness_)});
-    if (keystore_.exact_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
+    if (keystore_.reports_replaced_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
     if (position_ != nullptr) {
       notes.push_back({IndexPosition::kNote, EncodeIndexPosition(*position_)});
     }
@@ -132,7 +132,7 @@ class BufferedIndex::Batch : public IndexBatch {
   LiveBytes live_;
   IndexWitness witness_;
   const IndexPosition* const position_;
-  const bool looks_;
+  const bool wants_replaced_;
   bool damaged_ = false;
   std::string values_;
   std::vector<IndexChange> changes_;
@@ -233,7 +233,7 @@ absl::Status BufferedIndex::ApplyBuffer(Memtable* buffer, DiskIndex* index) {
     last = keys.size() < kKeysAtOnce;
     const bool tells = last || SeededBug("position-with-every-part");
     Batch batch(*this, &past_, keys, live_, witness_, tells ? &after : nullptr);
-    absl::Status status = index->Apply(&batch);
+    absl::Status status = index->Commit(&batch);
     past_.KeepUp();
     if (!status.ok()) return status;
     if (batch.damaged()) return absl::DataLossError("it has damaged entries");

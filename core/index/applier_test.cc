@@ -81,7 +81,7 @@ class ThreadsToAwait {
 class IndexApplierTest : public testing::Test {
  protected:
   IndexApplierTest() {
-    options_.keystore = index_->Keystore("disk", /*looks_cheaply=*/false);
+    options_.keystore = index_->Keystore("disk", /*reports_replaced=*/false);
     options_.keystore->buffer_bytes = 4096;
     options_.create_if_missing = true;
     options_.file_system = &faults_;
@@ -218,10 +218,10 @@ TEST_F(IndexApplierTest, AWriterThatWaitsForTheIndexHearsThatTheLogHasFailed) {
 
 // The applier tells the past versions of what it replaces in the index.
 TEST_F(IndexApplierTest, ASnapshotSeesWhatTheApplierReplaces) {
-  for (const bool looks_cheaply : {false, true}) {
-    SCOPED_TRACE(looks_cheaply);
+  for (const bool reports_replaced : {false, true}) {
+    SCOPED_TRACE(reports_replaced);
     index_ = AdversarialDisk::Make();
-    options_.keystore = index_->Keystore(looks_cheaply ? "looks" : "blind", looks_cheaply);
+    options_.keystore = index_->Keystore(reports_replaced ? "looks" : "blind", reports_replaced);
     options_.keystore->buffer_bytes = 4096;
     options_.background_threads = 0;
     options_.reindex = true;

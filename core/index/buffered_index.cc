@@ -50,7 +50,7 @@ BufferedIndex::BufferedIndex(std::unique_ptr<DiskIndex> index, Log* log, Config 
     : config_(std::move(config)),
       log_(log),
       abandon_(std::move(abandon)),
-      exact_(index->looks_cheaply()),
+      reports_replaced_(index->reports_replaced()),
       past_({config_.max_undo_bytes, config_.background}),
       live_(config_.live),
       witness_(config_.witness),
@@ -99,7 +99,7 @@ bool BufferedIndex::StopApplier() {
 
 // ---- reading ----
 
-void BufferedIndex::Prepare(PreparedKey* key) const {
+void BufferedIndex::Digest(PreparedKey* key) const {
   key->digest[0] = XXH3_64bits(key->key.data(), key->key.size());
 }
 
@@ -330,7 +330,7 @@ bool BufferedIndex::Revalidate(const PreparedKey& key, const CurrentState& seen,
 
 // ---- writing ----
 
-Location BufferedIndex::Apply(const PreparedKey& key, Location location, uint64_t sequence) {
+Location BufferedIndex::Set(const PreparedKey& key, Location location, uint64_t sequence) {
   if (!location.exists() && ++deletes_ >= deletes_to_explore_.load(std::memory_order_relaxed)) {
     deletes_ = 0;
     MutexLock lock(explore_mutex_);
@@ -340,7 +340,7 @@ Location BufferedIndex::Apply(const PreparedKey& key, Location location, uint64_
   // Nobody replaces the active memtable while this thread holds the write lock.
   SharedLock lock(buffers_mutex_);
   active_->filter.Add(key.digest[0]);
-  return active_->keys.Apply(key.key, location, sequence);
+  return active_->keys.Set(key.key, location, sequence);
 }
 
 bool BufferedIndex::Relocate(const PreparedKey& key, Location from, Location to) {
@@ -438,7 +438,7 @@ void BufferedIndex::Load(absl::Span<const LoadEntry> entries, LoadContext* conte
     SharedLock lock(buffers_mutex_);
     for (const LoadEntry& entry : entries) {
       PreparedKey key(entry.key);
-      Prepare(&key);
+      Digest(&key);
       active_->filter.Add(key.digest[0]);
       last = std::max(last, entry.sequence);
       if (entry.sequence == last) last_ = entry.location;

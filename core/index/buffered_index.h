@@ -76,14 +76,14 @@ class BufferedIndex : public Keystore {
 
   // ---- Keystore; without a comment, as the interface says ----
 
-  void Prepare(PreparedKey* key) const override;
+  void Digest(PreparedKey* key) const override;
   absl::Status Get(const PreparedKey& key, Location* location) const override;
   // Returns the key's location in the active memtable, or none. What a frozen memtable or the index
   // has is found when the memtable is applied.
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override;
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override;
   // Reads the index under the write lock if no memtable has the key; whoever moves many keys should
   // use RelocateSeen. If the key is not in the active memtable, the applier counts the record at
-  // `from` as dead, as it does for Apply.
+  // `from` as dead, as it does for Set.
   bool Relocate(const PreparedKey& key, Location from, Location to) override;
   // To be called by one thread, in ascending order of the numbers. When a memtable is full, what is
   // durable of it is applied to the index.
@@ -143,7 +143,7 @@ class BufferedIndex : public Keystore {
   bool counts_exactly() const;
   // Whether the segments' live bytes are exact but for what is in memtables, as opposed to an upper
   // bound.
-  bool live_bytes_exact() const { return exact_; }
+  bool live_bytes_exact() const { return reports_replaced_; }
 
  private:
   class Batch;
@@ -205,7 +205,7 @@ class BufferedIndex : public Keystore {
   const Config config_;
   Log* const log_;
   const std::function<void()> abandon_;
-  const bool exact_;
+  const bool reports_replaced_;
   PastVersions past_;
   mutable EmptyRanges empty_;
 

@@ -26,7 +26,7 @@ class RottenIndex : public DiskIndex {
     rows->Clear();
     return absl::OkStatus();
   }
-  absl::Status Apply(IndexBatch* /*batch*/) override { return absl::OkStatus(); }
+  absl::Status Commit(IndexBatch* /*batch*/) override { return absl::OkStatus(); }
   absl::Status Flush() override { return absl::OkStatus(); }
   absl::Status GetNote(std::string_view /*name*/, bool /*durable*/,
                        std::string* /*value*/) const override {
@@ -36,7 +36,7 @@ class RottenIndex : public DiskIndex {
   uint64_t MemoryBytes() const override { return 0; }
   uint64_t FileBytes() const override { return 0; }
   bool counts_exactly() const override { return true; }
-  bool looks_cheaply() const override { return true; }
+  bool reports_replaced() const override { return true; }
 };
 
 class BufferedIndexTest : public testing::TestWithParam<bool> {
@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Background, BufferedIndexTest, testing::Bool(), [](cons
 
 TEST_P(BufferedIndexTest, DamageMetUnderTheWriteLockAbandonsTheIndexLater) {
   PreparedKey key("key");
-  keystore_->Prepare(&key);
+  keystore_->Digest(&key);
   {
     MutexLock lock(log_->write_mutex());
     EXPECT_FALSE(

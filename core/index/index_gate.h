@@ -1,6 +1,6 @@
 // What a database asks of its index around a write, be it in memory or on disk.
 //
-// A keystore in memory has nothing to say: it is up to date when Keystore::Apply returns. An index
+// A keystore in memory has nothing to say: it is up to date when Keystore::Set returns. An index
 // on disk lies behind buffers, so that a write may have to wait for room in them, looks at a slow
 // device before it takes the write lock, and has to be told what the log has got. Each function
 // does nothing, or looks into the keystore, where there are no buffers; so nobody else has to know
@@ -44,7 +44,7 @@ class IndexGate {
   explicit IndexGate(BufferedIndex* buffered) : keystore_(buffered), buffered_(buffered) {}
   IndexGate() = default;
 
-  // Whether Keystore::Apply returns what was there before, wherever that is, at no further cost.
+  // Whether Keystore::Set returns what was there before, wherever that is, at no further cost.
   // Otherwise who wants to know calls ReadCurrent and Revalidate.
   bool reports_replaced() const { return buffered_ == nullptr; }
 

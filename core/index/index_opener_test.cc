@@ -72,8 +72,8 @@ class IndexOpenerTest : public testing::Test {
   void ExpectWholeIndex(OpenIndex* index) {
     Location location;
     PreparedKey a("a"), b("b");
-    index->keystore->Prepare(&a);
-    index->keystore->Prepare(&b);
+    index->keystore->Digest(&a);
+    index->keystore->Digest(&b);
     ASSERT_TRUE(index->keystore->Get(a, &location).ok());
     EXPECT_EQ(location, a_);
     EXPECT_TRUE(absl::IsNotFound(index->keystore->Get(b, &location)));

@@ -39,7 +39,7 @@ class ReindexTest : public testing::Test {
     options.keystore = std::move(keystore);
     return options;
   }
-  KeystoreFactory OnDisk() { return index_->Keystore("disk", /*looks_cheaply=*/true); }
+  KeystoreFactory OnDisk() { return index_->Keystore("disk", /*reports_replaced=*/true); }
 
   std::unique_ptr<DB> Open(const Options& options) {
     auto db = DB::Open(kPath, options);
@@ -294,7 +294,7 @@ TEST_F(ReindexTest, KeystoresInMemoryTakeEachOthersPlace) {
   EXPECT_EQ(Open(options_)->KeyCount(), 20u);
   EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, With(options_, OnDisk())).status()));
   // One on disk of the same name is another.
-  options = With(options_, index_->Keystore("mine", /*looks_cheaply=*/true));
+  options = With(options_, index_->Keystore("mine", /*reports_replaced=*/true));
   EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, options).status()));
 }
 

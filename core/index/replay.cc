@@ -116,7 +116,7 @@ class Replay {
         context_(log),
         all_(log->Segments()) {
     for (const RecoveredSegment& segment : log->live_set().recovered().segments) {
-      if (segment.has_trailer)
+      if (segment.has_footer)
         largest_table_ = std::max(largest_table_, segment.trailer.table_bytes);
     }
   }
@@ -288,7 +288,7 @@ absl::Status Replay::LoadSegment(const RecoveredSegment& recovered, Segment* seg
   absl::StatusOr<std::unique_ptr<SegmentFile>> file =
       SegmentFile::Open(directory_, log_->uuid(), recovered.id);
   if (!file.ok()) return file.status();
-  if (recovered.has_trailer) {
+  if (recovered.has_footer) {
     absl::StatusOr<bool> loaded = LoadTable(file->get(), recovered, segment, buffer);
     if (!loaded.ok() || *loaded) return loaded.status();
     MutexLock lock(mutex_);

@@ -174,7 +174,7 @@ class Opening {
     absl::StatusOr<std::unique_ptr<DiskIndex>> index = factory_.open_index(config_);
     if (!index.ok()) return index.status();
     FirstNotes notes(opened.incarnation);
-    status = (*index)->Apply(&notes);
+    status = (*index)->Commit(&notes);
     if (status.ok()) status = (*index)->Flush();
     if (!status.ok()) return status;
     opened.index = *std::move(index);

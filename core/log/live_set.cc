@@ -45,9 +45,8 @@ absl::Status LiveSet::CommitRecovery(bool* final) {
   next.next_sequence = recovered_.next_sequence;
   absl::Status status = SettleSegments(directory_, &recovered_, &next, final);
   if (!status.ok()) return status;
-  next.durable_sequence = SeededBug("evidence-erased")
-                              ? 0
-                              : std::max(next.durable_sequence, recovered_.last_sequence);
+  next.durable_sequence =
+      SeededBug("evidence-erased") ? 0 : std::max(next.durable_sequence, recovered_.last_sequence);
   const uint64_t durable = next.durable_sequence;
   // Entries of files that were created before the crash.
   status = directory_->Sync();

@@ -209,8 +209,8 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   segment.stream = stream;
   segment.listed_sealed = true;
   segment.file_bytes = size;
-  segment.has_trailer = trailer->has_value();
-  if (segment.has_trailer) {
+  segment.has_footer = trailer->has_value();
+  if (segment.has_footer) {
     segment.trailer = **trailer;
     segment.end = segment.trailer.table_offset;
     segment.last_sequence = segment.trailer.last_sequence;
@@ -317,7 +317,7 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
     if (TakeFooter(segment)) return absl::OkStatus();
   }
   segment->unreadable = (*file)->bytes()->IsUnreadable(*stopped, limit);
-  segment->has_trailer = whole && segment->trailer.table_offset == segment->end;
+  segment->has_footer = whole && segment->trailer.table_offset == segment->end;
   return absl::OkStatus();
 }
 
@@ -328,7 +328,7 @@ bool Recovery::TakeFooter(RecoveredSegment* segment) const {
     return false;
   }
   // The footer became durable together with the records before it, or after them.
-  segment->has_trailer = true;
+  segment->has_footer = true;
   segment->vouched_for = true;
   segment->end = trailer.table_offset;
   segment->last_sequence = trailer.last_sequence;
@@ -417,9 +417,9 @@ absl::Status Recovery::WalkChain() {
     log_.last_sequence = std::max(log_.last_sequence, segment.last_sequence);
     log_.continues_last = log_.manifest.clean && segment.end == candidate.required_end;
     const uint64_t records_end = segment.end;
-    const bool footed = segment.has_trailer;
+    const bool has_footer = segment.has_footer;
     log_.segments.push_back(std::move(segment));
-    if (footed) continue;
+    if (has_footer) continue;
     // The space behind the end of an unsealed segment may hold marks that were written after the
     // cut.
     const absl::StatusOr<bool> readable = NoteRest(candidate, records_end);

@@ -57,7 +57,7 @@ struct RecoveredSegment {
   // tells where its records end.
   bool unreadable = false;
   // Its footer is valid, so its records need not be read to know their keys.
-  bool has_trailer = false;
+  bool has_footer = false;
   Trailer trailer;
   // Where its records end.
   uint64_t end = kSegmentHeaderBytes;

@@ -34,7 +34,7 @@ absl::Status Seal(Directory* directory, const Uuid& uuid, uint64_t durable,
     return absl::ResourceExhaustedError(
         absl::StrCat((*file)->name(), ": no room for the footer that recovery gives it"));
   }
-  segment->has_trailer = true;
+  segment->has_footer = true;
   segment->trailer = **trailer;
   return absl::OkStatus();
 }

@@ -222,7 +222,7 @@ TEST_F(RecoveryTest, ATornFooterOfWhatWasDurableIsReadRecordByRecord) {
   const RecoveredLog log = MustFind();
   EXPECT_EQ(IdsOf(log), (Ids{1, 2}));
   EXPECT_FALSE(log.segments[0].vouched_for);
-  EXPECT_FALSE(log.segments[0].has_trailer);
+  EXPECT_FALSE(log.segments[0].has_footer);
   EXPECT_EQ(log.report.dropped_bytes, 0u);
 }
 
@@ -368,7 +368,7 @@ TEST_F(RecoveryTest, CommittingReadsNothingThatWasVouchedFor) {
   ASSERT_TRUE(status.ok()) << status;
   const RecoveredLog& log = live_set.recovered();
   EXPECT_TRUE(log.segments[0].listed_sealed);
-  EXPECT_TRUE(log.segments[1].has_trailer);
+  EXPECT_TRUE(log.segments[1].has_footer);
   // The footer may have been in the page cache only. Now it is durable.
   CrashFileSystem after(disk_.Cut(KeepPolicy::DropUnsynced()));
   EXPECT_EQ(after.Contents(kPath)[SegmentName(1)], first.bytes());

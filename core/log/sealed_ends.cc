@@ -106,7 +106,7 @@ absl::Status FindSealedEnds(
   SealedEnds ends(directory, log, highest_seen, on_damage);
   for (size_t i = 0; i < log->segments.size(); ++i) {
     const RecoveredSegment& segment = log->segments[i];
-    if (!segment.listed_sealed || segment.has_trailer || segment.stream != Stream::kUser) continue;
+    if (!segment.listed_sealed || segment.has_footer || segment.stream != Stream::kUser) continue;
     absl::Status status = ends.Find(i);
     if (!status.ok()) return status;
   }

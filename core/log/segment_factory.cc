@@ -45,8 +45,8 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentFactory::OpenFound(const Recover
                                                                    bool maps, bool grows) const {
   absl::StatusOr<uint32_t> slot = NextSlot();
   if (!slot.ok()) return slot.status();
-  auto segment = std::make_shared<Segment>(found.id, *slot, found.stream,
-                                           SegmentSeed(uuid_, found.id));
+  auto segment =
+      std::make_shared<Segment>(found.id, *slot, found.stream, SegmentSeed(uuid_, found.id));
   if (grows || maps) {
     absl::StatusOr<std::unique_ptr<File>> opened =
         directory_->Open(segment->name(), grows ? OpenMode::kReadWrite : OpenMode::kReadOnly);

@@ -54,9 +54,7 @@ class Space {
   // ---- under the write lock ----
 
   // A record was written, or moved to `location`.
-  void Credit(Location location, uint64_t bytes) const {
-    Add(table_->Get(location.slot()), bytes);
-  }
+  void Credit(Location location, uint64_t bytes) const { Add(table_->Get(location.slot()), bytes); }
   // The record at `location` was replaced. Inlined, as every overwrite does it.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Debit(Location location) const {
     if (!location.exists()) return;

@@ -15,7 +15,7 @@ bool UserChain::Links(const SegmentHeader& header, const RecoveredSegment* tail)
   const uint64_t tail_id = tail == nullptr ? 0 : tail->id;
   if (header.predecessor_id == tail_id) {
     // Where the records of a sealed segment end is not known yet if its footer is damaged.
-    return tail == nullptr || (tail->listed_sealed && !tail->has_trailer) || tail->unreadable ||
+    return tail == nullptr || (tail->listed_sealed && !tail->has_footer) || tail->unreadable ||
            (header.predecessor_end == tail->end &&
             header.predecessor_checksum == tail->last_checksum);
   }

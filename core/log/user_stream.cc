@@ -17,7 +17,7 @@ void UserStream::Begin(ChainLink last, uint64_t next_id) {
 void UserStream::Continue(std::shared_ptr<SegmentWriter> last) {
   active_ = std::move(last);
   entry_durable_ = true;
-  help_at_ = 0;
+  help_trigger_ = 0;
 }
 
 absl::Status UserStream::Roll(SegmentHeader header, absl::Span<NewRecord> records, uint64_t bytes,
@@ -66,7 +66,7 @@ void UserStream::Activate(std::shared_ptr<SegmentWriter> next) {
   table_->Add(next->shared_segment());
   active_ = std::move(next);
   entry_durable_ = false;
-  help_at_ = 0;
+  help_trigger_ = 0;
 }
 
 UserStream::Help UserStream::BeginHelp() {
@@ -106,12 +106,12 @@ void UserStream::EndHelp(const Help& help, std::shared_ptr<SegmentWriter> prepar
     }
   }
   if (active_ != help.active) {
-    help_at_ = 0;
+    help_trigger_ = 0;
     return;
   }
-  help_at_ = active_->extend_at();
+  help_trigger_ = active_->extend_at();
   const uint64_t half = active_->capacity() / 2;
-  if (prepared_ == nullptr && active_->end() < half) help_at_ = std::min(help_at_, half);
+  if (prepared_ == nullptr && active_->end() < half) help_trigger_ = std::min(help_trigger_, half);
 }
 
 void UserStream::DiscardPrepared() {

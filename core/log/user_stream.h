@@ -69,8 +69,8 @@ class UserStream {
 
   // Whether the active segment has reached the point where it wants help; told once.
   bool WantsHelp() {
-    if (active_->end() < help_at_) return false;
-    help_at_ = UINT64_MAX;
+    if (active_->end() < help_trigger_) return false;
+    help_trigger_ = UINT64_MAX;
     return true;
   }
   struct Help {
@@ -106,7 +106,7 @@ class UserStream {
   uint64_t next_id_ = 1;
   bool entry_durable_ = false;
   // Where the active segment wants to be extended, or the next one prepared.
-  uint64_t help_at_ = UINT64_MAX;
+  uint64_t help_trigger_ = UINT64_MAX;
 };
 
 }  // namespace rumcask

@@ -1,27 +1,29 @@
 // The interface of an index on disk: what a plugin such as lmdb or rocksdb implements.
 //
 // To the plugin an index is two maps from bytes to bytes: `entries`, from each key to a short value
-// that core alone understands, in bytewise order of the keys; and `notes`, a few small rows by
-// which core knows what the index holds. core puts buffers in front of it (buffered_index.h), so
-// that a write never waits for it, and brings whole buffers to it in the background.
+// that only core understands, in bytewise order of the keys; and `notes`, a few small rows from
+// which core learns what the index holds. core puts buffers in front of the index
+// (buffered_index.h) and applies whole buffers to it in the background, so that an unconditional
+// write waits for the index only while the index is two buffers behind.
 //
 // How core calls an index:
 //
-//  - Apply and Flush are called by one thread at a time; Get, Scan, GetNote and the figures by any
-//    thread at any time, beside each other and beside Apply. What Apply has returned from, every
-//    later Get and Scan sees; before, they see all of one batch or nothing of it.
-//  - After a crash of the process or of the machine an index is as it was after some Apply, not
-//    before the last Flush that returned OK. It need be no more: core knows by a note how far it is
-//    and brings it up to date from the log. It must be no less: an index with a part of a batch, or
-//    with a note ahead of its entries, loses data.
-//  - An index that can't promise what it holds says DataLoss, from any call: it is removed and
-//    built anew from the log at the next opening.
+//  - Commit and Flush are called by one thread at a time. Get, Scan, GetNote and the figures are
+//    called by any thread at any time, beside each other and beside Commit. Once Commit has
+//    returned, every later Get and Scan sees the batch; before that, they see all of the batch or
+//    nothing of it.
+//  - After a crash of the process or of the machine, the index must be as it was after some Commit,
+//    and not before the last Flush that returned OK. More is not needed: a note tells core how far
+//    the index has got, and core brings it up to date from the log. Less is not enough: an index
+//    with a part of a batch, or with a note ahead of its entries, loses data.
+//  - An index that can no longer vouch for its contents returns DataLoss from any call. The next
+//    opening then removes it and builds it anew from the log.
 //
-// Errors: NotFound with an empty message for what is not there; ResourceExhausted if the disk is
-// full, or something else is short that there may be more of later, which core tries again without
-// end; anything else ends writing, while reads go on as far as they can. If GetNote does not find
-// durable yet what Flush has said OK of, that is waited for: ten seconds, or without end if there
-// was a shortage before.
+// Errors: NotFound with an empty message if the key or note does not exist. ResourceExhausted if
+// the disk is full, or if something else is short of which there may be more later; core repeats
+// the call without end. Any other error ends writing, while reads go on as far as they can. If
+// GetNote does not report as durable what a successful Flush covers, core waits for it: for ten
+// seconds, or without end if there was a shortage before.
 
 #ifndef RUMCASK_CORE_PLUGIN_DISK_INDEX_H_
 #define RUMCASK_CORE_PLUGIN_DISK_INDEX_H_
@@ -42,32 +44,35 @@
 
 namespace rumcask {
 
-// A key and its new value; no value removes the key.
+// A key and its new value; an empty value removes the key.
 struct IndexChange {
   std::string_view key;
   std::string_view value;
 };
 
-// A note and its new value; no value removes the note.
+// A note and its new value; an empty value removes the note.
 struct IndexNote {
   std::string name;
   std::string value;
 };
 
-// What one Apply does, in one step. core implements it; the plugin calls, in this order: changes
-// and wants_replaced; if that is so, for every change Accepts, in any order; Notes.
+// What one Commit does, in one step. core implements it. The plugin calls, in this order: changes
+// and wants_replaced; if wants_replaced is true, Accepts for every change, in any order; Notes.
+// Core needs to know the entry that a change replaces for three reasons: to keep it for a snapshot
+// that sees it, to leave out a record that the index already has when the log is read again, and to
+// count live bytes. That count is one of the notes, which is why Notes comes last.
 class IndexBatch {
  public:
   virtual ~IndexBatch() = default;
-  // Ascending by key, each key once. Valid until Apply returns.
+  // Ascending by key; each key occurs once. Valid until Commit returns.
   virtual const std::vector<IndexChange>& changes() const = 0;
-  // Whether core wants to be told what is replaced. If not, Accepts is not called and every change
-  // is made: a plugin for which looking is dear need not look.
+  // Whether core wants to know what is replaced. If not, the plugin makes every change and does not
+  // call Accepts, so that an index for which lookups are expensive need not do them.
   virtual bool wants_replaced() const = 0;
-  // Tells the value, perhaps empty, that the key of changes()[i] has before the batch. Returns
-  // whether the change shall be made.
+  // Tells core the value that the key of changes()[i] has before the batch; empty if the index does
+  // not have the key. Returns whether the change is to be made.
   virtual bool Accepts(size_t i, std::string_view before) = 0;
-  // What to write in the same step.
+  // The notes to write in the same step.
   virtual std::vector<IndexNote> Notes() = 0;
 };
 
@@ -80,11 +85,11 @@ class IndexRows {
     bytes_.append(value);
     passed_ = 0;
   }
-  // For an index in which what was removed has to be stepped over for a while: tells how much of
-  // that there was before what is added next, or before the end. Where it is much, core takes care
-  // that later scans do not begin there.
+  // For an index in which removed entries have to be stepped over for a while: reports how many
+  // there were before the entry that is added next, or before the end. If it is many, core makes
+  // later scans begin behind them.
   void Pass(uint64_t steps) { passed_ += steps; }
-  // Keeps its memory.
+  // Empties the rows but keeps their memory.
   void Clear() {
     rows_.clear();
     bytes_.clear();
@@ -118,10 +123,10 @@ class IndexRows {
 
 class DiskIndex {
  public:
-  // Values of entries are shorter than this, and not empty.
+  // The value of an entry is shorter than this and not empty.
   static constexpr size_t kMaxValueBytes = 64;
 
-  // Lets go of the files. What was not flushed may be lost.
+  // Releases the files. What was not flushed may be lost.
   virtual ~DiskIndex() = default;
   DiskIndex(const DiskIndex&) = delete;
   DiskIndex& operator=(const DiskIndex&) = delete;
@@ -129,28 +134,28 @@ class DiskIndex {
   // Replaces `*value`; NotFound with an empty message if there is no such key.
   virtual absl::Status Get(std::string_view key, std::string* value) const = 0;
 
-  // Replaces `*rows` by the first `limit` entries of the range, fewer only at its end. The range
-  // does not refer to the rows.
+  // Replaces `*rows` by the first `limit` entries of the range; by fewer only if the range ends
+  // before. The range does not refer to bytes of `*rows`.
   virtual absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const = 0;
 
-  // Makes all of the batch's changes and notes, or, with an error, none.
-  virtual absl::Status Apply(IndexBatch* batch) = 0;
+  // Makes all changes and notes of the batch or, if it returns an error, none.
+  virtual absl::Status Commit(IndexBatch* batch) = 0;
 
   // Makes all that was applied survive a power cut.
   virtual absl::Status Flush() = 0;
 
-  // Replaces `*value`; NotFound if there is no such note. With `durable`, as a power cut now would
-  // leave it.
+  // Replaces `*value`; NotFound if there is no such note. With `durable`, the value is the one that
+  // would be found after a power cut now.
   virtual absl::Status GetNote(std::string_view name, bool durable, std::string* value) const = 0;
 
-  // How many entries there are, if it is known exactly at no great cost; otherwise an estimate.
+  // The number of entries, if the exact number is cheap to find out; otherwise an estimate.
   virtual uint64_t KeyCount() const = 0;
   virtual bool counts_exactly() const = 0;
-  // Whether telling what a change replaces costs it next to nothing. Then core always asks.
-  virtual bool looks_cheaply() const = 0;
-  // Anonymous memory, about: caches of its own, not the system's page cache.
+  // Whether reporting what a change replaces costs next to nothing. If so, core always asks for it.
+  virtual bool reports_replaced() const = 0;
+  // Anonymous memory, approximately: the index's own caches, without the system's page cache.
   virtual uint64_t MemoryBytes() const = 0;
-  // What its files take on disk.
+  // Bytes that its files take on disk.
   virtual uint64_t FileBytes() const = 0;
 
  protected:
@@ -158,10 +163,10 @@ class DiskIndex {
 };
 
 struct DiskIndexConfig {
-  // The directory of the index, DATABASE/index/NAME, made by open_index if it is missing
+  // The directory of the index, DATABASE/index/NAME. open_index makes it if it is missing
   // (index_directory.h).
   std::string path;
-  // Changes nothing; NotFound if there is no index.
+  // open_index must not change anything, and returns NotFound if there is no index.
   bool read_only = false;
 };
 

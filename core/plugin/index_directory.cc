@@ -24,7 +24,7 @@ bool Exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-// Not a link to one.
+// False for a symbolic link to a directory.
 bool IsDirectory(const std::string& path) {
   struct stat status;
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
@@ -62,7 +62,7 @@ absl::Status RemoveIndexDirectory(const std::string& path) {
 
 namespace {
 
-// Calls `see(name, status)` for everything in the directory that still exists by then.
+// Calls `see(name, status)` for everything in the directory, except what is removed meanwhile.
 template <typename See>
 absl::Status ForEach(const std::string& path, See see) {
   DIR* const directory = ::opendir(path.c_str());

@@ -13,23 +13,23 @@
 namespace rumcask {
 
 // Makes DATABASE/index/NAME and, if need be, DATABASE/index, both with mode 0700, and makes their
-// entries survive a power cut. OK if they exist. What else has the name DATABASE/index, a link
-// included, is renamed to DATABASE/index.N, with the first N that is free.
+// entries survive a power cut. OK if they exist. If DATABASE/index is anything but a directory, for
+// example a symbolic link, it is first renamed to DATABASE/index.N with the first N that is free.
 absl::Status MakeIndexDirectory(const std::string& path);
 
-// The renaming alone: `path` is DATABASE/index.
+// Does only this renaming; `path` is DATABASE/index.
 absl::Status PutAsideIfNoDirectory(const std::string& path);
 
-// Removes the directory and everything in it, links themselves and not what they point to, and
-// nothing if DATABASE/index is a link. OK if there is none.
+// Removes the directory and everything in it. Symbolic links are removed, not what they point to;
+// if DATABASE/index itself is a link, nothing is removed. OK if there is no directory.
 absl::Status RemoveIndexDirectory(const std::string& path);
 
-// FailedPrecondition, naming it, if the path is not a directory or reached by a link, or if
-// something other than a file is in it: libraries report that as whatever call on it fails first,
-// if they don't follow it elsewhere.
+// FailedPrecondition, naming the culprit, if the path is not a directory or leads through a link,
+// or if the directory contains anything but regular files. Libraries either follow such a thing
+// elsewhere or report it as an error of whatever call fails first.
 absl::Status CheckIndexDirectory(const std::string& path);
 
-// What the files in the directory take on disk.
+// Bytes that the files in the directory take on disk.
 uint64_t IndexDirectoryBytes(const std::string& path);
 
 }  // namespace rumcask

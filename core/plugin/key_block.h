@@ -1,4 +1,4 @@
-// Keys copied out of an ordered keystore, and where their records are.
+// Keys copied out of an ordered keystore, with the locations of their records.
 
 #ifndef RUMCASK_CORE_PLUGIN_KEY_BLOCK_H_
 #define RUMCASK_CORE_PLUGIN_KEY_BLOCK_H_
@@ -16,7 +16,8 @@
 
 namespace rumcask {
 
-// Owns its bytes, so that no lock or transaction of the keystore lasts longer than one call.
+// A block owns its bytes, so that no lock or transaction of the keystore lasts longer than one
+// call.
 class KeyBlock {
  public:
   void Add(std::string_view key, Location location, uint64_t sequence) {
@@ -25,12 +26,13 @@ class KeyBlock {
     bytes_.append(key);
     passed_ = 0;
   }
-  // The source had to step over so much that is no entry any more, before what is added next.
+  // Reports that the source had to step over `steps` entries that exist no more, before the entry
+  // that is added next or before the end.
   void Pass(uint64_t steps) {
     constexpr uint64_t kMost = UINT32_MAX;
     passed_ = static_cast<uint32_t>(std::min(kMost, passed_ + steps));
   }
-  // Keeps its memory.
+  // Empties the block but keeps its memory.
   void Clear() {
     entries_.clear();
     bytes_.clear();

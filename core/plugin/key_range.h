@@ -1,4 +1,4 @@
-// A part of the keys of an ordered keystore.
+// A range of keys of an ordered keystore.
 
 #ifndef RUMCASK_CORE_PLUGIN_KEY_RANGE_H_
 #define RUMCASK_CORE_PLUGIN_KEY_RANGE_H_
@@ -9,13 +9,13 @@
 
 namespace rumcask {
 
-// lower <= key < upper, bytewise. An empty `upper` is no bound.
+// lower <= key < upper, bytewise. An empty `upper` means that there is no upper bound.
 struct KeyRange {
   std::string_view lower;
   std::string_view upper;
-  // `lower` itself is left out.
+  // Excludes `lower` itself.
   bool after_lower = false;
-  // From the last key backwards.
+  // Goes from the last key of the range to the first.
   bool reverse = false;
 };
 

@@ -1,16 +1,16 @@
-// Where a record is: what a keystore stores for a key.
+// Where a record is. This is what a keystore stores for a key.
 //
 //   63        43 42                 15 14          0
 //  +------------+---------------------+-------------+
 //  | slot (21)  | offset / 8 (28)     | length/8(15)|
 //  +------------+---------------------+-------------+
 //
-// `slot` numbers a segment within one opening of the database (Log); `offset` is the
-// record's first byte, below 2 GiB; `length` is the record's exact size on disk, so that one read
-// fetches it and the bytes of a replaced record are known without touching the log. A record of
-// 256 KiB - 8 bytes and more says kLongLength: its length is in its header.
+// `slot` numbers a segment within one opening of the database (Log). `offset` is that of the
+// record's first byte, below 2 GiB. `length` is the record's exact size on disk, so that one read
+// fetches the record, and the bytes of a replaced record are known without touching the log. A
+// record of 256 KiB - 8 bytes or more has kLongLength instead, and its length is in its header.
 //
-// 28 bits of offset, because a batch of up to 1 GiB + 64 MiB lies in one segment.
+// An offset has 28 bits because a batch of up to 1 GiB + 64 MiB lies in one segment.
 
 #ifndef RUMCASK_CORE_PLUGIN_LOCATION_H_
 #define RUMCASK_CORE_PLUGIN_LOCATION_H_
@@ -30,10 +30,11 @@ class Location {
   static constexpr uint64_t kMaxOffset = ((uint64_t{1} << kOffsetBits) - 1) * 8;
   static constexpr uint64_t kLongLength = ((uint64_t{1} << kLengthBits) - 1) * 8;
 
-  // No location: the key is not there.
+  // Means that the key does not exist.
   constexpr Location() = default;
 
-  // `offset` and `length` are multiples of 8; `offset` > 0, as every segment begins with a header.
+  // `offset` and `length` are multiples of 8; `offset` > 0, because every segment begins with a
+  // header.
   static constexpr Location Make(uint32_t slot, uint64_t offset, uint64_t length) {
     const uint64_t stored = length < kLongLength ? length : kLongLength;
     return Location((uint64_t{slot} << (kOffsetBits + kLengthBits)) |
@@ -49,7 +50,7 @@ class Location {
   constexpr uint64_t offset() const {
     return ((bits_ >> kLengthBits) & ((uint64_t{1} << kOffsetBits) - 1)) * 8;
   }
-  // kLongLength if the record's header must be asked.
+  // kLongLength if the length has to be read from the record's header.
   constexpr uint64_t length() const { return (bits_ & ((uint64_t{1} << kLengthBits) - 1)) * 8; }
   constexpr bool is_long() const { return length() == kLongLength; }
 

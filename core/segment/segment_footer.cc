@@ -37,10 +37,10 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, const Uuid& u
   if (!stopped.ok()) return stopped.status();
   if (*stopped < end) {
     const bool unreadable = segment.bytes()->IsUnreadable(*stopped, end);
-    return absl::DataLossError(
-        absl::StrCat(file->name(), " offset ", *stopped,
-                     unreadable ? ": a sector of this record cannot be read"
-                                : ": record no longer verifies while it is sealed"));
+    return absl::DataLossError(absl::StrCat(file->name(), " offset ", *stopped,
+                                            unreadable
+                                                ? ": a sector of this record cannot be read"
+                                                : ": record no longer verifies while sealing"));
   }
   const std::string rest = builder.Finish(end, segment.seed());
   Trailer trailer;

@@ -37,7 +37,7 @@ void BackgroundThread::Stop() {
 void BackgroundThread::Loop(std::chrono::milliseconds interval,
                             const std::function<void(bool timed_out)>& work) {
   using Clock = std::chrono::steady_clock;
-  // From the last call that was due to the next, however often it is woken between.
+  // The time at which the next work(true) is due; Wakes in between do not put it off.
   Clock::time_point due = Clock::now() + interval;
   while (true) {
     bool timed_out = false;

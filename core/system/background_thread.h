@@ -1,4 +1,4 @@
-// A thread that sleeps until there is something to do.
+// A thread that sleeps until there is work.
 
 #ifndef RUMCASK_CORE_SYSTEM_BACKGROUND_THREAD_H_
 #define RUMCASK_CORE_SYSTEM_BACKGROUND_THREAD_H_
@@ -21,15 +21,16 @@ class BackgroundThread {
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
 
-  // From now on calls work(false) after each Wake - once for several that come while it runs - and,
-  // if `interval` is not zero, work(true) at least once in every interval, Wakes or not. Not beside
-  // Stop. ResourceExhausted, and nothing is begun, if the system gives no more threads.
+  // Starts the thread, which calls work(false) after each Wake (once for several that come while it
+  // runs) and, if `interval` is not zero, work(true) at least once in every interval, whether or
+  // not there were Wakes. Must not run beside Stop. If the system allows no more threads,
+  // ResourceExhausted, and nothing was started.
   absl::Status Start(std::chrono::milliseconds interval, std::function<void(bool timed_out)> work);
 
-  // Without effect before Start and after Stop.
+  // Has no effect before Start and after Stop.
   void Wake();
 
-  // Waits for the end of what it is doing. Idempotent.
+  // Waits until the call of `work` in progress has ended. Idempotent.
   void Stop();
 
  private:

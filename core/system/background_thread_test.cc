@@ -11,7 +11,8 @@
 namespace rumcask {
 namespace {
 
-// Whoever is woken all the time still does what is due. If it does not, this waits for ever.
+// A thread that is woken all the time still does what is due. If it did not, this test would wait
+// for ever.
 TEST(BackgroundThreadTest, WakesDoNotPutOffWhatIsDue) {
   std::atomic<int> due{0};
   std::atomic<int> woken{0};
@@ -28,7 +29,7 @@ TEST(BackgroundThreadTest, WakesDoNotPutOffWhatIsDue) {
   thread.Stop();
 }
 
-// A process at its limit of threads is told so, and goes on living.
+// A process at its limit of threads gets an error and lives on.
 TEST(BackgroundThreadTest, NoMoreThreads) {
   pthread_attr_t usual;
   ASSERT_EQ(::pthread_getattr_default_np(&usual), 0);

@@ -40,7 +40,7 @@ absl::Status StatusOf(std::string_view operation, std::string_view name, int res
   return result < 0 ? ErrnoStatus(operation, name, -result) : absl::OkStatus();
 }
 
-// The same for what is open, where no name is looked up.
+// The status of an operation on something that is open, where no name is looked up.
 absl::Status OpenStatusOf(std::string_view operation, std::string_view name, int result) {
   absl::Status status = StatusOf(operation, name, result);
   switch (status.code()) {
@@ -130,10 +130,9 @@ absl::Status File::Truncate(uint64_t size) {
 }
 
 absl::Status File::Sync() {
-  // Repeated after EINTR only, which says that waiting was given up, not that a write failed: the
-  // kernel keeps an error of writing back until it has reported it. After any other error the dirty
-  // pages may be gone, and the next fdatasync would report success (the PostgreSQL "fsyncgate" of
-  // 2018).
+  // Repeated only after EINTR, which says that waiting was given up, not that a write failed: the
+  // kernel keeps a write-back error until it has reported it. After any other error the dirty pages
+  // may be gone, and the next fdatasync would report success (the PostgreSQL "fsyncgate" of 2018).
   MutexLock lock(sync_mutex_);
   if (sync_status_.ok() || SeededBug("failed-sync-retried")) {
     sync_status_ = OpenStatusOf("fdatasync", name_, Uninterrupted([&] { return DoSync(); }));

@@ -1,24 +1,23 @@
 // The seam between rumcask and the operating system.
 //
 // Every operation on a database's files, and every store into a mapped file, goes through the
-// classes here, so that a test can stand in the place of the system: refuse the n-th call, return
-// half of it, or cut the power between any two of them and keep what a disk may keep.
+// classes here. So a test can take the place of the system: it can fail the n-th call, return half
+// of it, or cut the power between any two calls and keep what a disk may keep.
 //
-// The virtual functions are as thin as system calls: they may be interrupted, transfer less than
-// asked, and answer with a negated errno. The public functions above them do what callers want:
-// repeat after EINTR and short transfers, and name the file in the error. There, and nowhere else,
-// EINTR is dealt with: close is not repeated, since Linux frees the descriptor in any case, and
-// mprotect is interrupted only in a process that is being killed.
+// The virtual functions are as thin as system calls: they may be interrupted, may transfer less
+// than asked, and return a negated errno. The public functions above them do what callers want:
+// they repeat calls after EINTR and short transfers, and name the file in the error. EINTR is
+// handled there and nowhere else. close is not repeated, because Linux frees the descriptor in any
+// case; mprotect is interrupted only in a process that is being killed.
 //
-// Errors map so: ENOENT NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE,
-// ENOMEM ResourceExhausted; EACCES, EPERM, EROFS PermissionDenied; ENOTDIR, ELOOP
-// FailedPrecondition; everything else Internal. Opening what is no regular file, for which DoOpen
-// answers EISDIR, ELOOP, ENXIO or EMEDIUMTYPE, is FailedPrecondition. Of what is open already
-// nothing can be missing or be there before, so that ENOENT, EEXIST, ENOTDIR and ELOOP are Internal
-// where no name is looked up.
+// Mapping of errors: ENOENT is NotFound; EEXIST AlreadyExists; ENOSPC, EDQUOT, EFBIG, EMFILE,
+// ENFILE and ENOMEM ResourceExhausted; EACCES, EPERM and EROFS PermissionDenied; ENOTDIR and ELOOP
+// FailedPrecondition; everything else Internal. Opening anything but a regular file, for which
+// DoOpen returns EISDIR, ELOOP, ENXIO or EMEDIUMTYPE, is FailedPrecondition. On a file that is
+// already open, ENOENT, EEXIST, ENOTDIR and ELOOP are Internal, because no name is looked up there.
 //
-// Thread-safety: FileSystem and Directory may be used from any thread. A File may be read from any
-// number of threads; writes to disjoint ranges may run beside them.
+// Thread-safety: FileSystem and Directory may be used from any thread. A File may be read by any
+// number of threads, and writes to disjoint ranges may run beside them.
 
 #ifndef RUMCASK_CORE_SYSTEM_FILE_SYSTEM_H_
 #define RUMCASK_CORE_SYSTEM_FILE_SYSTEM_H_
@@ -59,18 +58,18 @@ class MappedRegion {
   char* data() const { return data_; }
   size_t size() const { return size_; }
 
-  // Must be called after every store into the mapping and before anyone is told of it. Costs one
-  // never-taken branch on a real file.
+  // Must be called after every store into the mapping and before anyone else learns of it. On a
+  // real file it costs one branch that is never taken.
   void Wrote(uint64_t offset, size_t length) {
     if (observed_) DoWrote(offset, length);
   }
 
-  // Brings the pages of [offset, offset + length) into memory, writable before ProtectReadOnly. A
-  // hint: failure costs page faults later, nothing else.
+  // Brings the pages of [offset, offset + length) into memory, and makes them writable unless
+  // ProtectReadOnly was called. A hint: if it fails, page faults cost time later, nothing else.
   virtual void Populate(uint64_t offset, size_t length) = 0;
 
   // Makes further stores fault. Used when a segment is sealed, so that a stray pointer of the host
-  // program cannot change sealed data. The pages may have to be brought in again.
+  // program cannot change sealed data. Afterwards the pages may have to be brought in again.
   virtual absl::Status ProtectReadOnly() = 0;
 
  protected:
@@ -96,31 +95,31 @@ class File {
   // The path, for messages.
   const std::string& name() const { return name_; }
 
-  // Reads exactly `size` bytes; OutOfRange if the file ends before.
+  // Reads exactly `size` bytes; OutOfRange if the file ends earlier.
   absl::Status Read(uint64_t offset, void* buffer, size_t size) const;
   // Reads up to `size` bytes, fewer only at the end of the file.
   absl::StatusOr<size_t> ReadUpTo(uint64_t offset, void* buffer, size_t size) const;
-  // Writes everything at `offset`, extending the file if need be. After an error an unknown part
-  // is written.
+  // Writes everything at `offset`, extending the file if need be. After an error, an unknown part
+  // has been written.
   absl::Status Write(uint64_t offset, std::string_view data);
-  // The same for several pieces, in order; at most 1024.
+  // Writes several pieces one after the other, at most 1024; otherwise like Write above.
   absl::Status Write(uint64_t offset, std::vector<iovec> pieces);
   absl::Status Truncate(uint64_t size);
-  // fdatasync: on OK, the bytes and the size needed to reach them survive a power cut. After an
-  // error nothing may be concluded, and the kernel, which tells of it once, might answer a
-  // repetition with OK: every later call, of whatever thread, returns the first error.
+  // fdatasync: after OK, the bytes and the file size needed to reach them survive a power cut.
+  // After an error nothing is known. The kernel reports such an error only once and might answer a
+  // second call with OK, so every later call, from any thread, returns the first error.
   absl::Status Sync();
   absl::StatusOr<uint64_t> Size() const;
   // Maps [0, size), which may reach past the end of the file.
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(size_t size, bool writable);
-  // flock without waiting; Unavailable if another holder is in the way. Released with the file,
-  // even while a forked child has a copy of it.
+  // flock without waiting; Unavailable if another holder is in the way. The lock is released with
+  // the file, even while a forked child has a copy of the descriptor.
   absl::Status TryLock(LockKind kind);
-  // To be called in a forked child only, which would else keep the lock when its parent has died:
-  // closes the child's copy and leaves the lock to the parent. Takes no lock and no memory. The
-  // file can't be used after it, only destroyed.
+  // Only for a forked child, which would otherwise keep the lock after its parent has died: closes
+  // the child's copy of the descriptor and leaves the lock to the parent. Takes no lock and no
+  // memory. Afterwards the file cannot be used, only destroyed.
   virtual void CloseInForkedChild() {}
-  // Tells the kernel that reads will be at random places. A hint.
+  // Tells the kernel that reads will be at random offsets. A hint.
   virtual void AdviseRandom() {}
   // False if the last name of the file was removed, so that nobody will find what is written to it.
   virtual bool IsLinked() const { return true; }
@@ -128,7 +127,7 @@ class File {
  protected:
   explicit File(std::string name) : name_(std::move(name)) {}
 
-  // Each returns a negated errno on failure; transfers may be short and may return -EINTR.
+  // Each returns a negated errno on failure. Transfers may be short and may return -EINTR.
   virtual int64_t DoPread(uint64_t offset, void* buffer, size_t size) const = 0;
   virtual int64_t DoPwritev(uint64_t offset, const iovec* pieces, int count) = 0;
   virtual int DoTruncate(uint64_t size) = 0;
@@ -139,7 +138,8 @@ class File {
 
  private:
   const std::string name_;
-  // Held during the sync, so that no other thread's can begin between a failure and its note.
+  // Held during the sync, so that no other thread's sync can begin between a failure and its
+  // recording.
   Mutex sync_mutex_;
   absl::Status sync_status_ ABSL_GUARDED_BY(sync_mutex_);
 };
@@ -152,14 +152,14 @@ enum class OpenMode {
   kCreateOrReplace,  // emptied if it exists; read-write
 };
 
-// What tells two spellings of one directory apart from two directories.
+// Distinguishes two spellings of one directory from two directories.
 struct DirectoryIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
 };
 
 // An open directory. Names are single components: no slash, no "." or "..". Symbolic links are not
-// followed; anything but a regular file is refused.
+// followed, and anything but a regular file is refused.
 class Directory {
  public:
   virtual ~Directory() = default;
@@ -168,24 +168,24 @@ class Directory {
 
   const std::string& path() const { return path_; }
 
-  // If there are no descriptors left, the source of them is asked for one.
+  // If no descriptors are left, asks the DescriptorSource to free one.
   absl::StatusOr<std::unique_ptr<File>> Open(std::string_view name, OpenMode mode);
-  // The directory itself, to be locked; nothing else can be done with it.
+  // Opens the directory itself, in order to lock it; nothing else can be done with the result.
   absl::StatusOr<std::unique_ptr<File>> OpenForLocking();
   absl::Status Unlink(std::string_view name);
   // Replaces `to` in one step.
   absl::Status Rename(std::string_view from, std::string_view to);
-  // Makes creations, renames and unlinks so far survive a power cut.
+  // Makes all creations, renames and unlinks so far survive a power cut.
   absl::Status Sync();
-  // Names of everything in it, in no order, without "." and "..".
+  // The names of everything in the directory, in no order, without "." and "..".
   absl::StatusOr<std::vector<std::string>> List();
   virtual DirectoryIdentity identity() const = 0;
-  // False if it was removed, so that nobody will find what is written in it.
+  // False if the directory was removed, so that nobody will find what is written in it.
   virtual bool IsLinked() const { return true; }
 
-  // Sets who closes a descriptor when Open has met EMFILE or ENFILE: called with the name that is
-  // to be opened, on the thread that opens, as often as that goes on; false if there is none to
-  // close. To be set before other threads use the directory.
+  // Sets the function that closes a descriptor when Open has met EMFILE or ENFILE. It is called
+  // with the name to be opened, on the thread that opens, as long as the error persists; it returns
+  // false if it has none to close. Must be set before other threads use the directory.
   using DescriptorSource = std::function<bool(std::string_view name)>;
   void SetDescriptorSource(DescriptorSource source) { source_ = std::move(source); }
 
@@ -204,7 +204,7 @@ class Directory {
   DescriptorSource source_;
 };
 
-// What the system lets this process have.
+// What the system allows this process to have.
 struct ProcessLimits {
   uint64_t descriptors = 1024;
   uint64_t mappings = 65530;
@@ -214,9 +214,9 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // As they are now. The default is Linux's.
+  // The limits as they are now. The default is Linux's.
   virtual ProcessLimits Limits() const { return ProcessLimits(); }
-  // Of all databases that are opened through this.
+  // The budget that all databases opened through this file system share.
   std::shared_ptr<MappingBudget> mapping_budget() const { return mapping_budget_; }
 
   // Opens a directory; NotFound if there is none, FailedPrecondition if it is something else,
@@ -237,7 +237,7 @@ class FileSystem {
   const std::shared_ptr<MappingBudget> mapping_budget_ = std::make_shared<MappingBudget>();
 };
 
-// The real one: one object for the process, never destroyed.
+// The real file system: one object for the whole process, never destroyed.
 FileSystem* PosixFileSystem();
 
 }  // namespace rumcask

@@ -1,4 +1,4 @@
-// How many mappings may be kept, of all that a process may have.
+// Limits how many of the process's mappings the databases keep.
 
 #ifndef RUMCASK_CORE_SYSTEM_MAPPING_BUDGET_H_
 #define RUMCASK_CORE_SYSTEM_MAPPING_BUDGET_H_
@@ -11,15 +11,15 @@
 
 namespace rumcask {
 
-// Counts the mappings that segments are read from for as long as their database is open. A process
-// that has all the mappings the system allows (65,530 by default) gets no memory either, and ends:
-// so three of four are left to the host program. Thread-safe.
+// Counts the mappings through which segments are read for as long as their database is open. A
+// process that has all the mappings the system allows (65,530 by default) gets no more memory
+// either, and ends. So three quarters of them are left to the host program. Thread-safe.
 class MappingBudget : public std::enable_shared_from_this<MappingBudget> {
  public:
   static constexpr uint64_t kShare = 4;
 
-  // The right to one more mapping, of `process_limit` that the process may have; given back when
-  // the last copy goes. Null if there are as many as there may be.
+  // The right to one more mapping, where the process may have `process_limit`. It is given back
+  // when the last copy of the pointer goes. Null if the budget is used up.
   std::shared_ptr<const void> Take(uint64_t process_limit) {
     if (taken_.fetch_add(1, std::memory_order_relaxed) >= process_limit / kShare) {
       taken_.fetch_sub(1, std::memory_order_relaxed);
@@ -30,7 +30,7 @@ class MappingBudget : public std::enable_shared_from_this<MappingBudget> {
     });
   }
 
-  // How many more it would give.
+  // How many more mappings Take would grant.
   uint64_t left(uint64_t process_limit) const {
     const uint64_t taken = taken_.load(std::memory_order_relaxed);
     return taken < process_limit / kShare ? process_limit / kShare - taken : 0;

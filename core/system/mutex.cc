@@ -9,8 +9,8 @@
 namespace rumcask {
 namespace {
 
-// About as long as going to sleep and being woken takes. A holder that has lost its processor is
-// not waited for much longer than that.
+// About as long as it takes to go to sleep and be woken. So a waiter does not spin much longer than
+// that for a holder that has lost its processor.
 constexpr int kLooks = 100;
 
 void Relax() {
@@ -23,7 +23,7 @@ void Relax() {
 
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is 32 bits");
 
-// Sleeps while the word has the value; may wake for no reason.
+// Sleeps while the word has the value; may wake spuriously.
 void FutexWait(std::atomic<uint32_t>* word, uint32_t value) {
   ::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
 }
@@ -34,7 +34,7 @@ void FutexWakeAll(std::atomic<uint32_t>* word) {
 
 thread_local LockWaits waits;
 
-// Counts the time from its making to its end as waiting.
+// Counts the time from its construction to its destruction as waiting.
 class Waiting {
  public:
   Waiting() : begin_(std::chrono::steady_clock::now()) {}
@@ -68,7 +68,7 @@ void Mutex::LockSlowly() {
 // ---- SharedMutex ----
 
 void SharedMutex::Sleep(uint32_t seen) {
-  // Whoever changes the state wakes those whose mark it finds.
+  // A thread that changes the state wakes the sleepers if it finds their mark in it.
   if ((seen & kSleepers) == 0 && !state_.compare_exchange_strong(seen, seen | kSleepers)) return;
   FutexWait(&state_, seen | kSleepers);
 }
@@ -146,7 +146,7 @@ void ReadMostlyMutex::WakeWriter() {
   FutexWakeAll(&left_);
 }
 
-// Called and left by a reader that is counted.
+// The calling reader is already counted, and is still counted on return.
 void ReadMostlyMutex::LockSharedSlowly() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const Waiting waiting;
   int look = 0;

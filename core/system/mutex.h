@@ -26,14 +26,14 @@
 namespace rumcask {
 
 // How often and how long the calling thread has waited for locks of this file so far, for
-// benchmarks. A lock that is free costs nothing more by it.
+// benchmarks. Taking a free lock costs nothing more because of it.
 struct LockWaits {
   uint64_t count = 0;
   uint64_t nanoseconds = 0;
 };
 LockWaits ThreadLockWaits();
 
-// An exclusive lock. Not recursive. A waiter looks for some microseconds before it sleeps.
+// An exclusive lock. Not recursive. A waiter spins for some microseconds before it sleeps.
 class ABSL_LOCKABLE Mutex {
  public:
   Mutex() = default;
@@ -67,12 +67,12 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// A lock that readers share, for short critical sections: one word. A waiting writer lets no
-// further reader in. Not recursive.
+// A lock that readers share, for short critical sections. It is one word. While a writer waits, no
+// further reader gets in. Not recursive.
 //
-// A waiter looks for some microseconds before it sleeps. pthread_rwlock puts it to sleep at once,
-// and being woken takes longer than the critical section that it waited for: a reader and a writer
-// that meet often then spend most of their time asleep.
+// A waiter spins for some microseconds before it sleeps. pthread_rwlock puts it to sleep at once,
+// and waking up takes longer than the critical section that it waited for; a reader and a writer
+// that meet often would then spend most of their time asleep.
 class ABSL_LOCKABLE SharedMutex {
  public:
   SharedMutex() = default;
@@ -90,7 +90,7 @@ class ABSL_LOCKABLE SharedMutex {
     if (!TryLockShared()) LockSharedSlowly();
   }
   void UnlockShared() ABSL_UNLOCK_FUNCTION() {
-    // The last reader, and a writer sleeps until there is none.
+    // This is the last reader, and a writer sleeps until there is none.
     if (state_.fetch_sub(1) == (kWriter | kSleepers | 1)) {
       state_.fetch_and(~kSleepers);
       WakeAll();
@@ -98,10 +98,10 @@ class ABSL_LOCKABLE SharedMutex {
   }
 
  private:
-  // A writer is inside, or waits for the readers inside to leave.
+  // A writer is inside, or it waits for the readers inside to leave.
   static constexpr uint32_t kWriter = uint32_t{1} << 31;
   static constexpr uint32_t kSleepers = uint32_t{1} << 30;
-  // The rest counts the readers inside.
+  // The remaining bits count the readers inside.
   static constexpr uint32_t kReaders = kSleepers - 1;
 
   bool TryLockShared() {
@@ -113,15 +113,16 @@ class ABSL_LOCKABLE SharedMutex {
   }
   void LockSlowly();
   void LockSharedSlowly();
-  // Sleeps if the state is still the one that was seen.
+  // Sleeps if the state is still `seen`.
   void Sleep(uint32_t seen);
   void WakeAll();
 
   std::atomic<uint32_t> state_{0};
 };
 
-// The same for what is read all the time and hardly ever changed: readers on different processors
-// write to different lines of cache, and a writer looks at all of them. About a kilobyte.
+// A lock like SharedMutex for data that is read all the time and hardly ever changed. Readers on
+// different processors write to different cache lines, and a writer checks all of them. Takes about
+// a kilobyte.
 class ABSL_LOCKABLE ReadMostlyMutex {
  public:
   ReadMostlyMutex() = default;
@@ -131,7 +132,7 @@ class ABSL_LOCKABLE ReadMostlyMutex {
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
   void Unlock() ABSL_UNLOCK_FUNCTION();
   void LockShared() ABSL_SHARED_LOCK_FUNCTION() {
-    // Either this sees the writer, or the writer sees this reader.
+    // Either this reader sees the writer, or the writer sees this reader.
     Slot().fetch_add(1);
     if (writer_.load() != kNone) LockSharedSlowly();
   }
@@ -147,10 +148,10 @@ class ABSL_LOCKABLE ReadMostlyMutex {
     std::atomic<uint32_t> inside{0};
   };
 
-  // The calling thread's.
+  // The slot of the calling thread.
   std::atomic<uint32_t>& Slot() { return readers_[SlotOfThread()].inside; }
   static size_t SlotOfThread() {
-    thread_local uint32_t slot = 0;  // and one more
+    thread_local uint32_t slot = 0;  // slot number plus one; 0 if none was assigned yet
     if (slot == 0) slot = NextSlot();
     return slot - 1;
   }
@@ -161,7 +162,7 @@ class ABSL_LOCKABLE ReadMostlyMutex {
   Readers readers_[kSlots];
   Mutex writers_;
   std::atomic<uint32_t> writer_{kNone};
-  // Changes whenever a reader has left beside a writer.
+  // Changes whenever a reader leaves while a writer waits.
   std::atomic<uint32_t> left_{0};
 };
 

@@ -17,8 +17,8 @@ class SharedLockTest : public testing::Test {};
 using Lockables = testing::Types<SharedMutex, ReadMostlyMutex>;
 TYPED_TEST_SUITE(SharedLockTest, Lockables);
 
-// More threads than processors, so that some sleep inside. The figures are no atomics: under
-// ThreadSanitizer this shows that the lock orders what it guards.
+// There are more threads than processors, so that some of them sleep while they wait. The counters
+// are not atomic: under ThreadSanitizer this shows that the lock orders what it guards.
 TYPED_TEST(SharedLockTest, KeepsReadersAndWritersApart) {
   constexpr int kWriters = 4;
   constexpr int kReaders = 20;
@@ -66,8 +66,8 @@ TYPED_TEST(SharedLockTest, ReadersShare) {
   EXPECT_TRUE(inside);
 }
 
-// Readers of which one is inside at any time: a lock that let them in past a waiting writer would
-// keep that out for ever.
+// There are always readers inside. A lock that let them in past a waiting writer would keep the
+// writer out for ever.
 TYPED_TEST(SharedLockTest, AWriterIsNotKeptOut) {
   TypeParam mutex;
   std::atomic<bool> written{false};
@@ -78,7 +78,7 @@ TYPED_TEST(SharedLockTest, AWriterIsNotKeptOut) {
       while (!written) {
         SharedLock lock(mutex);
         ++inside;
-        // Until the other is inside as well, or a writer waits and keeps it out.
+        // Waits until the other reader is inside as well, or until a waiting writer keeps it out.
         for (int i = 0; inside < 2 && i < 1000 && !written; ++i) std::this_thread::yield();
         --inside;
       }
@@ -89,7 +89,7 @@ TYPED_TEST(SharedLockTest, AWriterIsNotKeptOut) {
   for (std::thread& reader : readers) reader.join();
 }
 
-// A waiter that has gone to sleep is woken, whoever it waits for.
+// A waiter that has gone to sleep is woken, whether it waits for readers or for a writer.
 TYPED_TEST(SharedLockTest, SleepersAreWoken) {
   const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(5)); };
   for (int i = 0; i < 10; ++i) {
@@ -127,7 +127,7 @@ TYPED_TEST(SharedLockTest, WaitsAreCounted) {
   while (!held) std::this_thread::yield();
   { SharedLock lock(mutex); }
   holder.join();
-  // The holder may be through by the time this comes to the lock.
+  // The holder may have left by the time this thread comes to the lock.
   EXPECT_LE(ThreadLockWaits().count, before.count + 2);
   if (ThreadLockWaits().count > before.count) {
     EXPECT_GT(ThreadLockWaits().nanoseconds, before.nanoseconds);

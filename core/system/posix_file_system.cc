@@ -1,6 +1,6 @@
 // The real file system.
 //
-// A database's directory is opened once; everything in it is reached by openat under that
+// A database's directory is opened once. Everything in it is reached by openat relative to that
 // descriptor, with O_NOFOLLOW and O_CLOEXEC, so that neither a renamed directory nor a planted
 // symbolic link leads elsewhere.
 
@@ -22,8 +22,8 @@
 namespace rumcask {
 namespace {
 
-// Owns a descriptor. A descriptor 0, 1 or 2 would be written to by the first careless printf: it is
-// moved up.
+// Owns a descriptor. Descriptors 0, 1 and 2 are replaced by higher ones, because the first careless
+// printf would write to them.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {
@@ -39,7 +39,8 @@ class Descriptor {
   Descriptor& operator=(Descriptor&&) = delete;
   ~Descriptor() { Close(); }
   void Close() {
-    // Everything that matters was fdatasync'ed and its error seen, so close has nothing to add.
+    // Everything that matters was synced by fdatasync and its errors seen, so close has nothing to
+    // add.
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   int get() const { return fd_; }
@@ -49,8 +50,8 @@ class Descriptor {
   int fd_;
 };
 
-// Whether the last name of what is open as `fd` was removed since, if it had `before` names then.
-// File systems that count no names say 0 from the beginning.
+// Whether the open file `fd`, which had `before` names when it was opened, still has one. File
+// systems that do not count names report 0 from the beginning.
 bool StillLinked(int fd, nlink_t before) {
   struct stat info;
   return before == 0 || ::fstat(fd, &info) < 0 || info.st_nlink > 0;
@@ -78,8 +79,8 @@ class PosixMappedRegion : public MappedRegion {
   absl::Status ProtectReadOnly() override {
     if (::mprotect(data(), size(), PROT_READ) < 0) return ErrnoStatus("mprotect", "mapping", errno);
     read_only_ = true;
-    // For each mapped page that it writes back, the kernel would interrupt every core that runs
-    // this process.
+    // While a page is mapped, writing it back makes the kernel interrupt every core that runs this
+    // process. So the mapping is emptied.
     (void)::madvise(data(), size(), MADV_DONTNEED);
     return absl::OkStatus();
   }
@@ -93,8 +94,8 @@ class PosixFile : public File {
   PosixFile(std::string name, Descriptor fd, nlink_t links)
       : File(std::move(name)), fd_(std::move(fd)), links_(links) {}
   ~PosixFile() override {
-    // Closing is not enough: a forked child may have a copy of the descriptor. But the child must
-    // not let go of its parent's lock.
+    // Closing is not enough, because a forked child may have a copy of the descriptor. But the
+    // child must not release its parent's lock.
     if (locked_by_ == ::getpid()) (void)::flock(fd_.get(), LOCK_UN);
   }
 
@@ -129,7 +130,8 @@ class PosixFile : public File {
   }
   int DoLock(LockKind kind) override {
     // flock belongs to the open file description: a second open in this process is refused too, and
-    // closing another descriptor of the file does not let go of it, as fcntl's locks do.
+    // closing another descriptor of the file does not release the lock, as it would with fcntl's
+    // locks.
     const int result =
         ResultOf(::flock(fd_.get(), (kind == LockKind::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB));
     if (result == 0) locked_by_ = ::getpid();
@@ -171,7 +173,7 @@ class PosixDirectory : public Directory {
 
  protected:
   int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) override {
-    // O_NONBLOCK: a planted FIFO must not block the open.
+    // O_NONBLOCK, because a planted FIFO must not block the open.
     Descriptor fd(::openat(fd_.get(), name.c_str(),
                            OpenFlags(mode) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!fd.ok()) return -errno;
@@ -182,7 +184,8 @@ class PosixDirectory : public Directory {
     return 0;
   }
   int DoOpenForLocking(std::unique_ptr<File>* file) override {
-    // Not a copy of fd_: a lock belongs to the open description, and ends with its last descriptor.
+    // A new description, not a copy of fd_: a lock belongs to the open description and ends with
+    // the last descriptor of that.
     Descriptor fd(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     struct stat info;
     if (!fd.ok() || ::fstat(fd.get(), &info) < 0) return -errno;
@@ -197,7 +200,8 @@ class PosixDirectory : public Directory {
   }
   int DoSync() override { return ResultOf(::fsync(fd_.get())); }
   int DoList(std::vector<std::string>* names) override {
-    // A descriptor of its own, as the position in a directory belongs to the open description.
+    // A description of its own, because the position in a directory belongs to the open
+    // description.
     const int fd = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return -errno;
     DIR* dir = ::fdopendir(fd);
@@ -223,7 +227,7 @@ class PosixDirectory : public Directory {
   const nlink_t links_;
 };
 
-// What the system allows each process, if it tells.
+// The number of mappings that the system allows each process, if it can be read.
 uint64_t MappingLimit() {
   uint64_t limit = ProcessLimits().mappings;
   Descriptor fd(::open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC));

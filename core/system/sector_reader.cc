@@ -9,9 +9,10 @@ namespace rumcask {
 namespace {
 
 constexpr uint64_t kSectorBytes = 512;
-// A device that has failed altogether must not cost a call per sector, each of which may take
-// seconds. What lies behind an area that cannot be read is given up in pieces of this share of it,
-// and after so many areas a call that fails is taken for unreadable as a whole.
+// A device that has failed altogether must not cost one call per sector, each of which may take
+// seconds. So what follows an unreadable area is given up in pieces of 1/kShareGivenUp of the
+// area's size; and once there are kMostAreas such areas, a call that fails counts as unreadable as
+// a whole.
 constexpr uint64_t kShareGivenUp = 64;
 constexpr size_t kMostAreas = 1024;
 
@@ -44,14 +45,15 @@ absl::StatusOr<size_t> SectorReader::ReadUpTo(uint64_t offset, char* buffer, siz
 
 absl::StatusOr<size_t> SectorReader::ReadAround(uint64_t offset, char* buffer, size_t size) {
   const uint64_t end = offset + size;
-  // The boundary between two sectors before the middle, or else the first there is.
+  // The last sector boundary up to the middle, or the first boundary behind `offset` if that is
+  // further.
   const uint64_t split = std::max((offset + size / 2) / kSectorBytes * kSectorBytes,
                                   (offset / kSectorBytes + 1) * kSectorBytes);
   if (split >= end || size <= GivenUpAt(offset) || unreadable_.size() >= kMostAreas) {
-    // An error may pass.
+    // The error may have passed.
     absl::StatusOr<size_t> again = file_->ReadUpTo(offset, buffer, size);
     if (again.ok() || !absl::IsInternal(again.status())) return again;
-    // Behind the file's end there is nothing to be read.
+    // Behind the end of the file there is nothing to read.
     const absl::StatusOr<uint64_t> file_end = file_->Size();
     if (file_end.ok()) size = std::min(size, *file_end - std::min(*file_end, offset));
     std::memset(buffer, 0, size);
@@ -71,7 +73,7 @@ uint64_t SectorReader::GivenUpAt(uint64_t offset) const {
 }
 
 void SectorReader::Remember(Range range) {
-  // An area that has failed is one range.
+  // Adjacent failed ranges are merged into one area.
   Range* const last = unreadable_.empty() ? nullptr : &unreadable_.back();
   if (last != nullptr && last->begin <= range.begin && range.begin <= last->end) {
     last->end = std::max(last->end, range.end);

@@ -1,8 +1,8 @@
 // Bugs put in on purpose, to prove that the tests find them.
 //
-// SeededBug is false in every ordinary build, at compile time. With `--config=seeded_bugs` it is
-// true for the one bug that the environment variable RUMCASK_SEEDED_BUG names. tests/seeded_bugs
-// runs, for each of them, the test that must fail.
+// In every ordinary build SeededBug is false at compile time. With `--config=seeded_bugs` it is
+// true for the one bug that the environment variable RUMCASK_SEEDED_BUG names. For each bug,
+// tests/seeded_bugs runs the test that must fail.
 
 #ifndef RUMCASK_CORE_SYSTEM_SEEDED_BUG_H_
 #define RUMCASK_CORE_SYSTEM_SEEDED_BUG_H_

@@ -1,4 +1,4 @@
-// std::string_view as Abseil's functions want it. Where absl::string_view is an alias of
+// Converts std::string_view to what Abseil's functions take. Where absl::string_view is an alias of
 // std::string_view this is the identity; in Debian's build it is a class of its own.
 
 #ifndef RUMCASK_CORE_SYSTEM_TEXT_H_

@@ -1,4 +1,4 @@
-// A keystore as simple as can be - a std::map under a mutex - for core's own tests.
+// The simplest keystore, a std::map under a mutex, for core's own tests.
 
 #ifndef RUMCASK_CORE_TESTING_MAP_KEYSTORE_H_
 #define RUMCASK_CORE_TESTING_MAP_KEYSTORE_H_
@@ -24,7 +24,7 @@ class MapKeystore : public Keystore {
     return absl::OkStatus();
   }
 
-  Location Apply(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
+  Location Set(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
     MutexLock lock(mutex_);
     auto it = map_.find(key.key);
     const Location before = it == map_.end() ? Location() : it->second;
@@ -124,7 +124,7 @@ class MapKeystore : public Keystore {
   std::map<std::string, std::pair<Location, bool>, std::less<>> loading_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Goes by the name of the default keystore, which it stands in for.
+// Has the name of the default keystore, which it stands in for.
 inline KeystoreFactory TestKeystore() {
   KeystoreFactory factory;
   factory.traits.name = "hash";

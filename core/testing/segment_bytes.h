@@ -1,4 +1,4 @@
-// The bytes of a segment file, made one record after the other. For tests.
+// Builds the bytes of a segment file record by record. For tests.
 
 #ifndef RUMCASK_CORE_TESTING_SEGMENT_BYTES_H_
 #define RUMCASK_CORE_TESTING_SEGMENT_BYTES_H_
@@ -23,7 +23,7 @@ class SegmentBytes {
     bytes_.resize(kSegmentHeaderBytes);
     EncodeSegmentHeader(header_, bytes_.data());
   }
-  // One that goes on behind `predecessor` as it is now.
+  // A segment whose predecessor is `predecessor` in its current state.
   SegmentBytes(const SegmentBytes& predecessor, uint64_t id, uint64_t durable_sequence = 0)
       : SegmentBytes(predecessor.header_.uuid, id) {
     header_.predecessor_id = predecessor.header_.id;
@@ -69,9 +69,9 @@ class SegmentBytes {
   }
 
   const std::string& bytes() const { return bytes_; }
-  // For damage.
+  // For tests that damage the bytes.
   std::string& bytes() { return bytes_; }
-  // Of the i-th record.
+  // The offset of the i-th record.
   uint64_t offset(size_t i) const { return offsets_[i]; }
   uint64_t records_end() const { return records_end_; }
 

@@ -13,15 +13,15 @@
 
 namespace rumcask {
 
-// What a block of `bytes` takes of the heap: malloc puts a word in front of it, works in steps of
-// two words and gives no block of fewer than four.
+// Heap bytes of a block of `bytes`: malloc puts one word in front of it, works in steps of two
+// words, and gives no block of fewer than four.
 constexpr uint64_t HeapBlockBytes(size_t bytes) {
   constexpr size_t kWord = sizeof(void*);
   return std::max(4 * kWord, (bytes + 3 * kWord - 1) / (2 * kWord) * (2 * kWord));
 }
 
-// As std::allocator; adds HeapBlockBytes of each block to a counter and subtracts it when the block
-// is freed. The counter must outlive the containers.
+// Like std::allocator, but adds HeapBlockBytes of each block to a counter and subtracts it when the
+// block is freed. The counter must outlive the containers.
 template <typename T>
 class CountedAllocator {
  public:

@@ -9,18 +9,18 @@
 namespace rumcask {
 namespace {
 
-// More would cost every put more than they spare the scans.
+// More ranges would cost every put more than they save the scans.
 constexpr size_t kMostRanges = 256;
 constexpr size_t kMostSnapshots = 8;
 constexpr uint64_t kMostKeyBytes = 256 << 10;
 
-// Ends of ranges, of which an empty one is above all.
+// Compares ends of ranges; an empty end is above all keys.
 bool Above(std::string_view end, std::string_view key) { return end.empty() || end > key; }
 bool HigherEnd(std::string_view a, std::string_view b) {
   return !b.empty() && (a.empty() || a > b);
 }
 
-// The least key above it.
+// The least key greater than `key`.
 std::string After(std::string_view key) {
   std::string after;
   after.reserve(key.size() + 1);
@@ -52,7 +52,7 @@ void EmptyRanges::Count() {
 
 EmptyRanges::Ranges::const_iterator EmptyRanges::RangeAt(const Ranges& ranges, std::string_view at,
                                                          bool reverse) {
-  // The last range that begins at or before the place. In reverse that is just below `at`.
+  // The last range that begins at or before the place, which in reverse is just below `at`.
   auto it = reverse ? (at.empty() ? ranges.end() : ranges.lower_bound(at)) : ranges.upper_bound(at);
   if (it == ranges.begin()) return ranges.end();
   --it;
@@ -92,7 +92,7 @@ bool EmptyRanges::NextRange(const Ranges& ranges, uint64_t snapshot, std::string
   }
   for (auto it = at.empty() ? ranges.end() : ranges.lower_bound(at); it != ranges.begin();) {
     --it;
-    // The one that `at` is in, if any, does not begin behind it.
+    // The range that contains `at`, if any, does not begin behind it.
     if (!HigherEnd(at, it->second.upper) || it->second.since > snapshot) continue;
     *begin = it->second.upper;
     return true;
@@ -119,7 +119,7 @@ EmptyRanges::Ranges::iterator EmptyRanges::Erase(Ranges* ranges, Ranges::iterato
   return ranges->erase(it);
 }
 
-// Together with those that it touches.
+// Inserts the range, merged with those that it touches.
 void EmptyRanges::Insert(Ranges* ranges, std::string lower, Range range) {
   auto it = ranges->upper_bound(lower);
   if (it != ranges->begin()) {
@@ -167,7 +167,7 @@ void EmptyRanges::LearnFor(uint64_t snapshot, std::string_view lower, std::strin
   KeepToBound(ranges, lower);
   while (for_snapshots_.size() > kMostSnapshots ||
          (for_snapshots_.size() > 1 && key_bytes_ > kMostKeyBytes)) {
-    // The oldest but this one.
+    // The oldest snapshot other than this one.
     auto oldest = for_snapshots_.begin();
     if (oldest->first == snapshot) ++oldest;
     while (!oldest->second.empty()) Erase(&oldest->second, oldest->second.begin());
@@ -191,7 +191,7 @@ void EmptyRanges::Cut(std::string_view key) {
   if (it == ranges_.begin()) return;
   --it;
   if (!Above(it->second.upper, key)) return;
-  // What is left on both sides is as empty as before.
+  // What is left on both sides is still empty.
   std::string lower = it->first;
   Range above = std::move(it->second);
   key_bytes_ -= lower.size() + above.upper.size();
@@ -211,7 +211,7 @@ void EmptyRanges::Cut(std::string_view key) {
 
 uint64_t EmptyRanges::MemoryBytes() const {
   MutexLock lock(mutex_);
-  // A node of a map: the value, three pointers and a color.
+  // A node of a map holds the value, three pointers and a color.
   constexpr uint64_t kNode = sizeof(Ranges::value_type) + 4 * sizeof(void*);
   uint64_t ranges = ranges_.size();
   for (const auto& [snapshot, own] : for_snapshots_) ranges += own.size();

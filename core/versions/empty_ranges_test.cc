@@ -110,7 +110,7 @@ TEST(EmptyRangesTest, ThoseThatTouchBecomeOne) {
   Learn(&ranges, "c", "d");
   EXPECT_EQ(Found(ranges, 3, "b"), "to e");
   EXPECT_EQ(Found(ranges, 3, "e", true), "to b");
-  // For snapshots that any of them was not for, it is not.
+  // The merged range does not hold for a snapshot that one of its parts did not hold for.
   EXPECT_EQ(Found(ranges, 2, "b"), "too new");
   Learn(&ranges, "a", "z");
   EXPECT_EQ(Found(ranges, 3, "a"), "to z");
@@ -138,7 +138,7 @@ TEST(EmptyRangesTest, WhatIsPutWhileWatchingIsLeftOut) {
   EXPECT_EQ(Found(ranges, 0, "z", true), "to " + std::string("n\0", 2));
   EXPECT_EQ(Found(ranges, 0, "j"), "none");
   {
-    // The first key itself.
+    // The first key of the range itself is put.
     const EmptyRanges::Watch watch(&ranges, "r", false);
     ranges.HasPut("r");
     ranges.HasPut("q");
@@ -152,10 +152,10 @@ TEST(EmptyRangesTest, OneSnapshotsOwn) {
   ranges.LearnFor(7, "b", "d");
   EXPECT_EQ(Found(ranges, 7, "c"), "this to d");
   EXPECT_EQ(Found(ranges, 8, "c"), "none");
-  // Its moment has passed.
+  // A snapshot does not see what is put after it.
   ranges.HasPut("c");
   EXPECT_EQ(Found(ranges, 7, "c"), "this to d");
-  // Newer ones take the place of the oldest.
+  // Ranges of newer snapshots replace those of the oldest.
   for (uint64_t snapshot = 8; snapshot < 100; ++snapshot) ranges.LearnFor(snapshot, "b", "c");
   EXPECT_EQ(Found(ranges, 7, "b"), "none");
   EXPECT_EQ(Found(ranges, 99, "b"), "this to c");
@@ -166,20 +166,20 @@ TEST(EmptyRangesTest, AreBounded) {
   for (uint64_t i = 0; i < 5000; ++i) Learn(&ranges, Key(2 * i), Key(2 * i + 1));
   EXPECT_LE(ranges.MemoryBytes(), 100 << 10);
   EXPECT_EQ(Found(ranges, 0, Key(9998)), "to " + Key(9999));
-  // However long the keys are.
+  // Memory is bounded however long the keys are.
   for (uint64_t i = 0; i < 5000; ++i) {
     const std::string key = Key(2 * i) + std::string(60000, 'k');
     Learn(&ranges, key, key + "k");
     ranges.LearnFor(i, key, key + "k");
   }
   EXPECT_LE(ranges.MemoryBytes(), 1 << 20);
-  // One that is cut again and again.
+  // One range is cut again and again.
   Learn(&ranges, "", "");
   for (uint64_t i = 0; i < 5000; ++i) ranges.HasPut(Key(i));
   EXPECT_LE(ranges.MemoryBytes(), 512 << 10);
 }
 
-// Keys come and go; whatever is found must be empty.
+// Keys come and go; every range that Find reports must really be empty.
 TEST(EmptyRangesTest, NeverHideAKey) {
   std::mt19937_64 random(4);
   EmptyRanges ranges;
@@ -195,7 +195,7 @@ TEST(EmptyRangesTest, NeverHideAKey) {
       keys.erase(keys.lower_bound(key), keys.lower_bound(key + "9"));
     }
     if (random() % 4 == 0) {
-      // From one key to the next, or to none.
+      // Learns the range from one key to the next, or to the end.
       const auto next = keys.lower_bound(key);
       const auto before = next == keys.begin() ? keys.end() : std::prev(next);
       const bool reverse = random() % 2 == 0;

@@ -11,7 +11,7 @@
 
 namespace rumcask {
 
-// The number and place of the record; no place if the record is a delete.
+// The number and location of a record; no location if the record is a delete.
 struct KeyVersion {
   uint64_t sequence = 0;
   Location location;

@@ -10,7 +10,7 @@
 namespace rumcask {
 namespace {
 
-// Heap memory of a string that does not fit into itself.
+// Heap bytes of a string; 0 if it is stored within the string object.
 uint64_t HeapBytes(std::string_view key) {
   return key.size() < sizeof(std::string) / 2 ? 0 : key.size() + 1;
 }
@@ -19,13 +19,13 @@ void Increase(std::atomic<uint64_t>* figure, uint64_t by) {
   figure->store(figure->load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-// A part with more keys is cut in halves. Small enough that a split takes some ten microseconds and
-// that it seldom matters to a reader that the writer is in the same part.
+// A part with more keys is split in half. The size is small enough for a split to take some ten
+// microseconds, and for a reader seldom to meet the writer in the same part.
 constexpr size_t kPartKeys = 512;
-// A scan holds a part's lock for no more entries than that.
+// A scan holds the lock of a part for no more entries than this.
 constexpr size_t kCopiedAtOnce = 64;
 
-// Copies at most kCopiedAtOnce entries. Returns whether it came to the end.
+// Copies at most kCopiedAtOnce entries. Returns whether it reached the end.
 template <typename Iterator>
 bool Copy(Iterator it, Iterator end, size_t limit, KeyBlock* block) {
   const size_t most = std::min(limit, block->size() + kCopiedAtOnce);
@@ -75,7 +75,7 @@ OrderedMap::Tree::iterator OrderedMap::Erase(Part* part, Tree::iterator it) {
   return part->tree.erase(it);
 }
 
-Location OrderedMap::Apply(std::string_view key, Location location, uint64_t sequence) {
+Location OrderedMap::Set(std::string_view key, Location location, uint64_t sequence) {
   Location before;
   const bool wanted = past_->wanted();
   size_t left = 1;
@@ -143,7 +143,7 @@ void OrderedMap::Remove(std::string_view key) {
   const auto next = parts_.erase(it);
   Increase(&part_count_, uint64_t{0} - 1);
   if (!parts_.begin()->first.empty()) {
-    // It was the first one: the next takes over what it might have had.
+    // The first part was removed. The next one becomes the first and takes over its range.
     std::unique_ptr<Part> now_first = std::move(next->second);
     parts_.erase(next);
     parts_.emplace(std::string(), std::move(now_first));
@@ -173,7 +173,7 @@ void OrderedMap::Insert(std::string_view key, const KeyVersion& version) {
 }
 
 void OrderedMap::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
-  // One thread at a time, so that it may split.
+  // Loads come one at a time, because only one thread may split a part.
   MutexLock load_lock(load_mutex_);
   for (const LoadEntry& entry : entries) {
     const KeyVersion loaded = {entry.sequence, entry.is_delete ? Location() : entry.location};
@@ -211,7 +211,8 @@ void OrderedMap::FinishLoad() {
       if (part->tree.empty()) empty.push_back(first);
     }
   }
-  // From the last to the first, which becomes another one's when it goes.
+  // From the last part to the first, because removing the first one makes the next part the first
+  // and so changes that one's key.
   for (auto it = empty.rbegin(); it != empty.rend(); ++it) Remove(*it);
 }
 
@@ -247,7 +248,8 @@ void OrderedMap::ScanBackward(const KeyRange& range, size_t limit, KeyBlock* blo
   std::string upper(range.upper);
   while (block->size() < limit) {
     SharedLock parts_lock(parts_mutex_);
-    // The last part that begins below `upper`; of later ones it may have entries by a split.
+    // The last part that begins below `upper`. Entries that it still has of later parts, because of
+    // a split, are at or above `upper`.
     const auto behind = upper.empty() ? parts_.end() : parts_.lower_bound(upper);
     const auto place = std::prev(behind);
     const bool is_last = place == parts_.begin() || place->first <= range.lower;
@@ -268,13 +270,14 @@ void OrderedMap::ScanBackward(const KeyRange& range, size_t limit, KeyBlock* blo
 
 void OrderedMap::Scan(const KeyRange& range, size_t limit, KeyBlock* block) const {
   block->Clear();
-  // With an upper bound that is not above the lower one, the ends of the range would be in reverse.
+  // If `upper` is not above `lower`, the range is empty, and its two iterators would be in the
+  // wrong order.
   if (!range.upper.empty() && range.upper <= range.lower) return;
   range.reverse ? ScanBackward(range, limit, block) : ScanForward(range, limit, block);
 }
 
 uint64_t OrderedMap::MemoryBytes() const {
-  // A B-tree of random keys is filled to about three quarters.
+  // A B-tree that is filled in random order is about three quarters full.
   return size() * sizeof(Tree::value_type) * 4 / 3 + key_bytes_.load(std::memory_order_relaxed) +
          part_count_.load(std::memory_order_relaxed) * (sizeof(Part) + sizeof(Parts::value_type));
 }

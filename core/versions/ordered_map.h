@@ -1,4 +1,5 @@
-// Keys in order, in memory: the btree keystore, and what stands in front of an index on disk.
+// Keys in order, in memory. This is the btree keystore, and the buffer in front of an index on
+// disk.
 
 #ifndef RUMCASK_CORE_VERSIONS_ORDERED_MAP_H_
 #define RUMCASK_CORE_VERSIONS_ORDERED_MAP_H_
@@ -26,39 +27,40 @@
 
 namespace rumcask {
 
-// From each key to the number and location of its newest record. What a record replaces goes to the
-// past versions if a snapshot sees it, before it is gone here.
+// Maps each key to the number and location of its newest record. A version that a snapshot sees is
+// given to the past versions before it is replaced here.
 //
-// The keys are cut into parts, each a B-tree with a lock of its own, so that readers and the writer
-// hardly ever meet: the writer looks for the place of a key without any lock, since nobody else
-// changes anything, and takes the part's for the change alone. Parts are split and removed by the
-// writer, for which it keeps the readers out of all for some hundred nanoseconds.
+// The keys are cut into parts. Each part is a B-tree with its own lock, so that readers and the
+// writer hardly ever meet. The writer looks for a key's place without any lock, because nobody else
+// changes anything, and takes the part's lock only for the change. The writer also splits and
+// removes parts; for that it keeps the readers out of all parts for some hundred nanoseconds.
 //
-// Apply, Relocate and Insert: one thread at a time. Load and FinishLoad: not beside them.
-// Everything else: any thread, any time.
+// Set, Relocate and Insert: one thread at a time. Load and FinishLoad: several threads, but not
+// beside those three. Everything else: any thread at any time.
 class OrderedMap {
  public:
   enum class Deletes {
     kForget,  // a deleted key leaves no trace
-    kKeep,    // it is an entry without location: something older is elsewhere
+    kKeep,    // it stays as an entry without location, because something older is elsewhere
   };
 
-  // `past` and `empty` must outlive the buffer.
+  // `past` and `empty` must outlive the map.
   OrderedMap(Deletes deletes, PastVersions* past, EmptyRanges* empty);
 
   // Whether the key has an entry.
   bool Get(std::string_view key, KeyVersion* version) const;
-  // What Keystore's functions of the same names promise, of this buffer alone.
-  Location Apply(std::string_view key, Location location, uint64_t sequence);
+  // These do what Keystore's functions of the same names promise, for this map alone.
+  Location Set(std::string_view key, Location location, uint64_t sequence);
   bool Relocate(std::string_view key, Location from, Location to);
-  // Adds a key that it does not have. Nothing is kept of what an older source has of it.
+  // Adds a key that the map does not have. Does not keep for snapshots what an older source has of
+  // it.
   void Insert(std::string_view key, const KeyVersion& version);
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context);
-  // For Deletes::kForget, after Load.
+  // To be called after Load; only for Deletes::kForget.
   void FinishLoad();
 
   // Replaces `*block` by the first `limit` entries of the range, deletes included, each as it is at
-  // some moment of the call. The range may not refer to the block.
+  // some moment during the call. The range must not refer to bytes of `*block`.
   void Scan(const KeyRange& range, size_t limit, KeyBlock* block) const;
 
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
@@ -68,17 +70,17 @@ class OrderedMap {
   using Tree = absl::btree_map<std::string, KeyVersion, std::less<>>;
   struct Part {
     mutable SharedMutex mutex;
-    // May have entries of the next part for as long as a split takes.
+    // During a split it may still have entries that now belong to the next part.
     Tree tree ABSL_GUARDED_BY(mutex);
   };
-  // From the least key that a part may have; the first one's is empty.
+  // Keyed by the least key that a part may have; that of the first part is empty.
   using Parts = absl::btree_map<std::string, std::unique_ptr<Part>, std::less<>>;
 
   Parts::iterator PartOf(std::string_view key) ABSL_SHARED_LOCKS_REQUIRED(parts_mutex_);
   Parts::const_iterator PartOf(std::string_view key) const ABSL_SHARED_LOCKS_REQUIRED(parts_mutex_);
-  // The upper half of a part that is too large becomes one of its own.
+  // Makes the upper half of a part that is too large a part of its own.
   void Split(std::string_view key);
-  // A part that is empty goes, if there is another.
+  // Removes a part that is empty, unless it is the only one.
   void Remove(std::string_view key);
   void ScanForward(const KeyRange& range, size_t limit, KeyBlock* block) const;
   void ScanBackward(const KeyRange& range, size_t limit, KeyBlock* block) const;
@@ -94,7 +96,7 @@ class OrderedMap {
   mutable ReadMostlyMutex parts_mutex_;
   Parts parts_ ABSL_GUARDED_BY(parts_mutex_);
   std::atomic<uint64_t> size_{0};
-  std::atomic<uint64_t> key_bytes_{0};  // on the heap
+  std::atomic<uint64_t> key_bytes_{0};  // heap bytes of long keys
   std::atomic<uint64_t> part_count_{1};
 };
 

@@ -22,7 +22,7 @@ Location PlaceOf(uint64_t sequence) { return Location::Make(0, sequence * 8, 64)
 
 std::string Key(uint64_t i) {
   std::string key = std::to_string(1000000 + i);
-  // Of all lengths, some on the heap.
+  // Keys of all lengths, some of them on the heap.
   return key + std::string(i % 30, 'k');
 }
 
@@ -30,19 +30,19 @@ class OrderedMapTest : public testing::TestWithParam<OrderedMap::Deletes> {
  protected:
   void Put(const std::string& key) {
     ++sequence_;
-    const Location before = buffer_.Apply(key, PlaceOf(sequence_), sequence_);
+    const Location before = buffer_.Set(key, PlaceOf(sequence_), sequence_);
     EXPECT_EQ(before.exists(), live_.count(key) == 1);
     live_[key] = sequence_;
     dead_.erase(key);
   }
   void Delete(const std::string& key) {
     ++sequence_;
-    (void)buffer_.Apply(key, Location(), sequence_);
+    (void)buffer_.Set(key, Location(), sequence_);
     live_.erase(key);
     if (GetParam() == OrderedMap::Deletes::kKeep) dead_[key] = sequence_;
   }
 
-  // All there must be, by key; deletes have sequence 0.
+  // The expected entries by key; deletes have sequence 0.
   Map Entries() const {
     Map entries = live_;
     for (const auto& [key, sequence] : dead_) entries[key] = 0;
@@ -99,7 +99,7 @@ class OrderedMapTest : public testing::TestWithParam<OrderedMap::Deletes> {
   Map dead_;
 };
 
-// One that lets go of what was deleted.
+// A map that forgets deleted keys.
 class ForgetfulOrderedMapTest : public OrderedMapTest {};
 
 INSTANTIATE_TEST_SUITE_P(Deletes, OrderedMapTest,
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Deletes, OrderedMapTest,
 INSTANTIATE_TEST_SUITE_P(Deletes, ForgetfulOrderedMapTest,
                          testing::Values(OrderedMap::Deletes::kForget));
 
-// Through many parts that are split, and emptied.
+// Goes through many parts that are split and emptied.
 TEST_P(OrderedMapTest, IsAMap) {
   std::mt19937_64 random(1);
   CompareAll(&random);
@@ -132,8 +132,8 @@ TEST_P(OrderedMapTest, KeysInOrder) {
   CompareAll(&random);
 }
 
-// A queue's keys come at the end and go at the head. Parts that are empty must go, or a scan would
-// have to step over them.
+// The keys of a queue are added at the end and removed at the head. Empty parts must be removed, or
+// a scan would have to step over them.
 TEST_P(ForgetfulOrderedMapTest, AQueueTakesNoMoreMemory) {
   constexpr int kLive = 2000;
   for (int i = 0; i < kLive; ++i) Put(Key(i));
@@ -146,7 +146,7 @@ TEST_P(ForgetfulOrderedMapTest, AQueueTakesNoMoreMemory) {
   EXPECT_EQ(buffer_.size(), live_.size());
 }
 
-// Beside a writer that splits and removes parts, what stays is found all the time.
+// Beside a writer that splits and removes parts, readers always find the keys that stay.
 TEST_P(OrderedMapTest, ReadersBesideTheWriter) {
   constexpr uint64_t kStays = 4000;
   for (uint64_t i = 0; i < kStays; ++i) Put(Key(2 * i));
@@ -168,7 +168,7 @@ TEST_P(OrderedMapTest, ReadersBesideTheWriter) {
         (reverse ? range.upper : range.lower) = from;
         range.reverse = reverse;
         buffer_.Scan(range, 200, &block);
-        // In order, and none of those that stay is missing.
+        // In order, and none of the keys that stay is missing.
         uint64_t expected = reverse ? 2 * i - 2 : 2 * i;
         for (size_t k = 0; k < block.size(); ++k) {
           if (k > 0 && (block.key(k) > block.key(k - 1)) == reverse) ++wrong;

@@ -12,7 +12,8 @@
 namespace rumcask {
 namespace {
 
-// A key's versions give memory back when they use a quarter of it, or are one.
+// The versions of a key give memory back when they use a quarter of it or less, or when only one is
+// left.
 constexpr size_t kUnused = 4;
 
 }  // namespace
@@ -70,7 +71,7 @@ void PastVersions::Keep(std::string_view key, const KeyVersion& version, uint64_
         [&version](const Past& past) { return past.version.sequence < version.sequence; });
     if (next != versions.end()) {
       if (next->version.sequence == version.sequence) return;
-      // What comes after it is known better here.
+      // The version that follows it is kept here, so its end is known more exactly.
       end = std::min(end, next->version.sequence);
     }
     at = static_cast<size_t>(next - versions.begin());
@@ -107,8 +108,8 @@ void PastVersions::Forget(uint64_t ended, size_t count) {
       Watch(*watcher, entry, &*past);
       continue;
     }
-    // The version before may seem to last longer now; it was seen by no later snapshot, and none is
-    // taken in the past.
+    // The version before may now seem to last longer. No open snapshot is affected: those in
+    // between do not see it, and no snapshot is taken in the past.
     const uint64_t before = entry->HeapBytes();
     versions.erase(past);
     if (!versions.empty()) {

@@ -1,4 +1,4 @@
-// Versions of keys that nobody sees any more but open snapshots.
+// Versions of keys that only open snapshots still see.
 
 #ifndef RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
 #define RUMCASK_CORE_VERSIONS_PAST_VERSIONS_H_
@@ -26,16 +26,18 @@
 
 namespace rumcask {
 
-// Empty while no snapshot is open. Whoever replaces a version, in memory or in an index on disk,
-// has it kept here first; it stays as long as a snapshot between it and what replaced it is open,
-// and until it is forgotten; see snapshot_registry.h.
+// Empty while no snapshot is open. Before a version is replaced, in memory or in an index on disk,
+// it is given to Keep. It stays here as long as a snapshot is open that sees it, and until it is
+// forgotten; see snapshot_registry.h.
 //
-// A version is kept with the number that ended it, or with a higher one if what came between was
-// kept too: of a key's versions, a snapshot s sees the one with the highest number <= s, and that
-// only if it did not end before s. What came between is kept first, if at all: whatever knows a
-// higher end only, the applier of an index on disk, comes after the buffers in memory.
+// A version is kept together with its end, the number of the record that replaced it. The end may
+// be too high only if the versions in between were kept as well. So of a key's versions here, a
+// snapshot s sees the one with the highest number <= s, and only if that one did not end at or
+// before s. The versions in between are always kept first, if at all, because the only caller that
+// may know just a higher end is the applier of an index on disk, which comes after the buffers in
+// memory.
 //
-// TakeSnapshot: one thread at a time. Everything else: any thread, any time.
+// TakeSnapshot: one thread at a time. Everything else: any thread at any time.
 class PastVersions {
  public:
   explicit PastVersions(const SnapshotRegistry::Config& config);
@@ -49,23 +51,23 @@ class PastVersions {
   SnapshotUsage Usage() const { return snapshots_.Usage(); }
   void FinishForgetting() { snapshots_.Finish(); }
 
-  // Whether anything has to be kept, or forgotten. One relaxed load.
+  // Whether anything has to be kept or forgotten. Costs one relaxed load.
   bool wanted() const { return snapshots_.any(); }
-  // Keeps `version`, which record `end` replaces, if a snapshot sees it. May be called again with
-  // the same version.
+  // Keeps `version`, which the record with number `end` replaces, if a snapshot sees it. May be
+  // called again with the same version.
   void Keep(std::string_view key, const KeyVersion& version, uint64_t end);
-  // To be called after changes while `wanted`, without locks that readers take: gives up the oldest
-  // snapshots beyond the bound, and helps to forget.
+  // To be called after changes while wanted() is true, without locks that readers take. Gives up
+  // the oldest snapshots beyond the bound, and helps to forget.
   void KeepUp() { snapshots_.KeepUp(); }
 
-  // Whether one of the versions here is what the snapshot sees of the key. To be asked after
-  // looking at what is newer, lest a version moves here in between. ResourceExhausted if the
-  // snapshot was given up.
+  // Whether one of the versions here is what the snapshot sees of the key. The caller must look at
+  // the newer sources first, or it may miss a version that moves here in between. ResourceExhausted
+  // if the snapshot was given up.
   absl::Status Find(const KeystoreSnapshot& snapshot, std::string_view key, bool* found,
                     KeyVersion* version) const;
-  // Replaces `*block` by the first `limit` keys of the range that have versions here, with the one
-  // that the snapshot sees, which may be a delete, or with kNotSeen for a number if it sees none:
-  // who looks for what it sees shall learn how far the look went.
+  // Replaces `*block` by the first `limit` keys of the range that have versions here, each with the
+  // version that the snapshot sees, which may be a delete. A key of which the snapshot sees none
+  // here has the number kNotSeen, so that the caller learns how far the scan got.
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const;
   static constexpr uint64_t kNotSeen = 0;
@@ -75,13 +77,14 @@ class PastVersions {
   struct Past {
     KeyVersion version;
     uint64_t end = 0;
-    uint64_t watcher = 0;   // the newest snapshot that sees it, at whose end it is looked at
-    Entry* next = nullptr;  // of the keys that have a version with this watcher
+    uint64_t watcher = 0;   // newest snapshot that sees it; examined when that one ends
+    Entry* next = nullptr;  // next key that has a version with this watcher
   };
-  // By ascending number, and so by ascending watcher. A snapshot watches one version of a key.
+  // In ascending order of numbers, and so of watchers. A snapshot watches at most one version of a
+  // key.
   using Versions = absl::InlinedVector<Past, 1>;
 
-  // A key and its versions: one block of memory.
+  // A key and its versions, in one block of memory.
   class Entry {
    public:
     static Entry* Make(std::string_view key);
@@ -90,7 +93,7 @@ class PastVersions {
     std::string_view key() const {
       return {reinterpret_cast<const char*>(this) + sizeof(Entry), key_bytes_};
     }
-    // Of the entry and all it has.
+    // Heap bytes of the entry and everything it owns.
     uint64_t HeapBytes() const;
 
     Versions versions;
@@ -111,7 +114,7 @@ class PastVersions {
     }
   };
   using Tree = absl::btree_set<Entry*, ByKey, CountedAllocator<Entry*>>;
-  // The first of the keys that have a version with this watcher.
+  // For each watcher, the first of the keys that have a version with it.
   using Watched =
       std::map<uint64_t, Entry*, std::less<>, CountedAllocator<std::pair<const uint64_t, Entry*>>>;
 
@@ -120,11 +123,11 @@ class PastVersions {
   static void ScanFrom(Iterator it, Iterator end, uint64_t sequence, size_t limit, KeyBlock* block);
 
   void Forget(uint64_t ended, size_t count);
-  // Has the snapshot watch a version of the key.
+  // Makes the snapshot `watcher` watch a version of the key.
   void Watch(uint64_t watcher, Entry* entry, Past* past) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountChange(uint64_t before, uint64_t after);
 
-  // First, as it counts what the others have.
+  // Declared first, because it counts the memory of the others.
   SnapshotRegistry snapshots_;
   mutable SharedMutex mutex_;
   Tree tree_ ABSL_GUARDED_BY(mutex_);

@@ -1,4 +1,4 @@
-// What past versions snapshots see, what is kept for them, and what it costs to forget it. Work is
+// Which past versions snapshots see, what is kept for them, and what it costs to forget it. Work is
 // counted in versions, never in time.
 
 #include "core/versions/past_versions.h"
@@ -52,13 +52,14 @@ TEST(PastVersions, ASnapshotSeesWhatWasThereThen) {
   EXPECT_EQ(Find(past, six, "k"), 5u);
   EXPECT_EQ(Find(past, six, "j"), 0u);
   EXPECT_EQ(Find(past, six, "kk"), 0u);
-  // What was there first is looked for elsewhere.
+  // A snapshot before number 4 finds its version elsewhere.
   past.Keep("late", At(4), 9);
   EXPECT_EQ(Find(past, three, "late"), 0u);
   EXPECT_EQ(Find(past, six, "late"), 4u);
 }
 
-// A write buffer replaces 20 by 30 in memory, and later, when 30 comes to the index, 10 there.
+// A write buffer replaces 20 by 30 in memory. Later, when 30 reaches the index, it replaces 10
+// there.
 TEST(PastVersions, AVersionEndsWhereTheNextOneThatIsKeptBegins) {
   PastVersions past({kNoBound, false});
   Snapshot later = past.TakeSnapshot(25);
@@ -92,7 +93,7 @@ TEST(PastVersions, KeepsAVersionOnce) {
   EXPECT_EQ(past.Usage().undo_bytes, 0u);
 }
 
-// Of each key every version, and which snapshots are open, beside it.
+// The model has every version of each key and the list of open snapshots.
 TEST(PastVersions, AgreesWithAModel) {
   for (const uint64_t seed : {1, 2, 3}) {
     SCOPED_TRACE(seed);
@@ -126,7 +127,7 @@ TEST(PastVersions, AgreesWithAModel) {
         for (const uint64_t version : versions[key]) {
           if (version <= snapshot->sequence()) seen = version;
         }
-        // The newest is not here.
+        // The newest version is not kept here.
         if (seen == versions[key].back()) seen = 0;
         ASSERT_EQ(Find(past, snapshot, key), seen) << key << " at step " << step;
       }
@@ -199,13 +200,13 @@ TEST(PastVersions, GivenUpIsRefusedBeforeAnythingIsForgotten) {
     past.KeepUp();
     ++next;
   }
-  // All was seen by the younger one, too, which went with it.
+  // The younger snapshot saw everything, too, and took the records over.
   EXPECT_LE(past.Usage().looked_at, SnapshotRegistry::kHelp);
   EXPECT_EQ(past.Usage().open, 0u);
 }
 
 #ifndef RUMCASK_HEAP_NOT_COUNTED
-// Whatever the lengths of the keys and the number of their versions.
+// The count is right whatever the lengths of the keys and the numbers of their versions.
 TEST(PastVersions, CountsAllMemoryItTakes) {
   constexpr uint64_t kKeys = 20000;
   std::vector<std::string> keys;
@@ -235,12 +236,12 @@ TEST(PastVersions, ReadersAndWritersBesideForgetting) {
     PastVersions past({kNoBound, background});
     constexpr uint64_t kKeys = 100;
     std::atomic<bool> done{false};
-    std::atomic<uint64_t> found{0};  // looks that found a version
-    Mutex mutex;                     // of what is the newest
+    std::atomic<uint64_t> found{0};  // lookups that found a version
+    Mutex mutex;                     // guards the newest state
     uint64_t number = kKeys;
     std::vector<uint64_t> newest;
     for (uint64_t i = 0; i < kKeys; ++i) newest.push_back(i + 1);
-    const auto write = [&] {  // under the mutex
+    const auto write = [&] {  // with the mutex held
       const uint64_t i = number * 7 % kKeys;
       if (past.wanted()) {
         past.Keep(absl::StrCat(i), At(newest[i]), number + 1);
@@ -248,7 +249,7 @@ TEST(PastVersions, ReadersAndWritersBesideForgetting) {
       }
       newest[i] = ++number;
     };
-    // Waits until every key has been replaced, and returns what is the newest then.
+    // Waits until every key has been replaced, and returns the newest state of that moment.
     const auto await_writes = [&] {
       uint64_t until = 0;
       while (true) {
@@ -266,7 +267,7 @@ TEST(PastVersions, ReadersAndWritersBesideForgetting) {
         while (!done.load()) {
           Snapshot snapshot;
           std::vector<uint64_t> then;
-          // They see what the first one sees, but for a few keys. The newest ends first.
+          // They see what the first one sees, except for a few keys. The newest ends first.
           std::vector<Snapshot> newer(3);
           {
             MutexLock lock(mutex);
@@ -285,7 +286,7 @@ TEST(PastVersions, ReadersAndWritersBesideForgetting) {
               if (seen == then[i]) {
                 found.fetch_add(1);
               } else {
-                // Only of what was not replaced before the look nothing need be here.
+                // Only if the key was not replaced before the lookup may it be missing here.
                 ASSERT_EQ(seen, 0u);
                 ASSERT_EQ(now[i], then[i]) << "forgotten too early";
               }
@@ -294,7 +295,7 @@ TEST(PastVersions, ReadersAndWritersBesideForgetting) {
         }
       });
     }
-    // Goes on until something was to be found here.
+    // Continues until enough lookups have found something here.
     for (uint64_t n = 0; n < 20000 || (found.load() < 10 * kKeys && !HasFailure()); ++n) {
       MutexLock lock(mutex);
       write();

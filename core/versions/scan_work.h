@@ -1,4 +1,4 @@
-// What scans cost, counted.
+// Counts what scans cost.
 
 #ifndef RUMCASK_CORE_VERSIONS_SCAN_WORK_H_
 #define RUMCASK_CORE_VERSIONS_SCAN_WORK_H_
@@ -7,11 +7,11 @@
 
 namespace rumcask {
 
-// What the calling thread's scans and walks have done so far, for tests and benchmarks: a bound on
-// it holds on any machine. Of a hash table, a step is a group of shards or a shard looked at.
+// The work that scans and walks of the calling thread have done so far, for tests and benchmarks: a
+// bound on it holds on any machine. For a hash table, a step is one group of shards or one shard.
 struct ScanWork {
-  uint64_t steps = 0;    // entries looked at, deletes and replaced versions included
-  uint64_t fetches = 0;  // parts asked for
+  uint64_t steps = 0;    // entries examined, including deletes and replaced versions
+  uint64_t fetches = 0;  // blocks fetched
 };
 
 inline ScanWork& ThreadScanWork() {

@@ -12,10 +12,11 @@
 namespace rumcask {
 namespace {
 
-// Snapshots that one change gives up: of those that own nothing there may be many.
+// Snapshots that one change gives up at most, since there may be many that own nothing.
 constexpr int kGivenUpAtOnce = 64;
-// Between two slices in the background. Who waits for the keystore's locks sleeps, and takes longer
-// to wake than the next slice takes to begin: without a pause it would get them when all is done.
+// Pause between two slices in the background. A thread that waits for the keystore's lock sleeps,
+// and waking it takes longer than beginning the next slice: without a pause it would get the lock
+// only when everything is forgotten.
 constexpr std::chrono::microseconds kPause(100);
 
 }  // namespace
@@ -125,7 +126,7 @@ void SnapshotRegistry::GiveUp(Moments::iterator moment) {
 
 void SnapshotRegistry::GiveUpBeyondBound() {
   const uint64_t bytes = undo_bytes_.load(std::memory_order_relaxed);
-  // Records are of about one size.
+  // Assumes that all records have about the same size.
   const double each =
       static_cast<double>(bytes) / static_cast<double>(open_records_ + ended_records_);
   for (int i = 0; i < kGivenUpAtOnce && open_records_ > 0; ++i) {
@@ -186,12 +187,12 @@ void SnapshotRegistry::ForgetSlice(size_t most) {
   thread_.Wake();
 }
 
-// Without the registry's lock, which changes to the database wait for.
+// Without holding the registry's lock, for which changes to the database wait.
 void SnapshotRegistry::StartThread() {
   MutexLock starting(start_mutex_);
   {
     MutexLock lock(mutex_);
-    if (!background_) return;  // Finish or Stop has come first
+    if (!background_) return;  // Finish or Stop was called first
   }
   const auto forget = [this](bool) { ForgetInBackground(); };
   if (thread_.Start(std::chrono::milliseconds(0), forget).ok()) return;

@@ -1,4 +1,4 @@
-// What the end of a snapshot costs whom. Work is counted in records, never in time.
+// What the end of a snapshot costs each thread. Work is counted in records, never in time.
 
 #include "core/versions/snapshot_registry.h"
 
@@ -39,8 +39,8 @@ class Shelf {
   SnapshotRegistry& registry() { return registry_; }
   Snapshot Take(uint64_t sequence) { return registry_.Take(sequence); }
 
-  // A change at which the version of number `version` was replaced by that of number `end`.
-  // Returns the snapshot that owns the record.
+  // A change in which the version with number `end` replaced the one with number `version`. Returns
+  // the snapshot that owns the record.
   std::optional<uint64_t> Change(uint64_t version, uint64_t end) {
     std::optional<uint64_t> owner;
     {
@@ -63,7 +63,7 @@ class Shelf {
   uint64_t open() const { return registry_.Usage().open; }
   bool Serves(const Snapshot& snapshot) { return SnapshotRegistry::Check(*snapshot).ok(); }
 
-  // Whoever forgets waits while it is closed.
+  // Held by a test to stop the thread that forgets.
   Mutex gate;
   std::atomic<bool> forgetting{false};
 
@@ -122,7 +122,7 @@ TEST(SnapshotRegistry, TheNewestIsOneThatIsOpen) {
   EXPECT_EQ(shelf.open(), 1u);
 }
 
-// Not what others own, however much that is.
+// The end of a snapshot does not examine records that others own, however many there are.
 TEST(SnapshotRegistry, AnEndLooksAtWhatTheSnapshotOwned) {
   Shelf shelf;
   const Snapshot old = shelf.Take(1);
@@ -150,7 +150,8 @@ TEST(SnapshotRegistry, WhatAnOlderOneSeesGoesToIt) {
   EXPECT_FALSE(shelf.registry().any());
 }
 
-// Without a background: a slice by whoever lets go, a few by each who changes something after it.
+// Without a background thread, the thread that releases a snapshot does one slice, and each later
+// change a few records.
 TEST(SnapshotRegistry, NoCallLooksAtMoreThanASlice) {
   constexpr size_t kRecords = 1000;
   Shelf shelf;
@@ -159,7 +160,7 @@ TEST(SnapshotRegistry, NoCallLooksAtMoreThanASlice) {
   large.reset();
   size_t looked_at = kSlice;
   EXPECT_EQ(shelf.looked_at(), looked_at);
-  // Nothing more is kept, and still those who change something are asked to help.
+  // Nothing more is kept, and later changes still have to help.
   while (looked_at < kRecords) {
     ASSERT_TRUE(shelf.registry().any());
     EXPECT_EQ(shelf.Change(2, 3), std::nullopt);
@@ -200,7 +201,7 @@ TEST(SnapshotRegistry, GivingUpOnlyMarks) {
   EXPECT_EQ(shelf.undo_bytes(), (kRecords + 1 - kHelp) * kRecordBytes);
 }
 
-// Else the first change beyond the bound would give up all of them, one after the other.
+// Otherwise the first change beyond the bound would give up all of them, one after the other.
 TEST(SnapshotRegistry, WhatIsBeingForgottenIsNotHeldAgainstOthers) {
   constexpr size_t kRecords = 1000;
   Shelf shelf(kRecords * kRecordBytes);
@@ -218,7 +219,7 @@ TEST(SnapshotRegistry, WhatIsBeingForgottenIsNotHeldAgainstOthers) {
   EXPECT_TRUE(shelf.Serves(younger));
   EXPECT_LE(most, kRecords * kRecordBytes);
   EXPECT_EQ(shelf.undo_bytes(), 500 * kRecordBytes);
-  // Alone it may have all of it.
+  // A single snapshot may use all of the bound.
   shelf.Change(500, 3, 4);
   EXPECT_TRUE(shelf.Serves(younger));
   shelf.Change(1, 3, 4);
@@ -226,7 +227,8 @@ TEST(SnapshotRegistry, WhatIsBeingForgottenIsNotHeldAgainstOthers) {
   EXPECT_FALSE(shelf.Serves(younger));
 }
 
-// While whoever forgets is kept from it, snapshots are given up, and then nothing more is kept.
+// While the thread that forgets is blocked, snapshots are given up, and after that nothing more is
+// kept.
 TEST(SnapshotRegistry, MemoryStaysWithinAnEighthOfTheBound) {
   constexpr size_t kRecords = 1000;
   constexpr size_t kOthers = 5;
@@ -238,7 +240,7 @@ TEST(SnapshotRegistry, MemoryStaysWithinAnEighthOfTheBound) {
   std::thread ends;
   {
     MutexLock closed(shelf.gate);
-    // It is stuck in the middle of forgetting.
+    // The thread is stuck in the middle of forgetting.
     ends = std::thread([&old] { old.reset(); });
     while (!shelf.forgetting.load()) std::this_thread::yield();
     for (int i = 0; i < 10000; ++i) {
@@ -257,7 +259,7 @@ TEST(SnapshotRegistry, MemoryStaysWithinAnEighthOfTheBound) {
   EXPECT_TRUE(shelf.Serves(fresh));
 }
 
-// However many there are of one moment.
+// However many snapshots of one moment there are.
 TEST(SnapshotRegistry, AMomentIsGivenUpWithAllItsSnapshots) {
   Shelf shelf(/*max_undo_bytes=*/0);
   std::vector<Snapshot> same;
@@ -271,7 +273,7 @@ TEST(SnapshotRegistry, AMomentIsGivenUpWithAllItsSnapshots) {
   EXPECT_FALSE(shelf.registry().any());
 }
 
-// Those that own nothing go first if they are older, but not all in one change.
+// Older snapshots that own nothing go first, but not all of them in one change.
 TEST(SnapshotRegistry, AChangeGivesUpABoundedNumber) {
   constexpr size_t kBefore = 10000;
   Shelf shelf(10 * kRecordBytes);
@@ -287,7 +289,7 @@ TEST(SnapshotRegistry, AChangeGivesUpABoundedNumber) {
   EXPECT_FALSE(shelf.registry().any());
 }
 
-// Nobody has to call anything.
+// The rest is forgotten without any call.
 TEST(SnapshotRegistry, TheBackgroundForgetsTheRest) {
   constexpr size_t kRecords = 10000;
   Shelf shelf(kNoBound, /*background=*/true);
@@ -299,7 +301,7 @@ TEST(SnapshotRegistry, TheBackgroundForgetsTheRest) {
   EXPECT_EQ(shelf.undo_bytes(), 0u);
 }
 
-// While one thread is in the middle of it, others do all they want.
+// While one thread is in the middle of forgetting, others are not blocked.
 TEST(SnapshotRegistry, ForgettingHoldsNobodyUp) {
   constexpr size_t kRecords = 10000;
   Shelf shelf(kNoBound, /*background=*/true);
@@ -337,7 +339,7 @@ TEST(SnapshotRegistry, FinishForgetsAllAndEndsTheBackground) {
     EXPECT_EQ(shelf.looked_at(), kRecords);
     EXPECT_EQ(shelf.undo_bytes(), kRecords * kRecordBytes);
     EXPECT_TRUE(shelf.Serves(two));
-    // From now on as if there had never been one.
+    // From now on it is as if there had never been a snapshot.
     two.reset();
     EXPECT_EQ(shelf.looked_at(), kRecords + kSlice);
     shelf.registry().Finish();

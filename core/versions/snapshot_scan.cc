@@ -14,14 +14,15 @@
 namespace rumcask {
 namespace {
 
-// Entries fetched at once.
+// The number of entries that one fetch asks for.
 constexpr size_t kLeastFetched = 16;
 constexpr size_t kMostFetched = 4096;
-// Past versions looked at under their lock, for which writers wait.
+// Past versions examined while their lock is held, for which writers wait.
 constexpr size_t kMostPast = 256;
-// Entries stepped over in a row before the scan looks whether more of them are known to be there.
+// Entries stepped over in a row before the scan checks whether a known empty range continues here.
 constexpr uint64_t kLookEach = 32;
-// So many in a row are worth being noted; if they continue a range that is known, fewer.
+// An empty range is noted if it is that many entries long; fewer are enough if it continues a known
+// range.
 constexpr uint64_t kWorthNoting = 256;
 constexpr uint64_t kWorthContinuing = 32;
 
@@ -33,11 +34,11 @@ std::string After(std::string_view key) {
   return after;
 }
 
-// What one source has of the range, block after block.
+// What one source has of the range, one block after the other.
 struct Part {
   KeyBlock block;
   size_t at = 0;
-  bool complete = false;  // nothing comes behind the block
+  bool complete = false;  // nothing follows the block
   bool end_counted = false;
 
   bool done() const { return at == block.size(); }
@@ -49,7 +50,7 @@ struct Part {
     complete = false;
     end_counted = false;
   }
-  // After a fetch of at most `count`.
+  // To be called after a fetch of at most `count` entries.
   void Begin(size_t count) {
     at = 0;
     complete = block.size() < count;
@@ -62,7 +63,7 @@ struct Part {
 
 class Scan {
  public:
-  // Without a snapshot and `past`, of now.
+  // With a null `snapshot` and `past`, scans the current state.
   Scan(ScanSources* sources, const PastVersions* past, EmptyRanges* empty,
        const KeystoreSnapshot* snapshot, const KeyRange& range, size_t limit, KeyBlock* block)
       : sources_(sources),
@@ -87,7 +88,7 @@ class Scan {
     return status;
   }
 
-  // Notes how far nothing is there, looking at about `most` entries. Returns how many there were.
+  // Notes how far there is nothing, examining about `most` entries. Returns how many there were.
   uint64_t Explore(uint64_t most) {
     block_->Clear();
     most_ = most;
@@ -97,14 +98,14 @@ class Scan {
   }
 
  private:
-  // What comes of the keys that are being stepped over.
+  // What will be noted about the keys that are being stepped over.
   enum class Noting { kNot, kForLater, kForSnapshot };
 
   bool Before(std::string_view a, std::string_view b) const {
     return range_.reverse ? b < a : a < b;
   }
 
-  // What is left of the range, up to where it is known to be empty for a while.
+  // The rest of the range, up to the next range that is known to be empty.
   KeyRange Rest() const {
     if (exhausted_) return {"x", "x", false, range_.reverse};
     if (range_.reverse) {
@@ -114,7 +115,7 @@ class Scan {
     return {place_, stops_ ? std::string_view(stop_) : range_.upper, false, false};
   }
 
-  // Forgets what was fetched and goes on at `place`.
+  // Drops everything fetched and continues at `place`.
   void StartAt(std::string_view place) {
     parts_.resize(sources_->count());
     ForgetFetched();
@@ -161,12 +162,13 @@ class Scan {
     return absl::OkStatus();
   }
 
-  // Fetches where nothing is left but more may come.
+  // Fetches the next block of each source whose block is used up and which may have more.
   absl::Status FillSources() {
     for (size_t i = 0; i < parts_.size(); ++i) {
       Part& part = parts_[i];
       if (part.done() && !part.complete) {
-        // A short scan shall not pay for many, nor one that steps over many for many fetches.
+        // A short scan should not pay for many entries, and one that steps over many should not pay
+        // for many fetches.
         const uint64_t wanted = std::max<uint64_t>(limit_ - block_->size(), stepped_);
         const size_t count = std::clamp<uint64_t>(wanted, kLeastFetched, kMostFetched);
         absl::Status status = sources_->Fetch(i, Rest(), count, &part.block);
@@ -187,9 +189,9 @@ class Scan {
     return first;
   }
 
-  // Sees to it that the past versions are known up to `first`, or to the end if there is none. They
-  // are looked at no further than the sources have been: a version that is replaced behind that
-  // after this look would be missed by it.
+  // Makes sure that the past versions are known up to `first`, or to the end if it is null. They
+  // are read no further than the sources have been: if a version beyond that were replaced after
+  // the past versions had been read there, the scan would miss it.
   absl::Status FillPast(const Part* first) {
     if (past_ == nullptr) return absl::OkStatus();
     const bool unbounded = SeededBug("past-scanned-to-the-end");
@@ -202,7 +204,7 @@ class Scan {
       }
       KeyRange range = Rest();
       std::string behind;
-      // Behind what has been looked at, unless the place is further.
+      // Continues behind what has been read, unless place_ is further on.
       const bool looked = !past_through_.empty() && !exhausted_;
       if (range_.reverse) {
         if (looked && (place_.empty() || past_through_ < place_)) range.upper = past_through_;
@@ -234,8 +236,8 @@ class Scan {
     return absl::OkStatus();
   }
 
-  // Takes the version of key_ that the snapshot sees: the past one, if there is one, or the newest
-  // that is not too new. Returns whether there was one.
+  // Takes the version of key_ that the snapshot sees: the past one, if there is one, or else the
+  // newest that is not too new. Returns whether the snapshot sees a record that is no delete.
   bool Take() {
     KeyVersion seen;
     KeyVersion newest;
@@ -290,8 +292,8 @@ class Scan {
     watch_.reset();
   }
 
-  // The keys that were stepped over end before `end`, or in reverse, with `after`, above it. In
-  // reverse without `after`, `end` is the last of them, or of where they may be.
+  // Ends the run of keys that were stepped over. They lie before `end` or, in reverse, above `end`
+  // if `after` is true, else at or above it.
   void EndRun(std::string_view end, bool after) {
     explored_ = stepped_;
     if (stepped_ < Worth()) return;
@@ -314,7 +316,7 @@ class Scan {
 
   uint64_t Worth() const { return continues_ ? kWorthContinuing : kWorthNoting; }
 
-  // key_ is there, but newer than the snapshot: later ones will see it.
+  // key_ exists but is newer than the snapshot, so that later snapshots will see it.
   void Newer() {
     newer_ = true;
     if (noting_ != Noting::kForLater) return;
@@ -323,14 +325,15 @@ class Scan {
     noting_ = Noting::kForSnapshot;
   }
 
-  // After many steps: goes on behind what is known to be empty, or begins to find out.
+  // Called after many steps: skips a range known to be empty, or begins to find out whether there
+  // is one.
   void Look() {
     next_look_ = stepped_ + kLookEach;
     if (Jump() || WatchesNow()) return;
     if (noting_ == Noting::kNot && stepped_ >= Worth()) noting_ = Noting::kForSnapshot;
   }
 
-  // Goes on behind the place if it is known that nothing is there, and returns whether it is.
+  // If a range at place_ is known to be empty, continues behind it and returns true.
   bool Jump() {
     if (SeededBug("dead-keys-walked-again")) return false;
     std::string end;
@@ -343,7 +346,8 @@ class Scan {
       noting_ = Noting::kForSnapshot;
     }
     if (noting_ == Noting::kNot && stepped_ >= kWorthContinuing && !newer_) {
-      // What comes before it is noted as well: that way again.
+      // The keys stepped over before this range are to be noted as well, so the scan goes over them
+      // again.
       BeginWatching();
       return true;
     }
@@ -352,7 +356,7 @@ class Scan {
     exhausted_ = end.empty() || at_end;
     place_ = std::move(end);
     if (noting_ == Noting::kNot) {
-      // What follows continues the range.
+      // What follows continues the known range.
       run_begin_ = place_;
       stepped_ = 0;
       next_look_ = kLookEach;
@@ -362,32 +366,33 @@ class Scan {
     return true;
   }
 
-  // Where the next range begins that is known to be empty: nothing is fetched beyond it.
+  // Finds where the next range begins that is known to be empty. Nothing is fetched beyond that.
   void FindStop() {
     stops_ = !exhausted_ && !SeededBug("dead-keys-walked-again") &&
              empty_->FindNext(sequence_, place_, range_.reverse, &stop_);
     if (!stops_) return;
-    // Beyond the range it is nothing to this scan.
+    // A stop outside the scan's range does not matter.
     stops_ = range_.reverse ? stop_ > range_.lower : range_.upper.empty() || stop_ < range_.upper;
   }
 
-  // All that is before the stop has been taken.
+  // Called when everything before the stop has been taken.
   void PassStop() {
     place_ = stop_;
     ForgetFetched();
-    // If it has been cut meanwhile, what is there has to be looked at.
+    // If the known range was cut meanwhile, the keys there have to be read.
     if (!Jump()) FindStop();
   }
 
-  // Begins to watch if what was stepped over is worth it and later snapshots may not see it either.
+  // Begins to watch if the run is long enough to be noted and later snapshots may see nothing there
+  // either. Returns whether it did.
   bool WatchesNow() {
     if (noting_ != Noting::kNot || newer_ || too_new_ || stepped_ < Worth()) return false;
     BeginWatching();
     return true;
   }
 
-  // Goes back to where the keys to be stepped over began: they are noted only if every put among
-  // them is noticed from the first look on.
+  // Goes back to the beginning of the run and steps over it again while watching, because a run may
+  // be noted for later snapshots only if every put in it is noticed from the first look on.
   void BeginWatching() {
     watch_.reset();
     watch_.emplace(empty_, run_begin_, range_.reverse);
@@ -407,23 +412,23 @@ class Scan {
 
   std::vector<Part> parts_;
   Part past_part_;
-  // Up to this key the past versions have been looked at; empty if none was.
+  // The past versions have been read up to this key; empty if none was read.
   std::string past_through_;
   std::string key_;
-  // Where to go on: at this key or, in reverse, below it.
+  // The place where the scan continues: at this key or, in reverse, below it.
   std::string place_;
-  bool exhausted_ = false;  // nothing of the range is left there
-  // Beginning with this key or, in reverse, below it, nothing is there for a while.
+  bool exhausted_ = false;  // nothing of the range is left at place_
+  // A range that is known to be empty begins with this key or, in reverse, below it.
   std::string stop_;
   bool stops_ = false;
 
-  // Of the keys that are being stepped over.
+  // The following describe the run of keys that are being stepped over.
   std::string run_begin_;
   uint64_t stepped_ = 0;
   uint64_t next_look_ = kLookEach;
-  bool continues_ = false;  // a range that is known
-  bool newer_ = false;      // one of them is newer than the snapshot
-  bool too_new_ = false;    // it is known, but for later snapshots only
+  bool continues_ = false;  // the run continues a known range
+  bool newer_ = false;      // one of its keys is newer than the snapshot
+  bool too_new_ = false;    // the range is known, but only for later snapshots
   Noting noting_ = Noting::kNot;
   std::optional<EmptyRanges::Watch> watch_;
   uint64_t most_ = UINT64_MAX;

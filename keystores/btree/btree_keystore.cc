@@ -25,8 +25,8 @@ class Btree : public Keystore {
     *location = version.location;
     return absl::OkStatus();
   }
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
-    return keys_.Apply(key.key, location, sequence);
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
+    return keys_.Set(key.key, location, sequence);
   }
   bool Relocate(const PreparedKey& key, Location from, Location to) override {
     return keys_.Relocate(key.key, from, to);

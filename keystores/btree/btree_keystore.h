@@ -2,14 +2,15 @@
 //
 //   options.keystore = rumcask::BtreeKeystore();
 //
-// An absl::btree_map from each key to the 8-byte location and the number of its record: iteration
-// in bytewise order of the keys, both ways, with seeks and ranges. An entry costs about 80 bytes of
-// memory beside a key of more than 15 bytes itself; shorter keys cost nothing extra. Opening
-// rebuilds the tree from the log's key tables. Databases made with `hash` can be opened with it
-// and the reverse.
+// Keeps each key in B-trees (absl::btree_map) with the 8-byte location and the number of its
+// record. Iterates in bytewise order of the keys, in both directions, with seeks and ranges. An
+// entry costs about 80 bytes of memory, and a key of more than 15 bytes costs its own length in
+// addition. Opening rebuilds the trees from the log's key tables. Databases made with `hash` can be
+// opened with `btree` and the reverse.
 //
-// Readers share one lock and a writer excludes them for the time of one insertion: where many
-// cores do nothing but point reads, `hash` is faster.
+// The keys are cut into parts of up to 512, each with its own lock, so readers wait for the writer
+// only if they meet in one part or if a part is being split or removed. If many cores do nothing
+// but point reads, `hash` is faster.
 
 #ifndef RUMCASK_KEYSTORES_BTREE_BTREE_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_BTREE_BTREE_KEYSTORE_H_

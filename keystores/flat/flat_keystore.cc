@@ -79,7 +79,7 @@ class Flat : public Keystore {
         shards_(new Shard[kShards]) {}
   ~Flat() override { snapshots_.Stop(); }
 
-  void Prepare(PreparedKey* key) const override { key->digest[0] = FlatTable::Hash(key->key); }
+  void Digest(PreparedKey* key) const override { key->digest[0] = FlatTable::Hash(key->key); }
   void Prefetch(const PreparedKey& key) const override { __builtin_prefetch(&ShardOf(key)); }
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
@@ -91,7 +91,7 @@ class Flat : public Keystore {
     return absl::OkStatus();
   }
 
-  Location Apply(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
+  Location Set(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
     if (snapshots_.any()) KeepForSnapshots(key);
     Shard& shard = ShardOf(key);
     MutexLock lock(shard.lock);
@@ -251,7 +251,7 @@ size_t Flat::NextOccupied(size_t from, const KeystoreSnapshot* snapshot) const {
   return kShards;
 }
 
-// Under the lock by itself, before Apply takes it again: nobody else changes the key in between,
+// Under the lock by itself, before Set takes it again: nobody else changes the key in between,
 // and whoever looks there sees twice the same.
 void Flat::KeepForSnapshots(const PreparedKey& key) {
   {
@@ -320,7 +320,7 @@ void Flat::ForgetOne(uint64_t ended, const FlatUndoPlace& place) {
 void Flat::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
   for (const LoadEntry& entry : entries) {
     PreparedKey key(entry.key);
-    Prepare(&key);
+    Digest(&key);
     const Location location = OfEntry(entry);
     Shard& shard = ShardOf(key);
     MutexLock lock(shard.lock);

@@ -30,11 +30,11 @@ class FlatKeystoreTest : public testing::Test {
   }
   PreparedKey Prepared(const std::string& key) {
     PreparedKey prepared(key);
-    keystore_->Prepare(&prepared);
+    keystore_->Digest(&prepared);
     return prepared;
   }
-  Location Apply(const std::string& key, Location location) {
-    return keystore_->Apply(Prepared(key), location, ++sequence_);
+  Location Set(const std::string& key, Location location) {
+    return keystore_->Set(Prepared(key), location, ++sequence_);
   }
   // All that a walk yields; each only once.
   std::set<uint64_t> Walk(KeystoreCursor* cursor) {
@@ -70,7 +70,7 @@ TEST_F(FlatKeystoreTest, TakesAtMostThirtyBytesBesideTheKey) {
   // From 200 keys in a shard on, where the figures of small tables do not count, over two octaves.
   for (const uint64_t upto :
        {800000, 950000, 1130000, 1350000, 1600000, 1900000, 2260000, 2690000, 3200000}) {
-    for (; keys < upto; ++keys) Apply(absl::StrFormat("%016d", keys), At(keys));
+    for (; keys < upto; ++keys) Set(absl::StrFormat("%016d", keys), At(keys));
     const double each =
         static_cast<double>(keystore_->MemoryBytes() - empty) / static_cast<double>(keys) - 16;
     EXPECT_LE(each, 30) << keys;
@@ -84,7 +84,7 @@ TEST_F(FlatKeystoreTest, TakesAtMostThirtyBytesBesideTheKey) {
 // walk is a shard.
 TEST_F(FlatKeystoreTest, NoShardHasManyMoreKeysThanOthers) {
   constexpr uint64_t kKeys = 500000;
-  for (uint64_t i = 0; i < kKeys; ++i) Apply(absl::StrCat("key", i), At(i));
+  for (uint64_t i = 0; i < kKeys; ++i) Set(absl::StrCat("key", i), At(i));
   const std::unique_ptr<KeystoreCursor> cursor = keystore_->NewCursor(nullptr);
   std::vector<Location> part;
   size_t parts = 0;
@@ -131,10 +131,10 @@ TEST_F(FlatKeystoreTest, LoadingLeavesNothingOfDeletedKeys) {
 TEST_F(FlatKeystoreTest, AWalkPassesShardsThatHaveNothingForIt) {
   constexpr uint64_t kKeys = 100000;
   const auto key = [](uint64_t i) { return absl::StrCat("key", i); };
-  for (uint64_t i = 0; i < kKeys; ++i) Apply(key(i), At(i));
+  for (uint64_t i = 0; i < kKeys; ++i) Set(key(i), At(i));
   auto old = keystore_->TakeSnapshot(sequence_);
   EXPECT_GE(WalkSteps(old), kKeys);
-  for (uint64_t i = 0; i < kKeys; ++i) Apply(key(i), Location());
+  for (uint64_t i = 0; i < kKeys; ++i) Set(key(i), Location());
   EXPECT_LE(WalkSteps(nullptr), kFewSteps);
   // The undo records are all of an older snapshot.
   EXPECT_LE(WalkSteps(keystore_->TakeSnapshot(sequence_)), kFewSteps);
@@ -143,7 +143,7 @@ TEST_F(FlatKeystoreTest, AWalkPassesShardsThatHaveNothingForIt) {
   keystore_->FinishForgetting();
   ASSERT_EQ(keystore_->GetSnapshotUsage().undo_bytes, 0u);
   old = keystore_->TakeSnapshot(sequence_);
-  Apply(key(0), At(0));
+  Set(key(0), At(0));
   EXPECT_LE(WalkSteps(old), kFewSteps);
 }
 
@@ -162,9 +162,9 @@ TEST_F(FlatKeystoreTest, AWalkPassesShardsThatHadOnlyDeletesInTheLog) {
 TEST_F(FlatKeystoreTest, GivesMemoryBackWhenKeysGo) {
   constexpr uint64_t kKeys = 500000;
   const uint64_t empty = keystore_->MemoryBytes();
-  for (uint64_t i = 0; i < kKeys; ++i) Apply(absl::StrFormat("%016d", i), At(i));
+  for (uint64_t i = 0; i < kKeys; ++i) Set(absl::StrFormat("%016d", i), At(i));
   for (uint64_t i = 0; i < kKeys; ++i) {
-    if (i % 10 != 0) Apply(absl::StrFormat("%016d", i), Location());
+    if (i % 10 != 0) Set(absl::StrFormat("%016d", i), Location());
   }
   // Slots eight times as many as keys, and keys twice.
   EXPECT_LE(keystore_->MemoryBytes() - empty, kKeys / 10 * (8 * 13 + 2 * 17 + 20));
@@ -172,7 +172,7 @@ TEST_F(FlatKeystoreTest, GivesMemoryBackWhenKeysGo) {
     Location location;
     ASSERT_TRUE(keystore_->Get(Prepared(absl::StrFormat("%016d", i)), &location).ok()) << i;
     ASSERT_EQ(location, At(i));
-    Apply(absl::StrFormat("%016d", i), Location());
+    Set(absl::StrFormat("%016d", i), Location());
   }
   EXPECT_EQ(keystore_->KeyCount(), 0u);
   EXPECT_LE(keystore_->MemoryBytes() - empty, 4096u * 128);
@@ -185,7 +185,7 @@ TEST_F(FlatKeystoreTest, CountsAllMemoryThatSnapshotsTake) {
   const auto key = [](uint64_t i) {
     return i % 2 == 0 ? absl::StrCat(i) : absl::StrCat("a key that is longer than others ", i);
   };
-  for (uint64_t i = 0; i < kKeys; ++i) Apply(key(i), At(i));
+  for (uint64_t i = 0; i < kKeys; ++i) Set(key(i), At(i));
   std::vector<std::shared_ptr<const KeystoreSnapshot>> snapshots;
   snapshots.push_back(keystore_->TakeSnapshot(sequence_));
   const uint64_t before = HeapInUse();
@@ -193,10 +193,10 @@ TEST_F(FlatKeystoreTest, CountsAllMemoryThatSnapshotsTake) {
     const auto taken = static_cast<double>(HeapInUse() - before);
     EXPECT_NEAR(static_cast<double>(keystore_->GetSnapshotUsage().undo_bytes), taken, taken / 40);
   };
-  for (uint64_t i = 0; i < kKeys; ++i) Apply(key(i), At(i + 1));
+  for (uint64_t i = 0; i < kKeys; ++i) Set(key(i), At(i + 1));
   expect_counted();
   snapshots.push_back(keystore_->TakeSnapshot(sequence_));
-  for (uint64_t i = 0; i < kKeys; i += 3) Apply(key(i), At(i));
+  for (uint64_t i = 0; i < kKeys; i += 3) Set(key(i), At(i));
   expect_counted();
   snapshots.erase(snapshots.begin());
   keystore_->FinishForgetting();
@@ -208,7 +208,7 @@ TEST_F(FlatKeystoreTest, AWalkAtASnapshotSeesItWhateverItsShardsGoThrough) {
   constexpr uint64_t kKeys = 50000;
   std::set<uint64_t> expected;
   for (uint64_t i = 0; i < kKeys; ++i) {
-    Apply(absl::StrCat("key", i), At(i));
+    Set(absl::StrCat("key", i), At(i));
     expected.insert(At(i).bits());
   }
   const auto snapshot = keystore_->TakeSnapshot(sequence_);
@@ -219,10 +219,10 @@ TEST_F(FlatKeystoreTest, AWalkAtASnapshotSeesItWhateverItsShardsGoThrough) {
   for (const Location location : part) seen.insert(location.bits());
   // Tables shrink, their keys' bytes move; then they grow.
   for (uint64_t i = 0; i < kKeys; ++i) {
-    if (i % 50 != 0) Apply(absl::StrCat("key", i), Location());
+    if (i % 50 != 0) Set(absl::StrCat("key", i), Location());
   }
-  for (uint64_t i = 0; i < 4 * kKeys; ++i) Apply(absl::StrCat("other", i), At(kKeys + i));
-  for (uint64_t i = 0; i < kKeys; i += 50) Apply(absl::StrCat("key", i), At(10 * kKeys + i));
+  for (uint64_t i = 0; i < 4 * kKeys; ++i) Set(absl::StrCat("other", i), At(kKeys + i));
+  for (uint64_t i = 0; i < kKeys; i += 50) Set(absl::StrCat("key", i), At(10 * kKeys + i));
   for (const uint64_t bits : Walk(before.get())) EXPECT_TRUE(seen.insert(bits).second);
   EXPECT_EQ(seen, expected);
   EXPECT_EQ(Walk(keystore_->NewCursor(snapshot).get()), expected);
@@ -236,8 +236,8 @@ TEST_F(FlatKeystoreTest, WhatSnapshotsSawIsForgottenToTheLastByte) {
   std::vector<std::shared_ptr<const KeystoreSnapshot>> snapshots;
   for (int round = 0; round < 20; ++round) {
     for (int i = 0; i < 200; ++i) {
-      Apply(absl::StrCat("a key that is longer than fifteen bytes ", i % (10 * round + 1)),
-            (i + round) % 7 == 0 ? Location() : At(i));
+      Set(absl::StrCat("a key that is longer than fifteen bytes ", i % (10 * round + 1)),
+          (i + round) % 7 == 0 ? Location() : At(i));
     }
     snapshots.push_back(keystore_->TakeSnapshot(sequence_));
   }
@@ -250,12 +250,12 @@ TEST_F(FlatKeystoreTest, WhatSnapshotsSawIsForgottenToTheLastByte) {
 
 TEST_F(FlatKeystoreTest, AWalkWhoseSnapshotIsGivenUpSaysSo) {
   keystore_ = Make(/*max_undo_bytes=*/2000);
-  for (uint64_t i = 0; i < 10000; ++i) Apply(absl::StrCat("key", i), At(i));
+  for (uint64_t i = 0; i < 10000; ++i) Set(absl::StrCat("key", i), At(i));
   const auto snapshot = keystore_->TakeSnapshot(sequence_);
   const std::unique_ptr<KeystoreCursor> cursor = keystore_->NewCursor(snapshot);
   std::vector<Location> part;
   ASSERT_TRUE(cursor->Next(&part).ok());
-  for (uint64_t i = 0; i < 10000; ++i) Apply(absl::StrCat("key", i), Location());
+  for (uint64_t i = 0; i < 10000; ++i) Set(absl::StrCat("key", i), Location());
   absl::Status status;
   do {
     status = cursor->Next(&part);

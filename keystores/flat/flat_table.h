@@ -23,14 +23,14 @@ namespace rumcask {
 // that lead to the key and eight of the location. Not thread-safe.
 class FlatTable {
  public:
-  // What Keystore::Prepare has to compute: Abseil's hash, whose seed is an address in the program.
+  // What Keystore::Digest has to compute: Abseil's hash, whose seed is an address in the program.
   // Where addresses are random nobody can prepare keys that all fall into one bucket, and keys that
   // do take time but are never taken for each other.
   static uint64_t Hash(std::string_view key) {
     return absl::Hash<absl::string_view>()(absl::string_view(key.data(), key.size()));
   }
 
-  // `hash` is what Prepare uses; another one is for tests of collisions.
+  // `hash` is what Digest uses; another one is for tests of collisions.
   explicit FlatTable(uint64_t (*hash)(std::string_view) = Hash)
       : map_(0, HashOf{&keys_, hash}, IsSame{&keys_}) {}
   FlatTable(const FlatTable&) = delete;

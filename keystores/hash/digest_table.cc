@@ -5,13 +5,13 @@
 
 namespace rumcask {
 
-void DigestTable::Insert(const StoredDigest& digest, Place place, TableArena* arena) {
+void DigestTable::Insert(const StoredDigest& digest, PackedLocation place, TableArena* arena) {
   if (size_ == limit_) Grow(arena);
   Put(digest, place);
   ++size_;
 }
 
-void DigestTable::Put(const StoredDigest& digest, Place place) {
+void DigestTable::Put(const StoredDigest& digest, PackedLocation place) {
   for (Bucket* bucket = Home(digest);; bucket = After(bucket)) {
     for (Entry& entry : bucket->entries) {
       if (!entry.place.is_empty()) continue;
@@ -29,7 +29,7 @@ void DigestTable::Erase(const StoredDigest& digest) {
   for (Bucket* bucket = Home(digest);; bucket = After(bucket)) {
     for (Entry& entry : bucket->entries) {
       if (!entry.Holds(digest) || entry.place.is_empty()) continue;
-      entry.place = Place(Location());
+      entry.place = PackedLocation(Location());
       --size_;
       return;
     }

@@ -1,15 +1,16 @@
-// A hash table of 20-byte entries, 96 bits of digest and a place, in buckets of one cache line.
+// A hash table of 20-byte entries (96 bits of digest and a place) in buckets of one cache line.
 //
-// Why not absl::flat_hash_map: it looks into two places, control bytes and slots, and only the
-// first is known before the other has arrived, so that a key costs two waits for memory of which a
-// prefetch can hide one. Here a key's bucket is known from its digest. With 5 million keys Get
-// became 1.25, Put 1.2 and loading 1.3 times as fast by it, at the same memory per key.
+// Why not absl::flat_hash_map: a lookup there goes to two places, control bytes and slots, and the
+// second is known only when the first has arrived. So a key costs two waits for memory, of which a
+// prefetch can hide only one. Here a key's bucket follows from its digest. With 5 million keys this
+// made Get 1.25, Put 1.2 and loading 1.3 times as fast, with the same memory per key.
 //
-// Three entries to a bucket, linear probing from bucket to bucket, and a count in each bucket of
-// the entries that passed it by when it was full, as in Facebook's F14: a lookup goes on only
-// where there is one, and an erased entry leaves no tombstone. At most 9 of 10 entries are used;
-// then the table doubles. Where 1 of 4 is used it can be halved, which leaves as many insertions to
-// the next doubling as it leaves erasures to the next halving, or more.
+// A bucket has three entries, and probing is linear from bucket to bucket. As in Facebook's F14,
+// each bucket counts the entries that passed it by because it was full: a lookup goes on only from
+// a bucket that was passed by, and an erased entry leaves no tombstone. At most 9 of 10 entries are
+// used; then the table doubles. When at most 1 of 4 is used, the table can be halved. So between
+// halving and doubling there are always many insertions or erasures, and the table does not do both
+// in turns.
 
 #ifndef RUMCASK_KEYSTORES_HASH_DIGEST_TABLE_H_
 #define RUMCASK_KEYSTORES_HASH_DIGEST_TABLE_H_
@@ -24,7 +25,7 @@
 
 namespace rumcask {
 
-// The 96 bits of a key's digest that are stored. They are random already.
+// The 96 bits of a key's digest that are stored. They are already random.
 struct StoredDigest {
   explicit StoredDigest(const PreparedKey& key)
       : low(key.digest[1]), high(static_cast<uint32_t>(key.digest[0])) {}
@@ -38,63 +39,67 @@ struct StoredDigest {
   uint32_t high;
 };
 
-// A location in words of 4 bytes. While the log is loaded it may also be the place of a delete,
-// without which an older put that comes later would be taken for the newest.
-class Place {
+// A location in words of 4 bytes. While the log is loaded it may also be the location of a delete;
+// without that, an older put that is loaded later would be taken for the newest record.
+class PackedLocation {
  public:
-  explicit Place(Location location) : Place(location.bits()) {}
+  explicit PackedLocation(Location location) : PackedLocation(location.bits()) {}
 
-  static Place OfDelete(Location location) { return Place(location.bits() & ~kLength); }
-  static Place Of(const LoadEntry& entry) {
-    return entry.is_delete ? OfDelete(entry.location) : Place(entry.location);
+  static PackedLocation OfDelete(Location location) {
+    return PackedLocation(location.bits() & ~kLength);
+  }
+  static PackedLocation Of(const LoadEntry& entry) {
+    return entry.is_delete ? OfDelete(entry.location) : PackedLocation(entry.location);
   }
 
   Location location() const { return Location::FromBits(bits()); }
-  // No record has length 0.
+  // A delete is stored with length 0, which no record has.
   bool is_delete() const { return (words_[0] & kLength) == 0; }
-  // No record is at offset 0.
+  // An empty place is all zero; no record is at offset 0.
   bool is_empty() const { return (words_[0] | words_[1]) == 0; }
 
  private:
   static constexpr uint64_t kLength = (1u << Location::kLengthBits) - 1;
 
-  explicit Place(uint64_t bits)
+  explicit PackedLocation(uint64_t bits)
       : words_{static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32)} {}
   uint64_t bits() const { return words_[0] | uint64_t{words_[1]} << 32; }
 
   uint32_t words_[2];
 };
 
-// Not thread-safe but for Prefetch. Its memory is the arena's, which must outlive it.
+// Not thread-safe, except for Prefetch. Its memory comes from an arena, which must outlive the
+// table.
 class DigestTable {
  public:
   DigestTable() = default;
   DigestTable(const DigestTable&) = delete;
   DigestTable& operator=(const DigestTable&) = delete;
 
-  // Asks for the memory that Find will touch first. May run beside everything: a table that grows
-  // meanwhile only makes it ask for something else.
+  // Starts loading the memory that Find will touch first. May run beside everything; while the
+  // table grows, it may only load the wrong memory.
   void Prefetch(const StoredDigest& digest) const {
     const auto buckets = reinterpret_cast<uintptr_t>(buckets_.load(std::memory_order_relaxed));
     const uint64_t index = digest.low & mask_.load(std::memory_order_relaxed);
     __builtin_prefetch(reinterpret_cast<const void*>(buckets + index * sizeof(Bucket)));
   }
 
-  // The place of `digest`, or null. Valid until the table is changed otherwise.
-  Place* Find(const StoredDigest& digest) const;
+  // The place of `digest`, or null. Valid until the table is changed in another way than through
+  // it.
+  PackedLocation* Find(const StoredDigest& digest) const;
 
-  // Adds a digest that is not there.
-  void Insert(const StoredDigest& digest, Place place, TableArena* arena);
+  // Adds a digest that is not in the table.
+  void Insert(const StoredDigest& digest, PackedLocation place, TableArena* arena);
 
-  // Removes a digest that is there.
+  // Removes a digest that is in the table.
   void Erase(const StoredDigest& digest);
 
-  // Removes all entries whose place `goes`.
+  // Removes all entries for whose place `goes` returns true.
   template <typename Predicate>
   void EraseIf(Predicate goes);
 
-  // To be called after erasing: gives memory back if no more than 1 of 4 entries is used. A bucket
-  // stays.
+  // To be called after erasing: gives memory back if no more than 1 of 4 entries is used. At least
+  // one bucket stays.
   void ShrinkIfSparse(TableArena* arena) {
     if (mask() > 0 && size_ <= (mask() + 1) * kEntries / 4) Shrink(arena);
   }
@@ -115,13 +120,14 @@ class DigestTable {
     }
     StoredDigest digest() const { return {low[0] | uint64_t{low[1]} << 32, high}; }
 
-    uint32_t low[2];  // words of 4 bytes, so that an entry has 20
+    uint32_t low[2];  // words of 4 bytes, so that an entry has 20 bytes
     uint32_t high;
-    Place place;  // empty if nothing is here
+    PackedLocation place;  // is_empty() if the entry is unused
   };
   struct Bucket {
     Entry entries[kEntries];
-    // Entries that belong here or before and went on because this was full.
+    // The number of entries that belong in this bucket or an earlier one and were placed later
+    // because this bucket was full.
     uint32_t passed;
   };
   static_assert(sizeof(Bucket) == 64, "one cache line");
@@ -132,23 +138,23 @@ class DigestTable {
   Bucket* After(Bucket* bucket) const {
     return bucket == buckets() + mask() ? buckets() : bucket + 1;
   }
-  void Put(const StoredDigest& digest, Place place);
+  void Put(const StoredDigest& digest, PackedLocation place);
   void Grow(TableArena* arena);
   void Shrink(TableArena* arena);
-  // Goes on in `count` buckets at `memory`. Returns the old ones.
+  // Moves all entries to `count` buckets at `memory`. Returns the old buckets.
   Bucket* MoveTo(void* memory, size_t count);
 
-  // Atomic for Prefetch alone.
+  // Atomic only because of Prefetch.
   std::atomic<Bucket*> buckets_{nullptr};
-  std::atomic<size_t> mask_{0};  // buckets minus 1
+  std::atomic<size_t> mask_{0};  // number of buckets minus 1
   size_t size_ = 0;
-  size_t limit_ = 0;  // the size at which it grows
+  size_t limit_ = 0;  // the size beyond which the table grows
 };
 
-inline Place* DigestTable::Find(const StoredDigest& digest) const {
+inline PackedLocation* DigestTable::Find(const StoredDigest& digest) const {
   if (buckets() == nullptr) return nullptr;
   Bucket* bucket = Home(digest);
-  // In a small table every bucket may have been passed by.
+  // Bounded, because in a small table every bucket may have been passed by.
   for (size_t left = mask() + 1; left > 0; --left, bucket = After(bucket)) {
     for (Entry& entry : bucket->entries) {
       if (entry.Holds(digest) && !entry.place.is_empty()) return &entry.place;

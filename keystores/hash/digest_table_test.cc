@@ -15,10 +15,10 @@ namespace {
 using Key = std::pair<uint64_t, uint32_t>;
 
 StoredDigest DigestOf(const Key& key) { return {key.first, key.second}; }
-Place PlaceOf(uint32_t n) { return Place(Location::Make(n, 128 + 8 * n, 40)); }
+PackedLocation PlaceOf(uint32_t n) { return PackedLocation(Location::Make(n, 128 + 8 * n, 40)); }
 
-// Few different digests and many erasures, so that buckets fill, are passed by and empty again, in
-// tables of every size from one bucket on.
+// With few different digests and many erasures, buckets fill up, are passed by and become empty
+// again, in tables of every size from one bucket on.
 TEST(DigestTable, AgreesWithAMap) {
   for (const uint64_t range : {3, 10, 100, 2000}) {
     TableArena arena;
@@ -26,10 +26,10 @@ TEST(DigestTable, AgreesWithAMap) {
     std::map<Key, uint32_t> model;
     std::mt19937_64 random(range);
     for (uint32_t step = 0; step < 40000; ++step) {
-      // Low bits alone choose the bucket: some digests share them all.
+      // Only the low bits choose the bucket, so some digests share one.
       const Key key{(random() % range) * (random() % 2 == 0 ? 1 : 0x100000001), random() % 3};
       const auto known = model.find(key);
-      Place* const place = table.Find(DigestOf(key));
+      PackedLocation* const place = table.Find(DigestOf(key));
       ASSERT_EQ(place != nullptr, known != model.end());
       if (place == nullptr) {
         table.Insert(DigestOf(key), PlaceOf(step), &arena);
@@ -42,17 +42,17 @@ TEST(DigestTable, AgreesWithAMap) {
         } else {
           table.Erase(DigestOf(key));
           model.erase(known);
-          // As many as there are, then as few.
+          // Phases in which the table keeps its size alternate with phases in which it shrinks.
           if (step / 5000 % 2 == 1) table.ShrinkIfSparse(&arena);
         }
       }
       ASSERT_EQ(table.size(), model.size());
     }
     size_t visited = 0;
-    table.ForEach([&](const StoredDigest&, const Place&) { ++visited; });
+    table.ForEach([&](const StoredDigest&, const PackedLocation&) { ++visited; });
     EXPECT_EQ(visited, model.size());
     for (const auto& [key, n] : model) {
-      Place* const place = table.Find(DigestOf(key));
+      PackedLocation* const place = table.Find(DigestOf(key));
       ASSERT_NE(place, nullptr);
       EXPECT_EQ(place->location(), PlaceOf(n).location());
     }
@@ -68,9 +68,11 @@ TEST(DigestTable, ErasesByPredicate) {
     const Key key{random(), static_cast<uint32_t>(random())};
     deletes[key] = i % 3 == 0;
     const Location location = Location::Make(1, 128 + 8 * i, 40);
-    table.Insert(DigestOf(key), deletes[key] ? Place::OfDelete(location) : Place(location), &arena);
+    table.Insert(DigestOf(key),
+                 deletes[key] ? PackedLocation::OfDelete(location) : PackedLocation(location),
+                 &arena);
   }
-  table.EraseIf([](const Place& place) { return place.is_delete(); });
+  table.EraseIf([](const PackedLocation& place) { return place.is_delete(); });
   for (const auto& [key, is_delete] : deletes) {
     EXPECT_EQ(table.Find(DigestOf(key)) == nullptr, is_delete);
   }
@@ -107,11 +109,11 @@ TEST(DigestTable, GivesMemoryBackWhenMostlyEmpty) {
     ASSERT_EQ(table.size(), left - 1);
     changes += table.memory_bytes() != bytes;
     bytes = table.memory_bytes();
-    // 20 bytes an entry, in a quarter of the entries.
+    // 20 bytes for an entry, with a quarter of the entries used.
     ASSERT_LE(bytes, std::max<size_t>(64, left * 4 * 64 / 3));
     if ((left & (left - 1)) != 0) continue;
     for (uint32_t i = 0; i < left - 1; ++i) {
-      Place* const place = table.Find(DigestOf(keys[i]));
+      PackedLocation* const place = table.Find(DigestOf(keys[i]));
       ASSERT_NE(place, nullptr);
       ASSERT_EQ(place->location(), PlaceOf(i).location());
     }
@@ -120,7 +122,7 @@ TEST(DigestTable, GivesMemoryBackWhenMostlyEmpty) {
   EXPECT_LE(changes, 20u) << "it was copied more often than halved";
 }
 
-// At the size where it shrinks, and at the one where it grows.
+// Tests the size at which the table shrinks and the size at which it grows.
 TEST(DigestTable, DoesNotGrowAndShrinkInTurns) {
   TableArena arena;
   DigestTable table;

@@ -26,28 +26,28 @@
 namespace rumcask {
 namespace {
 
-// Enough that a doubling moves a four-thousandth of the keys and that readers hardly ever meet.
+// With that many, one doubling moves a four-thousandth of the keys, and readers hardly ever meet.
 constexpr size_t kShards = 4096;
-// Of a table: a bucket.
+// The size of a bucket.
 constexpr size_t kLineBytes = 64;
-// Load works in groups: about as many as a core has cache misses under way.
+// Load works in groups of about as many keys as a core can have cache misses in flight.
 constexpr size_t kGroup = 32;
 
 constexpr uint64_t kShardUndoBytes = HeapBlockBytes(sizeof(ShardUndo));
 
-// A line of cache of its own, as every Get writes its lock.
+// Has a cache line of its own, because every Get writes its lock.
 struct alignas(64) Shard {
   mutable ShardLock lock;
   bool holds_deletes ABSL_GUARDED_BY(lock) = false;
   DigestTable table ABSL_GUARDED_BY(lock);
-  // What snapshots see, if it is something else; null if there is nothing.
+  // What snapshots see where that differs from the table; null if there is nothing.
   std::unique_ptr<ShardUndo> undo ABSL_GUARDED_BY(lock);
 };
 
-// Marks some of the shards, so that who looks for those need not visit all.
+// Marks some of the shards, so that a walk over those need not visit all shards.
 class ShardMarks {
  public:
-  // Those of shards 64 * i to 64 * i + 63.
+  // The marks of shards 64 * i to 64 * i + 63.
   uint64_t Word(size_t i) const { return words_[i].load(); }
   void Clear(size_t shard) { words_[shard / 64].fetch_and(~(uint64_t{1} << shard % 64)); }
   void Set(size_t shard) {
@@ -60,11 +60,12 @@ class ShardMarks {
   std::atomic<uint64_t> words_[kShards / 64] = {};
 };
 
-// The shards' expected sizes spread over an octave, so that at any time some are about to double
-// and the memory per key stays the same while the database grows; equal shards would double all at
-// once and swing between 24 and 48 bytes. To double at a steady rate, the density of shards of size
-// s must fall as 1 / s^2: with u uniform in [0, 1), that is the shard 2 - 2^(1 - u), here
-// u + u (1 - u) (0.386 - 0.079 u), which is within 0.001 of it.
+// The expected sizes of the shards are spread over an octave. So at any time some shards are about
+// to double, and the memory per key stays the same while the database grows; equal shards would all
+// double at once, and memory would swing between 24 and 48 bytes per key. To double at a steady
+// rate, the density of shards of size s must fall as 1 / s^2: with u uniform in [0, 1), the shard
+// is 2 - 2^(1 - u), here approximated as u + u (1 - u) (0.386 - 0.079 u), which is within 0.001 of
+// it.
 size_t ShardIndex(const PreparedKey& key) {
   constexpr uint64_t kOne = uint64_t{1} << 32;
   constexpr auto kBend = static_cast<uint64_t>(0.386 * kOne);
@@ -85,14 +86,15 @@ class HashTable : public Keystore {
         shards_(new Shard[kShards]) {}
   ~HashTable() override { snapshots_.Stop(); }
 
-  void Prepare(PreparedKey* key) const override {
-    // One compression and three finalization rounds, as in Rust's and Ruby's hash tables: the
-    // digests are never shown to anyone.
+  void Digest(PreparedKey* key) const override {
+    // One compression round and three finalization rounds, as in the hash tables of Rust and Ruby,
+    // are enough because the digests are never shown to anyone.
     SipHash<1, 3>::Digest128(secret_, key->key, key->digest);
   }
 
   void Prefetch(const PreparedKey& key) const override {
-    // Taking the lock would wait for all earlier stores, those into the log included.
+    // The lock is not taken, because taking it would wait for all earlier stores, including those
+    // into the log.
     const Shard& shard = ShardOf(key);
     ABSL_TS_UNCHECKED_READ(shard.table).Prefetch(StoredDigest(key));
   }
@@ -100,28 +102,28 @@ class HashTable : public Keystore {
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     const Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    const Place* const place = shard.table.Find(StoredDigest(key));
+    const PackedLocation* const place = shard.table.Find(StoredDigest(key));
     if (place == nullptr) return absl::Status(absl::StatusCode::kNotFound, "");
     *location = place->location();
     return absl::OkStatus();
   }
 
-  Location Apply(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
+  Location Set(const PreparedKey& key, Location location, uint64_t /*sequence*/) override {
     if (snapshots_.any()) KeepForSnapshots(key);
     Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
     const StoredDigest digest(key);
-    Place* const place = shard.table.Find(digest);
+    PackedLocation* const place = shard.table.Find(digest);
     if (place == nullptr) {
       if (!location.exists()) return Location();
-      shard.table.Insert(digest, Place(location), &arena_);
+      shard.table.Insert(digest, PackedLocation(location), &arena_);
       if (shard.table.size() == 1) live_.Set(IndexOf(shard));
       AddKeys(1);
       return Location();
     }
     const Location before = place->location();
     if (location.exists()) {
-      *place = Place(location);
+      *place = PackedLocation(location);
     } else {
       shard.table.Erase(digest);
       shard.table.ShrinkIfSparse(&arena_);
@@ -134,9 +136,9 @@ class HashTable : public Keystore {
   bool Relocate(const PreparedKey& key, Location from, Location to) override {
     Shard& shard = ShardOf(key);
     ShardLocked lock(shard.lock);
-    Place* const place = shard.table.Find(StoredDigest(key));
+    PackedLocation* const place = shard.table.Find(StoredDigest(key));
     if (place == nullptr || place->location() != from) return false;
-    *place = Place(to);
+    *place = PackedLocation(to);
     return true;
   }
 
@@ -152,7 +154,7 @@ class HashTable : public Keystore {
     if (!status.ok()) return status;
     const StoredDigest digest(key);
     if (shard.undo == nullptr || !shard.undo->Find(digest, snapshot.sequence(), location)) {
-      const Place* const place = shard.table.Find(digest);
+      const PackedLocation* const place = shard.table.Find(digest);
       *location = place == nullptr ? Location() : place->location();
     }
     return location->exists() ? absl::OkStatus() : absl::Status(absl::StatusCode::kNotFound, "");
@@ -181,7 +183,7 @@ class HashTable : public Keystore {
   }
 
  private:
-  // A shard at a time: a key never leaves its shard.
+  // Yields one shard at a time, because a key never leaves its shard.
   class Cursor : public KeystoreCursor {
    public:
     Cursor(const HashTable* keystore, std::shared_ptr<const KeystoreSnapshot> snapshot)
@@ -192,8 +194,8 @@ class HashTable : public Keystore {
       while (locations->empty()) {
         next_ = keystore_->NextOccupied(next_, snapshot_.get());
         if (next_ == kShards) {
-          // If the snapshot was given up, what was kept for it is gone and marks its shards no
-          // more: then this is not the end of what it saw.
+          // If the snapshot was given up, its undo records are gone and no longer mark their
+          // shards, so that this may not be the end of what it saw.
           return snapshot_ == nullptr ? absl::OkStatus() : SnapshotRegistry::Check(*snapshot_);
         }
         const Shard& shard = keystore_->shards_[next_++];
@@ -206,7 +208,7 @@ class HashTable : public Keystore {
         }
         locations->reserve(shard.table.size());
         if (snapshot_ == nullptr || shard.undo == nullptr) {
-          shard.table.ForEach([&](const StoredDigest&, const Place& place) {
+          shard.table.ForEach([&](const StoredDigest&, const PackedLocation& place) {
             locations->push_back(place.location());
           });
         } else {
@@ -219,7 +221,7 @@ class HashTable : public Keystore {
    private:
     static void CopyAt(uint64_t epoch, const DigestTable& table, const ShardUndo& undo,
                        std::vector<Location>* locations) {
-      table.ForEach([&](const StoredDigest& digest, const Place& place) {
+      table.ForEach([&](const StoredDigest& digest, const PackedLocation& place) {
         Location undone;
         if (!undo.Find(digest, epoch, &undone)) locations->push_back(place.location());
       });
@@ -235,11 +237,11 @@ class HashTable : public Keystore {
 
   Shard& ShardOf(const PreparedKey& key) const { return shards_[ShardIndex(key)]; }
   size_t IndexOf(const Shard& shard) const { return static_cast<size_t>(&shard - shards_.get()); }
-  // The first shard from `from` on that may have something for a walk; kShards if there is none.
+  // The first shard from `from` on that may have something for the walk, or kShards.
   size_t NextOccupied(size_t from, const KeystoreSnapshot* snapshot) const;
   absl::Span<Shard> Shards() const { return {shards_.get(), kShards}; }
 
-  // One thread at a time calls Apply.
+  // No atomic increment is needed, because one thread at a time calls Set.
   void AddKeys(int64_t n) {
     keys_.store(keys_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
@@ -254,23 +256,24 @@ class HashTable : public Keystore {
   const SipKey secret_;
   TableArena arena_;
   std::atomic<uint64_t> keys_{0};
-  // Those that have keys, and those that have undo records: a walk need not look at others, of
+  // The shards that have keys, and the shards that have undo records. A walk skips the others, of
   // which there may be many more. Changed under the shard's lock.
   ShardMarks live_;
   ShardMarks undone_;
-  // The newest snapshot of which a record was undone. A later one sees what is there now.
+  // The newest snapshot that an undo record was added for. A later snapshot sees what the table
+  // has.
   std::atomic<uint64_t> last_undo_{0};
   SnapshotRegistry snapshots_;
-  // Comes after a shard's lock.
+  // Acquired after a shard's lock.
   Mutex undo_lists_mutex_;
   UndoLists undo_lists_ ABSL_GUARDED_BY(undo_lists_mutex_);
-  // Of Forget alone.
+  // Used by Forget alone.
   std::vector<UndoPlace> forgotten_;
   const std::unique_ptr<Shard[]> shards_;
 };
 
-// A key that the snapshot sees and that has gone was marked as undone before its shard was marked
-// as empty, so that whoever sees the latter sees the former.
+// If a key that the snapshot sees was removed, its shard was marked as having undo records before
+// it was marked as empty. So a thread that sees the second mark also sees the first.
 size_t HashTable::NextOccupied(size_t from, const KeystoreSnapshot* snapshot) const {
   for (size_t i = from / 64; i < kShards / 64; ++i) {
     ++ThreadScanWork().steps;
@@ -282,8 +285,8 @@ size_t HashTable::NextOccupied(size_t from, const KeystoreSnapshot* snapshot) co
   return kShards;
 }
 
-// Under a lock of its own before Apply's: nobody else changes the key in between, and whoever looks
-// there sees twice the same.
+// Takes the shard's lock separately, before Set takes it. Nobody else changes the key in between,
+// and a reader that comes in between sees the same location in the undo record and in the table.
 void HashTable::KeepForSnapshots(const PreparedKey& key) {
   {
     Shard& shard = ShardOf(key);
@@ -303,7 +306,7 @@ void HashTable::AddUndo(Shard* shard, const StoredDigest& digest) {
   std::optional<uint64_t> owner;
   {
     MutexLock lock(undo_lists_mutex_);
-    // None, or an older one, if the newest has just ended.
+    // If the newest snapshot has just ended, the owner is an older one or none.
     owner = snapshots_.Assign(seen_from, kNever);
     if (owner.has_value()) {
       undo_lists_.Add(*owner, {IndexOf(*shard), digest});
@@ -316,7 +319,7 @@ void HashTable::AddUndo(Shard* shard, const StoredDigest& digest) {
     undone_.Set(IndexOf(*shard));
   }
   last_undo_.store(*owner);
-  const Place* const place = shard->table.Find(digest);
+  const PackedLocation* const place = shard->table.Find(digest);
   shard->undo->Add(digest, *owner, place == nullptr ? Location() : place->location());
 }
 
@@ -350,15 +353,15 @@ void HashTable::ForgetOne(uint64_t ended, const UndoPlace& place) {
 
 void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& entry,
                         LoadContext* context) {
-  const Place place = Place::Of(entry);
+  const PackedLocation place = PackedLocation::Of(entry);
   shard->holds_deletes |= entry.is_delete;
   const StoredDigest digest(key);
-  Place* const known = shard->table.Find(digest);
+  PackedLocation* const known = shard->table.Find(digest);
   if (known == nullptr) {
     live_.Set(IndexOf(*shard));
     return shard->table.Insert(digest, place, &arena_);
   }
-  Place loser = *known;
+  PackedLocation loser = *known;
   if (context->IsNewer(place.location(), loser.location())) {
     *known = place;
   } else {
@@ -373,7 +376,7 @@ void HashTable::Load(absl::Span<const LoadEntry> entries, LoadContext* context) 
     const size_t count = std::min(kGroup, entries.size() - begin);
     for (size_t i = 0; i < count; ++i) {
       keys[i].key = entries[begin + i].key;
-      Prepare(&keys[i]);
+      Digest(&keys[i]);
       Prefetch(keys[i]);
     }
     for (size_t i = 0; i < count; ++i) {
@@ -389,7 +392,7 @@ void HashTable::FinishLoad() {
   for (Shard& shard : Shards()) {
     ShardLocked lock(shard.lock);
     if (shard.holds_deletes) {
-      shard.table.EraseIf([](const Place& place) { return place.is_delete(); });
+      shard.table.EraseIf([](const PackedLocation& place) { return place.is_delete(); });
       shard.table.ShrinkIfSparse(&arena_);
       shard.holds_deletes = false;
       if (shard.table.size() == 0) live_.Clear(IndexOf(shard));

@@ -2,18 +2,18 @@
 //
 //   options.keystore = rumcask::HashKeystore();
 //
-// Keys are not stored: the table maps a 128-bit digest of the key to the 8-byte location of its
-// record, so that an entry costs about 35 bytes of memory whatever the key's length. Opening
+// Keys are not stored. The table maps a 128-bit digest of the key to the 8-byte location of its
+// record, so that an entry costs about 35 bytes of memory whatever the length of the key. Opening
 // rebuilds the table from the log's key tables.
 //
-// 96 bits of the digest are stored and at least 12 more choose the shard. The digest is SipHash
-// under a secret drawn anew for each opening, so nobody can prepare keys that collide, and among n
-// keys the odds that any two do are below n^2 / 2^109: under 1e-14 for 10^9 keys. When it happens,
-// the older key reads as DataLoss until the next opening, never as the other's value: every read
-// compares the key in the record.
+// 96 bits of the digest are stored, and at least 12 more choose the shard. The digest is SipHash
+// under a secret that is drawn anew for each opening, so nobody can prepare keys that collide.
+// Among n keys the odds that any two collide are below n^2 / 2^109, which is less than 1e-14 for
+// 10^9 keys. If it happens, reading the older key is DataLoss until the next opening. The read
+// never returns the other key's value, because every read compares the key in the record.
 //
-// Unordered: asking an iterator for order is Unimplemented. Any number of readers run beside the
-// writer; two calls wait for each other only if they meet in one of 4,096 shards.
+// Unordered: NewIterator with IteratorOptions::ordered is Unimplemented. Any number of readers run
+// beside the writer. Two calls wait for each other only if they meet in one of 4,096 shards.
 
 #ifndef RUMCASK_KEYSTORES_HASH_HASH_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_HASH_HASH_KEYSTORE_H_

@@ -24,7 +24,7 @@ std::unique_ptr<Keystore> NewKeystore() { return *HashKeystore().create(Keystore
 
 PreparedKey Prepared(const Keystore& keystore, std::string_view key) {
   PreparedKey prepared(key);
-  keystore.Prepare(&prepared);
+  keystore.Digest(&prepared);
   return prepared;
 }
 
@@ -49,7 +49,7 @@ std::multiset<uint64_t> Walk(const Keystore& keystore,
   return found;
 }
 
-// Orders locations by slot and offset, as the log does, and notes what is superseded.
+// Orders locations by slot and offset, as the log does, and records which are superseded.
 class Context : public LoadContext {
  public:
   bool IsNewer(Location a, Location b) const override { return a.bits() >> 15 > b.bits() >> 15; }
@@ -87,7 +87,7 @@ TEST(HashKeystore, AgreesWithAMapUnderRandomOperations) {
     ASSERT_EQ(Find(*keystore, key), before);
     switch (random() % 4) {
       case 0:
-        ASSERT_EQ(keystore->Apply(prepared, Location(), step), before);
+        ASSERT_EQ(keystore->Set(prepared, Location(), step), before);
         model.erase(key);
         break;
       case 1: {
@@ -99,7 +99,7 @@ TEST(HashKeystore, AgreesWithAMapUnderRandomOperations) {
         break;
       }
       default:
-        ASSERT_EQ(keystore->Apply(prepared, At(step), step), before);
+        ASSERT_EQ(keystore->Set(prepared, At(step), step), before);
         model[key] = At(step);
     }
     ASSERT_EQ(keystore->KeyCount(), model.size());
@@ -116,7 +116,7 @@ TEST(HashKeystore, KeepsEveryBitOfALocation) {
        {Location::Make(0, 8, 8), Location::Make(Location::kMaxSlots - 1, Location::kMaxOffset, 8),
         Location::Make(1, 8, Location::kLongLength), Location::FromBits(0x0123456789abcdef),
         Location::FromBits(~uint64_t{0})}) {
-    (void)keystore->Apply(key, location, 1);
+    (void)keystore->Set(key, location, 1);
     EXPECT_EQ(Find(*keystore, "k"), location);
   }
 }
@@ -124,14 +124,14 @@ TEST(HashKeystore, KeepsEveryBitOfALocation) {
 TEST(HashKeystore, TellsApartKeysThatDifferInLengthOnly) {
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   for (size_t n = 1; n < 100; ++n) {
-    (void)keystore->Apply(Prepared(*keystore, std::string(n, '\0')), At(n), n);
+    (void)keystore->Set(Prepared(*keystore, std::string(n, '\0')), At(n), n);
   }
   EXPECT_EQ(keystore->KeyCount(), 99u);
   for (size_t n = 1; n < 100; ++n) EXPECT_EQ(Find(*keystore, std::string(n, '\0')), At(n));
 }
 
-// Every order of the records of a few keys leads to the same place, and every put that lost is
-// reported once.
+// Every order of the records of a few keys has the same result, and every put that lost is reported
+// once.
 TEST(HashKeystore, LoadsRecordsInAnyOrder) {
   struct Written {
     std::string key;
@@ -170,7 +170,7 @@ TEST(HashKeystore, LoadsOnSeveralThreads) {
   std::vector<std::thread> threads;
   for (uint64_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      // Record i belongs to key i modulo kKeys; every seventh is a delete.
+      // Record i belongs to key i modulo kKeys, and every seventh record is a delete.
       std::vector<LoadEntry> entries;
       for (uint64_t i = t; i < kRecords; i += kThreads) {
         entries.push_back({keys[i % kKeys], At(i), i, i % 7 == 0});
@@ -190,7 +190,7 @@ TEST(HashKeystore, LoadsOnSeveralThreads) {
     ASSERT_EQ(Find(*keystore, keys[k]), exists ? At(last) : Location()) << k;
   }
   EXPECT_EQ(keystore->KeyCount(), present);
-  // Of the deleted keys the last put is superseded too.
+  // The last put of a deleted key is superseded, too.
   EXPECT_EQ(context.superseded().size(), puts - present);
 }
 
@@ -198,7 +198,7 @@ TEST(HashKeystore, ReadersRunBesideTheWriter) {
   constexpr uint64_t kKeys = 2000;
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   for (uint64_t i = 0; i < kKeys; ++i) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat("stays", i)), At(i), i + 1);
+    (void)keystore->Set(Prepared(*keystore, absl::StrCat("stays", i)), At(i), i + 1);
   }
   std::atomic<bool> done{false};
   std::vector<std::thread> readers;
@@ -212,18 +212,18 @@ TEST(HashKeystore, ReadersRunBesideTheWriter) {
           keystore->Prefetch(Prepared(*keystore, key));
           ASSERT_EQ(Find(*keystore, key), At(i));
         }
-        // Keys that stay are walked over exactly once, the tables growing or not.
+        // Keys that stay are yielded exactly once, whether or not the tables grow.
         const std::multiset<uint64_t> walked = Walk(*keystore);
         for (uint64_t i = 0; i < kKeys; ++i) ASSERT_EQ(walked.count(At(i).bits()), 1u);
       } while (!done.load());
     });
   }
   for (uint64_t i = 0; i < 100000; ++i) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat("comes", i)), At(kKeys + i),
-                          kKeys + 2 * i);
+    (void)keystore->Set(Prepared(*keystore, absl::StrCat("comes", i)), At(kKeys + i),
+                        kKeys + 2 * i);
     if (i >= 50000) {
-      (void)keystore->Apply(Prepared(*keystore, absl::StrCat("comes", i - 50000)), Location(),
-                            kKeys + 2 * i + 1);
+      (void)keystore->Set(Prepared(*keystore, absl::StrCat("comes", i - 50000)), Location(),
+                          kKeys + 2 * i + 1);
     }
   }
   done.store(true);
@@ -231,13 +231,13 @@ TEST(HashKeystore, ReadersRunBesideTheWriter) {
   EXPECT_EQ(keystore->KeyCount(), kKeys + 50000);
 }
 
-// The budget of 36 bytes a key holds at every size, not only on average over sizes: the shards
-// take turns in growing. The benchmark measures the same from outside, as resident memory.
+// The budget of 36 bytes per key holds at every size, not only on average over sizes, because the
+// shards grow at different times. The benchmark measures the same from outside, as resident memory.
 TEST(HashKeystore, TakesAtMost36BytesAKeyAtEverySize) {
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   const uint64_t empty = keystore->MemoryBytes();
   for (uint64_t n = 1; n <= 4000000; ++n) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat(n)), At(n), n);
+    (void)keystore->Set(Prepared(*keystore, absl::StrCat(n)), At(n), n);
     if (n >= 200000 && n % 50000 == 0) {
       ASSERT_LE(static_cast<double>(keystore->MemoryBytes() - empty) / static_cast<double>(n), 36)
           << n << " keys";
@@ -245,17 +245,17 @@ TEST(HashKeystore, TakesAtMost36BytesAKeyAtEverySize) {
   }
 }
 
-// Nine of ten keys gone, then all: the tables follow.
+// First nine of ten keys are removed, then all; the tables shrink accordingly.
 TEST(HashKeystore, GivesMemoryBackAfterDeletes) {
   constexpr uint64_t kKeys = 500000;
   const std::unique_ptr<Keystore> keystore = NewKeystore();
   const uint64_t empty = keystore->MemoryBytes();
   for (uint64_t n = 0; n < kKeys; ++n) {
-    (void)keystore->Apply(Prepared(*keystore, absl::StrCat(n)), At(n), n + 1);
+    (void)keystore->Set(Prepared(*keystore, absl::StrCat(n)), At(n), n + 1);
   }
   EXPECT_GT(keystore->MemoryBytes() - empty, 20 * kKeys);
   const auto erase = [&](uint64_t n) {
-    ASSERT_EQ(keystore->Apply(Prepared(*keystore, absl::StrCat(n)), Location(), kKeys + n), At(n));
+    ASSERT_EQ(keystore->Set(Prepared(*keystore, absl::StrCat(n)), Location(), kKeys + n), At(n));
   };
   for (uint64_t n = 0; n < kKeys; ++n) {
     if (n % 10 != 0) erase(n);
@@ -268,7 +268,7 @@ TEST(HashKeystore, GivesMemoryBackAfterDeletes) {
   EXPECT_TRUE(Walk(*keystore).empty());
 }
 
-// Most of the log may be of keys that are gone.
+// Most of the log may belong to deleted keys.
 TEST(HashKeystore, LoadingLeavesNoMemoryForDeletedKeys) {
   constexpr uint64_t kKeys = 200000;
   const std::unique_ptr<Keystore> keystore = NewKeystore();

@@ -1,4 +1,4 @@
-// What the hash keystore keeps for snapshots, and what it costs to forget it. Work is counted in
+// What the hash keystore keeps for snapshots, and what it costs to forget that. Work is counted in
 // undo records, never in time.
 
 #include <algorithm>
@@ -26,7 +26,7 @@ constexpr uint64_t kNoBound = uint64_t{1} << 40;
 
 Location At(uint64_t n) { return Location::Make(0, (n + 1) * 64, 64); }
 
-// Keys are numbers; record n is at At(n).
+// A table whose keys are numbers; record n is at At(n).
 class Table {
  public:
   explicit Table(uint64_t max_undo_bytes = kNoBound, bool background = false)
@@ -49,7 +49,7 @@ class Table {
   absl::Status GetAt(const Snapshot& snapshot, uint64_t key, Location* location) const {
     const std::string bytes = absl::StrCat(key);
     PreparedKey prepared(bytes);
-    keystore_->Prepare(&prepared);
+    keystore_->Digest(&prepared);
     return keystore_->GetAt(*snapshot, prepared, location);
   }
   Location Find(const Snapshot& snapshot, uint64_t key) const {
@@ -63,8 +63,8 @@ class Table {
   void Change(uint64_t key, Location location) {
     const std::string bytes = absl::StrCat(key);
     PreparedKey prepared(bytes);
-    keystore_->Prepare(&prepared);
-    (void)keystore_->Apply(prepared, location, last_);
+    keystore_->Digest(&prepared);
+    (void)keystore_->Set(prepared, location, last_);
   }
 
   const std::unique_ptr<Keystore> keystore_;
@@ -83,7 +83,7 @@ TEST(HashSnapshots, AShortOneTouchesNothingOfALongOne) {
     table.Put(n);
   }
   EXPECT_EQ(table.usage().looked_at, 1000u);
-  // Nodes that were split stay so.
+  // Nodes that were split stay split.
   EXPECT_LE(table.usage().undo_bytes, undo_bytes + undo_bytes / 10);
 }
 
@@ -105,7 +105,8 @@ TEST(HashSnapshots, NoCallForgetsMoreThanASlice) {
   EXPECT_EQ(table.usage().undo_bytes, 0u);
 }
 
-// One that a later one has changed things after, and the other way round, in every order of ends.
+// Some keys change between all snapshots and some only between a few, and the snapshots end in
+// every order.
 TEST(HashSnapshots, NothingIsLeftInWhateverOrderTheyEnd) {
   constexpr uint64_t kKeys = 300;
   std::vector<size_t> order = {0, 1, 2, 3};
@@ -136,14 +137,14 @@ TEST(HashSnapshots, NothingIsLeftInWhateverOrderTheyEnd) {
         }
       }
     }
-    // Calls of others, as nobody else forgets.
+    // Other calls have to forget the rest, because there is no background thread.
     for (uint64_t key = 0; table.usage().undo_bytes > 0 && key < kKeys; ++key) table.Put(key);
     ASSERT_EQ(table.usage().undo_bytes, 0u);
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-// The records that the end of a snapshot leaves to an older one in a shard are found again at that
-// one's end.
+// When a snapshot ends and leaves records of a shard to an older one, these are found again when
+// the older one ends.
 TEST(HashSnapshots, WhatGoesToAnOlderOneGoesWithIt) {
   constexpr uint64_t kKeys = 100;
   Table table;
@@ -161,7 +162,7 @@ TEST(HashSnapshots, WhatGoesToAnOlderOneGoesWithIt) {
   EXPECT_EQ(table.usage().undo_bytes, 0u);
 }
 
-// At once, though its records are still there, and later, when they are not.
+// Reads are refused at once, while the records are still there, and later, when they are gone.
 TEST(HashSnapshots, GivenUpIsRefused) {
   constexpr uint64_t kKeys = 2000;
   Table table(100 * kKeys);
@@ -193,7 +194,7 @@ TEST(HashSnapshots, GivenUpIsRefused) {
   }
 }
 
-// The number of snapshots given up in one call, and what it frees, are bounded.
+// The number of snapshots that one call gives up is bounded, and so is what it frees.
 TEST(HashSnapshots, ManyAtTheBound) {
   constexpr uint64_t kKeys = 4000;
   constexpr uint64_t kBound = 400000;

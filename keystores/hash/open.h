@@ -1,4 +1,4 @@
-// rumcask with its default keystore. Public: `//:rumcask` is this and core.
+// Opens rumcask with its default keystore. Public: `//:rumcask` is this and core.
 
 #ifndef RUMCASK_KEYSTORES_HASH_OPEN_H_
 #define RUMCASK_KEYSTORES_HASH_OPEN_H_

@@ -12,7 +12,7 @@
 namespace rumcask {
 
 // Unfair, not recursive. A waiter spins for about as long as a critical section takes and then
-// lets others run: the holder may have lost its processor.
+// yields its processor, because the holder may have lost its own.
 class ABSL_LOCKABLE ShardLock {
  public:
   ShardLock() = default;

@@ -18,29 +18,30 @@
 
 namespace rumcask {
 
-// Undo records. Each snapshot begins an epoch, named by its number; the first change of a digest in
-// an epoch is preceded by a record of where it was. What a snapshot sees of a digest is its first
-// record of that epoch or a later one; without one, it is what the table says. So nothing compares
-// the numbers of records of the log, and moving one needs no undo record. Not thread-safe.
+// The undo records of a shard. Each snapshot begins an epoch, named by its number. Before the first
+// change of a digest in an epoch, a record of its location is added. A snapshot sees a digest's
+// first record of its own epoch or a later one; if there is none, it sees what the table has. So
+// the numbers of log records are never compared, and moving a record needs no undo record. Not
+// thread-safe.
 class ShardUndo {
  public:
-  // Its memory is counted by `bytes`, itself excluded.
+  // `bytes` counts the memory of this object, except for the object itself.
   explicit ShardUndo(std::atomic<uint64_t>* bytes)
       : records_(CountedAllocator<Records::value_type>(bytes)) {}
 
-  // Whether the newest record of the digest is of this epoch or a later one.
+  // Whether the digest has a record of this epoch or a later one.
   bool HasSince(const StoredDigest& digest, uint64_t epoch) const {
     const auto it = records_.lower_bound({digest, epoch});
     return it != records_.end() && it->first.digest == digest;
   }
 
-  // Adds the record of an epoch in which the digest has none.
+  // Adds the record for an epoch in which the digest has none.
   void Add(const StoredDigest& digest, uint64_t epoch, Location before) {
     records_.emplace(Key{digest, epoch}, before);
   }
 
-  // The first epoch of which a snapshot may see the record that the digest has in `epoch`: the one
-  // before is hidden by the digest's record before.
+  // The first epoch whose snapshot may see the record that the digest has in `epoch`. Earlier
+  // snapshots see the digest's record before that one instead.
   uint64_t SeenFrom(const StoredDigest& digest, uint64_t epoch) const {
     const auto it = records_.lower_bound({digest, epoch});
     if (it == records_.begin() || !(std::prev(it)->first.digest == digest)) {
@@ -49,7 +50,7 @@ class ShardUndo {
     return std::prev(it)->first.epoch + 1;
   }
 
-  // Takes away the record that the digest has in `epoch`, or has an earlier epoch have it.
+  // Remove deletes the record that the digest has in `epoch`; Move gives it to an earlier epoch.
   void Remove(const StoredDigest& digest, uint64_t epoch) { records_.erase({digest, epoch}); }
   void Move(const StoredDigest& digest, uint64_t epoch, uint64_t to) {
     const auto it = records_.find({digest, epoch});
@@ -58,8 +59,8 @@ class ShardUndo {
     Add(digest, to, before);
   }
 
-  // Whether the snapshot `epoch` sees something other of the digest than the table says; it is put
-  // into `*location`, none if it sees no such key.
+  // Whether the snapshot `epoch` sees something else of the digest than the table has. If so, sets
+  // `*location` to what it sees, which does not exist if the snapshot sees no such key.
   bool Find(const StoredDigest& digest, uint64_t epoch, Location* location) const {
     const auto it = records_.lower_bound({digest, epoch});
     if (it == records_.end() || !(it->first.digest == digest)) return false;
@@ -67,7 +68,8 @@ class ShardUndo {
     return true;
   }
 
-  // Calls visit(digest, location) for each digest of which the snapshot sees something else.
+  // Calls visit(digest, location) for each digest of which the snapshot sees something else than
+  // the table has.
   template <typename Visitor>
   void ForEach(uint64_t epoch, Visitor visit) const {
     std::optional<StoredDigest> visited;

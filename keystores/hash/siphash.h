@@ -1,8 +1,8 @@
 // SipHash with a 128-bit result (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012,
 // and the reference implementation's 128-bit variant).
 //
-// A pseudorandom function: without the key nobody can choose inputs that collide, so two keys of a
-// database have the same digest with the odds of a birthday and no better.
+// It is a pseudorandom function: without the key nobody can choose inputs that collide. So two keys
+// of a database have the same digest with the probability of a birthday collision and not more.
 
 #ifndef RUMCASK_KEYSTORES_HASH_SIPHASH_H_
 #define RUMCASK_KEYSTORES_HASH_SIPHASH_H_
@@ -82,7 +82,7 @@ class SipHash {
     return word;
   }
 
-  // The last 0 to 7 bytes as a little-endian number, without a call or a loop.
+  // Returns the last 0 to 7 bytes as a little-endian number, without a call or a loop.
   static uint64_t LoadTail(const char* at, size_t bytes) {
     if (bytes >= 4) {
       uint32_t low, high;

@@ -14,9 +14,9 @@ struct Vector {
   const char* one_three;
 };
 
-// Key and input count up from 0. The 2-4 column is that of the reference implementation's
-// vectors.h; both come out of `openssl mac -macopt size:16 [-macopt c-rounds:1 -macopt d-rounds:3]
-// -macopt hexkey:000102030405060708090a0b0c0d0e0f SIPHASH`.
+// Key and input count up from 0. The 2-4 column is from vectors.h of the reference implementation.
+// Both columns can be reproduced with `openssl mac -macopt size:16 [-macopt c-rounds:1 -macopt
+// d-rounds:3] -macopt hexkey:000102030405060708090a0b0c0d0e0f SIPHASH`.
 constexpr Vector kVectors[] = {
     {0, "A3817F04BA25A8E66DF67214C7550293", "E77EBCB22788A5BEFD62DB6ADD303001"},
     {1, "DA87C1D86B99AF44347659119B22FC45", "FC6F370460D3EDA85E0573CC2B2FF063"},

@@ -9,14 +9,14 @@
 namespace rumcask {
 namespace {
 
-// From here on the tables are larger than what the processor's TLB reaches, and a huge page that is
-// not full yet is small beside them.
+// From here on, the tables exceed the reach of the processor's TLB, and a huge page that is not
+// full yet is small in comparison.
 constexpr size_t kHugePagesFromChunks = 2;
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
-// Blocks from this order on, 64 KiB, are given back: whenever tables have shrunk by so much, as
-// much as takes a fraction of a millisecond.
+// Free blocks of this order (64 KiB) and above are given back to the system whenever tables have
+// shrunk by kShrunkBytes in total; kGivenBackBytes at once take a fraction of a millisecond.
 constexpr int kGivenBackOrder = 10;
 constexpr size_t kShrunkBytes = size_t{1} << 20;
 constexpr size_t kGivenBackBytes = size_t{16} << 20;
@@ -95,7 +95,7 @@ void TableArena::NoteShrunk(size_t bytes) {
 }
 
 void TableArena::GiveBack() {
-  // The highest first: what is at the lowest addresses is taken again next.
+  // The highest addresses first, because the lowest free ones are used next.
   for (size_t given_back = 0; given_back < kGivenBackBytes && !resident_.empty();) {
     const auto [block, order] = *std::prev(resident_.end());
     const size_t bytes = kUnit << order;
@@ -129,7 +129,7 @@ TableArena::Address TableArena::TakeBlock(int order, bool low) {
     (void)RemoveFree(block, from);
     resident = EndResidence(block, from);
   }
-  // What is too much goes back in halves.
+  // The excess is split off in halves.
   while (from > order) {
     --from;
     AddFree(block + (kUnit << from), from, resident);
@@ -138,7 +138,7 @@ TableArena::Address TableArena::TakeBlock(int order, bool low) {
 }
 
 TableArena::Address TableArena::NewChunk() {
-  // More than a chunk is mapped and the rest given back, so that huge pages fit.
+  // Maps more than a chunk and unmaps the excess, so that the chunk is aligned for huge pages.
   const size_t mapped = kChunkBytes + kHugePage;
   void* const start =
       mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

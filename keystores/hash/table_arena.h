@@ -1,14 +1,14 @@
 // Memory for the tables of one HashKeystore: a buddy allocator (Knowlton, "A fast storage
 // allocator", 1965).
 //
-// Tables double in about the order in which they last doubled, so that the blocks they leave soon
-// find their other half free and serve the next tables. Resident memory of 5 million keys in tables
-// of 21 bytes a slot was 35.1 bytes a key so, 38.7 with malloc, 38.6 with first fit and 39.7 with
-// best fit over extents that merge with any neighbour.
+// Tables double in about the order in which they last doubled. So the blocks that they leave soon
+// find their buddies free and can hold the next tables. For 5 million keys in tables of 21 bytes a
+// slot, resident memory was 35.1 bytes per key with this allocator, 38.7 with malloc, 38.6 with
+// first fit, and 39.7 with best fit over extents that merge with any neighbour.
 //
-// What tables leave as they grow is kept for the next ones. What they leave as they shrink goes
-// back to the system, 64 KiB or more in a piece; for that they move to the lowest addresses that
-// are free, so that large pieces come about.
+// What tables leave when they grow is kept for the next ones. What they leave when they shrink goes
+// back to the system, in pieces of 64 KiB or more. To make large free pieces possible, a table that
+// shrinks moves to the lowest free addresses.
 
 #ifndef RUMCASK_KEYSTORES_HASH_TABLE_ARENA_H_
 #define RUMCASK_KEYSTORES_HASH_TABLE_ARENA_H_
@@ -26,7 +26,7 @@ namespace rumcask {
 class TableArena {
  public:
   static constexpr size_t kUnit = 64;
-  // Larger requests are left to malloc.
+  // Larger requests go to malloc.
   static constexpr int kMaxOrder = 18;
   static constexpr size_t kChunkBytes = kUnit << kMaxOrder;
 
@@ -35,43 +35,44 @@ class TableArena {
   TableArena(const TableArena&) = delete;
   TableArena& operator=(const TableArena&) = delete;
 
-  // Aligned to a line of cache. Never null: out of memory ends the program, as operator new does
-  // here.
+  // Aligned to a cache line. Never null: as with operator new in this program, running out of
+  // memory ends the process.
   void* Allocate(size_t bytes);
   void Free(void* block, size_t bytes);
 
-  // As Allocate, for a table that shrinks.
+  // Like Allocate, for a table that shrinks.
   void* AllocateLow(size_t bytes);
-  // A table has become so much smaller. Now and then gives free memory back, a bounded amount at
-  // once.
+  // Reports that a table has become smaller by `bytes`. From time to time this gives free memory
+  // back to the system, a bounded amount at once.
   void NoteShrunk(size_t bytes);
 
  private:
   // An address within the chunks.
   using Address = uintptr_t;
 
-  // Blocks of one size, lowest first, so that what is free gathers at one end.
+  // Blocks of one size. The lowest is taken first, so that free memory gathers at one end.
   using Blocks = std::set<Address>;
 
   Address TakeBlock(int order, bool low) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether it was there.
+  // Returns whether the block was there.
   bool RemoveFree(Address block, int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddFree(Address block, int order, bool resident) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // To be called when it is free no more. Whether it may have been resident.
+  // To be called when the block is no longer free. Returns whether it may have been resident.
   bool EndResidence(Address block, int order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveBack() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Address NewChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The chunk that `block` is in.
+  // The chunk that contains `block`.
   Address ChunkOf(Address block) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   Blocks free_[kMaxOrder + 1] ABSL_GUARDED_BY(mutex_);
-  // Of a block that is free no more, for the next one: most calls take one and leave one.
+  // The node of a block that is no longer free, kept for the next one, because most calls remove
+  // one block and add one.
   Blocks::node_type spare_node_ ABSL_GUARDED_BY(mutex_);
   std::set<Address> chunks_ ABSL_GUARDED_BY(mutex_);
-  // The free blocks that are large enough to be given back and were not, with their order.
+  // The free blocks that are large enough to be given back and have not been, with their orders.
   std::map<Address, int> resident_ ABSL_GUARDED_BY(mutex_);
-  size_t shrunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // since memory was given back
+  size_t shrunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // since memory was last given back
 };
 
 }  // namespace rumcask

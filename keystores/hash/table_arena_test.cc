@@ -19,7 +19,7 @@
 namespace rumcask {
 namespace {
 
-// What a table of 2^order buckets asks for.
+// The size of a table of 2^order buckets.
 size_t TableBytes(int order) { return TableArena::kUnit << order; }
 
 TEST(TableArena, BlocksAreAlignedAndDoNotOverlap) {
@@ -59,7 +59,7 @@ TEST(TableArena, BlocksAreAlignedAndDoNotOverlap) {
   }
 }
 
-// What is freed in any order becomes whole again: the largest block fits where the small ones were.
+// Blocks freed in any order merge again: the largest block fits where the small ones were.
 TEST(TableArena, BuddiesMerge) {
   TableArena arena;
   constexpr int kOrder = 10;
@@ -76,13 +76,13 @@ TEST(TableArena, BuddiesMerge) {
   arena.Free(whole, TableBytes(TableArena::kMaxOrder));
 }
 
-// Of the pages that hold the blocks, how many are in memory.
+// How many of the pages that hold the blocks are in memory.
 size_t ResidentPages(const std::vector<void*>& blocks, size_t bytes) {
   const auto page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   size_t resident = 0;
   for (void* const block : blocks) {
     std::vector<unsigned char> pages(bytes / page_bytes);
-    // Not even mapped: nothing is in memory.
+    // If the block is not even mapped, nothing of it is in memory.
     if (::mincore(block, bytes, pages.data()) != 0) continue;
     for (const unsigned char page : pages) resident += page & 1;
   }
@@ -94,7 +94,7 @@ TEST(TableArena, GivesBackWhatShrinkingTablesLeave) {
   constexpr size_t kBytes = TableArena::kUnit << kOrder;
   TableArena arena;
   std::vector<void*> blocks;
-  // Three chunks.
+  // Allocates three chunks.
   for (size_t i = 0; i < 3 * TableArena::kChunkBytes / kBytes; ++i) {
     blocks.push_back(arena.Allocate(kBytes));
     memset(blocks.back(), 1, kBytes);
@@ -103,12 +103,12 @@ TEST(TableArena, GivesBackWhatShrinkingTablesLeave) {
   const std::vector<void*> all = blocks;
   const size_t full = ResidentPages(all, kBytes);
   EXPECT_GE(full, 3 * TableArena::kChunkBytes / 4096);
-  // What is left when tables grow is for the next ones.
+  // What tables leave when they grow is kept for the next ones.
   for (void* const block : blocks) arena.Free(block, kBytes);
   EXPECT_EQ(ResidentPages(all, kBytes), full);
   for (void*& block : blocks) block = arena.Allocate(kBytes);
   EXPECT_EQ(ResidentPages(all, kBytes), full);
-  // Each table becomes a sixteenth.
+  // Each table shrinks to a sixteenth.
   std::vector<void*> small;
   for (void* const block : blocks) {
     small.push_back(arena.AllocateLow(kBytes / 16));
@@ -123,7 +123,7 @@ TEST(TableArena, GivesBackWhatShrinkingTablesLeave) {
     arena.NoteShrunk(kBytes / 16);
   }
   EXPECT_LE(ResidentPages(all, kBytes), full / 20);
-  // As good as new.
+  // The memory can be used again.
   for (void*& block : blocks) {
     block = arena.Allocate(kBytes);
     memset(block, 3, kBytes);

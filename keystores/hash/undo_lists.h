@@ -1,4 +1,4 @@
-// For each snapshot of the hash keystore, where the undo records are that belong to it.
+// For each snapshot of the hash keystore, the places of the undo records that belong to it.
 
 #ifndef RUMCASK_KEYSTORES_HASH_UNDO_LISTS_H_
 #define RUMCASK_KEYSTORES_HASH_UNDO_LISTS_H_
@@ -17,7 +17,7 @@
 
 namespace rumcask {
 
-// A shard, and a digest in it.
+// The place of an undo record: a shard, and a digest in it.
 struct UndoPlace {
   UndoPlace() = default;
   UndoPlace(size_t shard_number, const StoredDigest& digest)
@@ -29,11 +29,12 @@ struct UndoPlace {
   uint32_t shard = 0;
 };
 
-// A list for each snapshot that has any. Lists are in blocks, the first of which is small: adding
-// to a long one copies nothing, and a short one takes little. Not thread-safe.
+// One list for each snapshot that has undo records. A list consists of blocks, the first of which
+// is small. So adding to a long list copies nothing, and a short list takes little memory. Not
+// thread-safe.
 class UndoLists {
  public:
-  // Their memory is counted by `bytes`.
+  // `bytes` counts the memory of the lists.
   explicit UndoLists(std::atomic<uint64_t>* bytes) : bytes_(bytes), last_(Allocator(bytes)) {}
   ~UndoLists() {
     for (auto& [snapshot, block] : last_) {
@@ -53,8 +54,8 @@ class UndoLists {
     last->places.push_back(place);
   }
 
-  // Replaces `*places` by `count` of the snapshot's, which has as many, and takes them off its
-  // list.
+  // Replaces `*places` by `count` places of the snapshot's list, which has at least as many, and
+  // removes them from the list.
   void Take(uint64_t snapshot, size_t count, std::vector<UndoPlace>* places) {
     places->clear();
     const auto list = last_.find(snapshot);

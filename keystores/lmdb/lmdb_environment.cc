@@ -22,16 +22,16 @@ namespace {
 constexpr char kDataFile[] = "data.mdb";
 constexpr char kNewDataFile[] = "data.mdb.new";
 
-// The addresses to ask for, and those below which it is not worth it.
+// How many bytes of addresses to ask for, and how few are too few to be useful.
 constexpr uint64_t kMostMapBytes = uint64_t{256} << 30;
 constexpr uint64_t kLeastMapBytes = uint64_t{64} << 20;
 
-// Page sizes LMDB makes.
+// The page sizes that LMDB uses.
 constexpr uint32_t kLeastPageBytes = 512;
 constexpr uint32_t kMostPageBytes = 32768;
 
-// One of the two pages at the beginning of the file. The layout is LMDB's format 1, which all
-// releases of 0.9 have, on a 64-bit machine.
+// One of the two pages at the beginning of the file. The layout is that of LMDB's format 1 on a
+// 64-bit machine, which all 0.9 releases have.
 struct MetaPage {
   uint64_t number;
   uint16_t pad;
@@ -42,7 +42,7 @@ struct MetaPage {
   uint64_t address;
   uint64_t map_bytes;
   struct {
-    uint32_t pad;  // of the first: the size of a page
+    uint32_t pad;  // in the first map's entry: the page size
     uint16_t flags;
     uint16_t depth;
     uint64_t branch_pages;
@@ -82,9 +82,9 @@ absl::Status ReadMetaPage(int fd, const std::string& file, uint64_t offset, Meta
   return absl::OkStatus();
 }
 
-// Whether LMDB can open the file: it divides by the page size it finds, and maps as much as it is
-// told, where touching what is not there ends the process. NotFound if there is no file, or one
-// that LMDB has only just created.
+// Whether LMDB can open the file. LMDB divides by the page size that it finds and maps as much as
+// the file says, and touching pages that do not exist ends the process. NotFound if there is no
+// file, or only one that LMDB has just created.
 absl::Status CheckFile(const std::string& file) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return ErrnoStatus("open", file, errno);
@@ -101,7 +101,7 @@ absl::Status CheckFile(const std::string& file) {
   if (metas[1].maps[0].pad != page_bytes) return Lost(file, "two page sizes");
   const MetaPage& newest = metas[metas[1].transaction > metas[0].transaction ? 1 : 0];
   const uint64_t size = static_cast<uint64_t>(status.st_size);
-  // last_page may be any number.
+  // Written without an addition, because last_page may be any number.
   if (newest.last_page < 1 || newest.last_page >= size / page_bytes) {
     return Lost(file, absl::StrCat("cut short: ", size, " bytes, but its last page is number ",
                                    newest.last_page, " of ", page_bytes, " bytes"));
@@ -127,17 +127,17 @@ absl::StatusOr<LmdbEnvironment> OpenWithMap(const std::string& path, unsigned fl
     if (result != MDB_SUCCESS) return LmdbStatus("mdb_env_set", path, result);
     result = mdb_env_open(env.get(), path.c_str(), flags, 0600);
     if (result == MDB_SUCCESS) {
-      // Of its three files LMDB leaves this one to programs that the process starts.
+      // LMDB lets this one of its three files be inherited by programs that the process starts.
       int fd = -1;
       mdb_env_get_fd(env.get(), &fd);
       ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-      // Of readers that died while somebody else had it open: they would keep pages from being
-      // used again.
+      // Removes readers that died while another process had the file open; they would keep pages
+      // from being reused.
       int dead = 0;
       if ((flags & MDB_NOLOCK) == 0) mdb_reader_check(env.get(), &dead);
       return env;
     }
-    // mmap says so where addresses are limited: the one by the system, the other by Valgrind.
+    // mmap returns ENOMEM where the system limits addresses, and EINVAL where Valgrind does.
     if ((result != ENOMEM && result != EINVAL) || map_bytes / 2 < kLeastMapBytes) {
       return LmdbStatus("mdb_env_open", path, result);
     }
@@ -151,14 +151,14 @@ absl::Status SyncDirectory(const std::string& path) {
   return ::fsync(fd) == 0 ? absl::OkStatus() : ErrnoStatus("fsync", path, errno);
 }
 
-// Free pages and all pages of the file.
+// Counts the free pages and all pages of the file.
 absl::Status CountPages(MDB_env* env, const std::string& path, uint64_t* free, uint64_t* all,
                         uint64_t* page_bytes) {
   MDB_txn* begun = nullptr;
   int result = mdb_txn_begin(env, nullptr, MDB_RDONLY, &begun);
   if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_begin", path, result);
   const LmdbTransaction txn(begun);
-  // Map 0 holds, by transaction, the pages it freed: a count and as many numbers.
+  // Map 0 holds, for each transaction, the pages that it freed: a count and as many page numbers.
   MDB_cursor* opened = nullptr;
   result = mdb_cursor_open(txn.get(), 0, &opened);
   if (result != MDB_SUCCESS) return LmdbStatus("mdb_cursor_open", path, result);
@@ -183,7 +183,7 @@ absl::Status CountPages(MDB_env* env, const std::string& path, uint64_t* free, u
   return absl::OkStatus();
 }
 
-// Writes what is not free to `file`, durably.
+// Writes everything that is not free to `file`, durably.
 absl::Status CopyCompactly(MDB_env* env, const std::string& file) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return ErrnoStatus("create", file, errno);
@@ -196,7 +196,7 @@ absl::Status CopyCompactly(MDB_env* env, const std::string& file) {
 }  // namespace
 
 absl::Status LmdbStatus(std::string_view call, std::string_view path, int result) {
-  // Positive ones are the system's.
+  // Positive results are errno values.
   if (result > 0) return ErrnoStatus(call, path, result);
   const auto status = [&](absl::StatusCode code) {
     return absl::Status(code,
@@ -233,13 +233,13 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
   status = CheckFile(file);
   if (!status.ok() && (read_only || !absl::IsNotFound(status))) return status;
 
-  // Transactions of a pool are not a thread's. Reads are at random over a file that may be larger
-  // than memory: what the system would read ahead of them drives out what is of use.
+  // Transactions of a pool do not belong to a thread. Reads are at random places of a file that may
+  // be larger than memory, where readahead by the system would evict useful pages.
   unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
-  // core lets no writer in beside those that only read, so there is nothing to lock against.
+  // core allows no writer beside read-only openings, so no lock is needed.
   if (read_only) return OpenWithMap(path, flags | MDB_RDONLY | MDB_NOLOCK, maps, max_readers);
 
-  // Of a rewriting that did not end.
+  // The file of a rewriting that was interrupted.
   if (::unlink(new_file.c_str()) != 0 && errno != ENOENT) {
     return ErrnoStatus("unlink", new_file, errno);
   }
@@ -251,8 +251,8 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
   status = CountPages(env->get(), path, &free, &all, &page_bytes);
   if (!status.ok()) return status;
   if (all * page_bytes > kLmdbRewriteBytes && free > all / 2) {
-    // At every moment one whole file, the same to its reader, has the name. If there is no room
-    // for a second one, the old one serves as well.
+    // At every moment a complete file with the same content has the name. If there is no room for a
+    // second file, the old one stays in use.
     if (CopyCompactly(env->get(), new_file).ok()) {
       env->reset();
       if (::rename(new_file.c_str(), file.c_str()) != 0) {
@@ -264,7 +264,7 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
       ::unlink(new_file.c_str());
     }
   }
-  // What is promised durable must not be in a file whose name is not.
+  // A file with durable data must also have a durable name.
   status = SyncDirectory(path);
   if (!status.ok()) return status;
   return env;

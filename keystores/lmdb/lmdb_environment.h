@@ -1,4 +1,5 @@
-// Opening LMDB's files, and telling whether they can be opened: LMDB itself trusts what it finds.
+// Opens LMDB's files, and checks first whether LMDB can open them, because LMDB itself trusts what
+// it finds.
 
 #ifndef RUMCASK_KEYSTORES_LMDB_LMDB_ENVIRONMENT_H_
 #define RUMCASK_KEYSTORES_LMDB_LMDB_ENVIRONMENT_H_
@@ -15,9 +16,8 @@
 
 namespace rumcask {
 
-// A file is rewritten at opening if it is larger than this and more than half of it is free:
-// smaller ones are not worth the wait, and a half is what random inserts leave in a tree's pages
-// anyway.
+// An opening rewrites a file that is larger than this and more than half free. For smaller files it
+// is not worth the wait, and random inserts leave up to half of a tree's pages free anyway.
 inline constexpr uint64_t kLmdbRewriteBytes = uint64_t{16} << 20;
 
 struct LmdbCloser {
@@ -29,20 +29,20 @@ using LmdbEnvironment = std::unique_ptr<MDB_env, LmdbCloser>;
 using LmdbTransaction = std::unique_ptr<MDB_txn, LmdbCloser>;
 using LmdbCursor = std::unique_ptr<MDB_cursor, LmdbCloser>;
 
-// What a result of LMDB's other than MDB_SUCCESS means, naming the call and the path.
+// The status for a result of LMDB other than MDB_SUCCESS, naming the call and the path.
 absl::Status LmdbStatus(std::string_view call, std::string_view path, int result);
 
-// Opens the files in the directory `path` with room for `maps` named maps and `max_readers` read
-// transactions at once, and makes them if there are none. With `read_only` changes and locks
-// nothing, and NotFound if there are none. DataLoss or FailedPrecondition if they are not LMDB's or
-// cut short.
+// Opens the files in the directory `path` with room for `maps` named maps and for `max_readers`
+// simultaneous read transactions; creates the files if there are none. With `read_only`, it changes
+// and locks nothing and returns NotFound if there are no files. DataLoss or FailedPrecondition if
+// the files are not LMDB's or have been truncated.
 absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, bool read_only,
                                                     unsigned maps, unsigned max_readers);
 
-// Makes the file as long as the number of its pages says. LMDB never writes a page that a
-// transaction allocated and freed again; if that is the last one, the file stays short, which
-// OpenLmdbEnvironment could not tell from a file that was cut. To be called after every commit; if
-// it fails, or a crash comes in between, an index may be rebuilt that need not.
+// Makes the file as long as its number of pages says. LMDB never writes a page that one transaction
+// both allocated and freed. If that is the last page, the file stays short, and OpenLmdbEnvironment
+// could not distinguish it from a truncated file. To be called after every commit. If it fails, or
+// if a crash comes before it, an intact index may be rebuilt.
 void ExtendLmdbFile(MDB_env* env);
 
 }  // namespace rumcask

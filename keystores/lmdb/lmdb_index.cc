@@ -23,14 +23,14 @@ constexpr char kEntries[] = "entries";
 constexpr char kNotes[] = "notes";
 constexpr unsigned kMaps = 2;
 
-// Beside ours, for people who look at the file with mdb_stat or mdb_dump meanwhile.
+// Readers in addition to ours, for people who look at the file with mdb_stat or mdb_dump meanwhile.
 constexpr unsigned kForeignReaders = 64;
 
-// What LMDB allocates for the numbers of a transaction's pages, from its source.
+// What LMDB allocates for a transaction's page numbers, from its source.
 constexpr uint64_t kTransactionBytes = uint64_t{3} << 20;
 
 MDB_val ToValue(std::string_view bytes) {
-  // LMDB's interface knows no const, but does not write there.
+  // LMDB's interface does not know const, but LMDB does not write there.
   return {bytes.size(), const_cast<char*>(bytes.data())};
 }
 
@@ -54,7 +54,7 @@ class LmdbIndex : public DiskIndex {
   }
 
   absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const override;
-  absl::Status Apply(IndexBatch* batch) override;
+  absl::Status Commit(IndexBatch* batch) override;
 
   absl::Status Flush() override { return absl::OkStatus(); }
 
@@ -66,7 +66,7 @@ class LmdbIndex : public DiskIndex {
 
   uint64_t KeyCount() const override { return Stat().ms_entries; }
   bool counts_exactly() const override { return true; }
-  bool looks_cheaply() const override { return true; }
+  bool reports_replaced() const override { return true; }
 
   uint64_t MemoryBytes() const override {
     return readers_.MemoryBytes() + kTransactionBytes +
@@ -90,17 +90,17 @@ class LmdbIndex : public DiskIndex {
   const MDB_dbi entries_;
   const MDB_dbi notes_;
   mutable LmdbReaders readers_;
-  // A reader that loses its processor while it begins may see what a transaction that is being
-  // committed has written into the file: mdb_txn_renew0 takes the newest transaction's number first
-  // and then that number's meta page, which the commit after the next one overwrites before it is
-  // durable.
+  // Excludes readers from beginning while a transaction commits. A reader that loses its processor
+  // while it begins might see what the transaction being committed has written into the file:
+  // mdb_txn_renew0 first takes the number of the newest transaction and then the meta page for that
+  // number, which the commit after the next one overwrites before it is durable.
   mutable Mutex commit_mutex_;
-  // LMDB keeps for later the memory of the pages that a transaction changed.
+  // LMDB keeps the memory of the pages that a transaction changed for reuse.
   std::atomic<uint64_t> kept_pages_{0};
 };
 
 absl::Status LmdbIndex::GetFrom(MDB_dbi map, std::string_view key, std::string* value) const {
-  // An error to LMDB.
+  // An empty key would be an error to LMDB.
   if (key.empty()) return NotFound();
   const LmdbReader reader(&readers_);
   if (!reader.status().ok()) return reader.status();
@@ -140,7 +140,8 @@ absl::Status LmdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* row
       move(MDB_LAST);
     } else {
       seek(range.upper);
-      // The last below it: one back, or all are.
+      // The last key below `upper` is the one before the position found, or the last of all if
+      // every key is below.
       if (result == MDB_SUCCESS) {
         move(MDB_PREV);
       } else if (result == MDB_NOTFOUND) {
@@ -167,7 +168,7 @@ absl::Status LmdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* row
   return Failed("mdb_cursor_get", result);
 }
 
-absl::Status LmdbIndex::Apply(IndexBatch* batch) {
+absl::Status LmdbIndex::Commit(IndexBatch* batch) {
   MDB_txn* begun = nullptr;
   int result = mdb_txn_begin(env_.get(), nullptr, 0, &begun);
   if (result != MDB_SUCCESS) return Failed("mdb_txn_begin", result);
@@ -180,13 +181,13 @@ absl::Status LmdbIndex::Apply(IndexBatch* batch) {
   if (result != MDB_SUCCESS) return Failed("mdb_stat", result);
   {
     MutexLock lock(commit_mutex_);
-    // Ends the transaction even if it fails.
+    // mdb_txn_commit ends the transaction even if it fails.
     result = mdb_txn_commit(txn.release());
   }
   if (result != MDB_SUCCESS) return Failed("mdb_txn_commit", result);
   ExtendLmdbFile(env_.get());
 
-  // At most a leaf for each change, and what is above them.
+  // A transaction changes at most one leaf for each change, and the pages above the leaves.
   const uint64_t leaves = std::min<uint64_t>(batch->changes().size(), stat.ms_leaf_pages);
   const uint64_t pages = leaves + std::min<uint64_t>(leaves, stat.ms_branch_pages);
   if (pages > kept_pages_.load(std::memory_order_relaxed)) {
@@ -195,11 +196,11 @@ absl::Status LmdbIndex::Apply(IndexBatch* batch) {
   return absl::OkStatus();
 }
 
-// The changes being sorted, LMDB finds most keys on the page where its cursor already is.
+// Because the changes are sorted, LMDB finds most keys on the page where its cursor is already.
 absl::Status LmdbIndex::Change(MDB_txn* txn, IndexBatch* batch) const {
   const std::vector<IndexChange>& changes = batch->changes();
   MDB_cursor* cursor = nullptr;
-  // Closed by the end of the transaction.
+  // The end of the transaction closes it.
   int result = mdb_cursor_open(txn, entries_, &cursor);
   if (result != MDB_SUCCESS) return Failed("mdb_cursor_open", result);
   const bool asks = batch->wants_replaced();
@@ -248,7 +249,7 @@ MDB_stat LmdbIndex::Stat() const {
   return stat;
 }
 
-// Opens a map, which must be one without LMDB's options: keys in another order would be lost.
+// Opens a map. It must have no LMDB options: with another key order, keys would not be found.
 absl::Status OpenMap(MDB_txn* txn, const std::string& path, const char* name, bool create,
                      MDB_dbi* map) {
   int result = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, map);
@@ -278,12 +279,13 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenLmdbIndex(const DiskIndexConfig& 
   MDB_dbi notes = 0;
   absl::Status status = OpenMap(txn.get(), config.path, kEntries, !config.read_only, &entries);
   if (status.ok()) status = OpenMap(txn.get(), config.path, kNotes, !config.read_only, &notes);
-  // Its making ended before there was anything in it. The message that is missing tells of a key.
+  // The creation of the index ended before anything was in it. The message is replaced, because a
+  // missing map is reported as a missing key.
   if (absl::IsNotFound(status)) {
     return absl::NotFoundError(absl::StrCat(config.path, ": an LMDB file without an index"));
   }
   if (!status.ok()) return status;
-  // Writes nothing if both were there.
+  // Writes nothing if both maps existed.
   result = mdb_txn_commit(txn.release());
   if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_commit", config.path, result);
   if (!config.read_only) ExtendLmdbFile(env->get());

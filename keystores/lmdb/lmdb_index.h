@@ -1,6 +1,6 @@
 // A DiskIndex in an LMDB file.
 //
-// Two maps of LMDB's: `entries` and `notes`. Every Apply is one transaction, durable when it
+// Uses two LMDB maps, `entries` and `notes`. Every Commit is one transaction and durable when it
 // returns, so Flush has nothing to do and every note is durable.
 
 #ifndef RUMCASK_KEYSTORES_LMDB_LMDB_INDEX_H_
@@ -15,7 +15,7 @@
 
 namespace rumcask {
 
-// What LMDB is compiled for, everywhere.
+// The limit that LMDB is compiled with everywhere.
 inline constexpr size_t kLmdbMaxKeyBytes = 511;
 
 absl::StatusOr<std::unique_ptr<DiskIndex>> OpenLmdbIndex(const DiskIndexConfig& config);

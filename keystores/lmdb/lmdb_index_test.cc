@@ -1,4 +1,4 @@
-// What the LMDB index does beside core/plugin/disk_index.h, which has tests of its own.
+// What the LMDB index does beyond core/plugin/disk_index.h, which has its own tests.
 
 #include "keystores/lmdb/lmdb_index.h"
 
@@ -25,14 +25,14 @@
 #include "keystores/lmdb/lmdb_environment.h"
 #include "keystores/lmdb/lmdb_readers.h"
 
-// The program's own, which LMDB calls as well.
+// Replaces the C library's function in this program, also for LMDB's calls.
 static int syncs = 0;
 extern "C" int fdatasync(int fd) {
   ++syncs;
   return ::fsync(fd);
 }
 
-// So is this: where it is set, larger mappings are refused, in Valgrind's way.
+// Replaces mmap in the same way: larger mappings than this are refused as Valgrind refuses them.
 static size_t most_mapped = SIZE_MAX;
 extern "C" void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   static const auto next =
@@ -85,14 +85,14 @@ class LmdbIndexTest : public testing::Test {
     return index.ok() ? *std::move(index) : nullptr;
   }
 
-  // Sets keys [begin, end) to `value`; none removes them.
+  // Sets keys [begin, end) to `value`, or removes them if it is empty.
   static void Set(DiskIndex* index, uint64_t begin, uint64_t end, const std::string& value) {
     Batch batch;
     for (uint64_t i = begin; i < end; ++i) batch.Set(KeyOf(i), value);
-    ASSERT_TRUE(index->Apply(&batch).ok());
+    ASSERT_TRUE(index->Commit(&batch).ok());
   }
 
-  // An index of more than kLmdbRewriteBytes of which `kept` keys of 200,000 are left.
+  // Makes an index of more than kLmdbRewriteBytes in which `kept` of 200,000 keys are left.
   void MakeMostlyFree(uint64_t kept) {
     std::unique_ptr<DiskIndex> index = Open();
     for (uint64_t i = 0; i < 200000; i += 20000) Set(index.get(), i, i + 20000, "value");
@@ -105,7 +105,7 @@ class LmdbIndexTest : public testing::Test {
   const std::string path_;
 };
 
-TEST_F(LmdbIndexTest, EveryApplyIsDurable) {
+TEST_F(LmdbIndexTest, EveryCommitIsDurable) {
   const std::unique_ptr<DiskIndex> index = Open();
   for (uint64_t i = 0; i < 5; ++i) {
     const int before = syncs;
@@ -123,13 +123,13 @@ TEST_F(LmdbIndexTest, AFileThatIsMostlyFreeIsRewrittenAtOpening) {
   MakeMostlyFree(1000);
   const uint64_t before = std::filesystem::file_size(File("data.mdb"));
   {
-    // Not by who may change nothing.
+    // A read-only opening, which may change nothing, does not rewrite the file.
     const std::unique_ptr<DiskIndex> index = Open(/*read_only=*/true);
     EXPECT_EQ(index->KeyCount(), 1000);
   }
   EXPECT_EQ(std::filesystem::file_size(File("data.mdb")), before);
 
-  // What an earlier rewriting left when it was interrupted is in nobody's way.
+  // The remains of an interrupted rewriting do no harm.
   std::ofstream(File("data.mdb.new")) << "half a file";
   std::unique_ptr<DiskIndex> index = Open();
   EXPECT_LT(std::filesystem::file_size(File("data.mdb")), before / 20);
@@ -155,7 +155,7 @@ TEST_F(LmdbIndexTest, AFileThatIsHalfFullIsNotRewritten) {
   EXPECT_EQ(std::filesystem::file_size(File("data.mdb")), before);
 }
 
-// LMDB alone leaves the file shorter than it says after some of these.
+// After some of these changes, LMDB alone would leave the file shorter than it says.
 TEST_F(LmdbIndexTest, TheFileIsAlwaysAsLongAsItSays) {
   std::unique_ptr<DiskIndex> index = Open();
   std::mt19937_64 random(1);
@@ -190,7 +190,7 @@ TEST_F(LmdbIndexTest, ReadersKeepNoPagesBetweenCalls) {
 #endif
 
 #ifndef SANITIZERS_NEED_ALL_ADDRESSES
-// Where a process may not have 256 GiB of addresses.
+// For a process that may not have 256 GiB of addresses.
 TEST_F(LmdbIndexTest, AsMuchIsMappedAsThereIsRoomFor) {
   struct rlimit before;
   ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
@@ -214,7 +214,7 @@ TEST_F(LmdbIndexTest, AsMuchIsMappedAsValgrindAllows) {
   EXPECT_EQ(index->KeyCount(), 1000);
 }
 
-// A transaction that LMDB refuses takes none of the places that there are.
+// A transaction that LMDB refuses does not use up one of the places.
 TEST_F(LmdbIndexTest, AReaderThatCouldNotBeginLeavesItsPlaceToOthers) {
   constexpr unsigned kReaders = 2;
   const auto env = OpenLmdbEnvironment(path_, /*read_only=*/false, 2, kReaders);
@@ -225,7 +225,7 @@ TEST_F(LmdbIndexTest, AReaderThatCouldNotBeginLeavesItsPlaceToOthers) {
     const LmdbReader second(&readers);
     ASSERT_TRUE(first.status().ok() && second.status().ok());
     const uint64_t memory = readers.MemoryBytes();
-    // If each of them kept one, the last would wait for ever.
+    // If each refused transaction kept its place, the last call would wait for ever.
     for (size_t i = 0; i < 2 * LmdbReaders::kShardReaders; ++i) {
       const LmdbReader third(&readers);
       ASSERT_TRUE(absl::IsResourceExhausted(third.status())) << third.status();
@@ -250,7 +250,8 @@ TEST_F(LmdbIndexTest, MapsOfAnotherProgramAreRefused) {
 }
 
 TEST_F(LmdbIndexTest, AFileThatWasLeftBeforeItHadAnIndexIsNoneToAReader) {
-  // As a process leaves it that ends between LMDB's making of the file and our maps.
+  // This is what a process leaves that ends after LMDB has created the file and before our maps
+  // exist.
   ASSERT_TRUE(OpenLmdbEnvironment(path_, /*read_only=*/false, 2, 1).ok());
   const auto index = OpenLmdbIndex({path_, /*read_only=*/true});
   EXPECT_TRUE(absl::IsNotFound(index.status())) << index.status();
@@ -262,7 +263,7 @@ TEST_F(LmdbIndexTest, NumbersOfAMetaPageAreNotTrusted) {
   { Set(Open().get(), 0, 1000, "value"); }
   std::string original(std::filesystem::file_size(File("data.mdb")), '\0');
   std::ifstream(File("data.mdb")).read(original.data(), static_cast<int>(original.size()));
-  // Every byte of both: of page size, version, roots, last page and all others.
+  // Every byte of both meta pages: page size, version, roots, last page and all others.
   DiskIndexConfig config;
   config.path = path_;
   int refused = 0;

@@ -2,21 +2,23 @@
 //
 //   options.keystore = rumcask::LmdbKeystore();
 //
-// LMDB is a B+ tree in one file that is mapped into memory: a read is a walk in the system's page
-// cache, and what is hot stays there. core buffers writes in memory and brings them to the tree in
-// the background, in the order of the keys, so that a Put never waits for the tree. Opening reads
-// only the log's end that the tree does not hold yet.
+// LMDB is a B+ tree in one file that is mapped into memory: a read walks the tree in the system's
+// page cache, where hot pages stay. core buffers writes in memory and brings them to the tree in
+// the background, in key order, so that a Put waits for the tree only when two full buffers are
+// waiting already. Opening reads only the end of the log that the tree does not hold yet.
 //
 //  - Keys have at most 511 bytes.
-//  - The file reserves 256 GiB of the process's addresses, or as much of that as it can get; that
-//    is neither memory nor space on disk.
-//  - Deleted keys leave free pages in the file, which later keys fill. An opening for writing that
-//    finds most of a large file free rewrites it, which takes as long as copying what remains.
-//  - LMDB has no checksums. Files cut short, or of other programs, are noticed and rebuilt from the
-//    log; a page that the disk has changed is not, but `Verify` compares the index with the log.
-//    LMDB may end the process over such a page. If opening does so twice, the third opening builds
-//    the index anew; for what comes later, remove DATABASE/index.
-//  - The files must not be on a network's file system.
+//  - The file reserves 256 GiB of the process's addresses, or as much of that as is available. That
+//    is neither memory nor disk space.
+//  - Deleted keys leave free pages in the file, which later keys use. When an opening for writing
+//    finds most of a large file free, it rewrites the file, which takes as long as copying what
+//    remains.
+//  - LMDB has no checksums. Files that were truncated or belong to other programs are noticed, and
+//    the index is rebuilt from the log. A page that the disk has changed is not noticed, but
+//    `Verify` compares the index with the log. LMDB may end the process because of such a page. If
+//    that happens in two openings, the third opening builds the index anew; if it happens later,
+//    remove DATABASE/index.
+//  - The files must not be on a network file system.
 
 #ifndef RUMCASK_KEYSTORES_LMDB_LMDB_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_LMDB_LMDB_KEYSTORE_H_

@@ -7,7 +7,7 @@
 namespace rumcask {
 namespace {
 
-// Of a transaction and its slot, from LMDB's source.
+// Bytes of a transaction and its slot, from LMDB's source.
 constexpr uint64_t kReaderBytes = 400;
 
 size_t ShardOfThread() {

@@ -1,9 +1,10 @@
 // Read transactions for any number of threads.
 //
-// A transaction that lasts keeps LMDB from using the pages freed since it began, so that the file
-// grows; and each, even one at rest, takes a slot of LMDB's table. So every call takes one of a
-// bounded number and gives it back at once. With all in use a call waits, which takes no longer
-// than another call's walk in the tree: none runs a caller's code.
+// A read transaction that stays open keeps LMDB from reusing the pages that were freed since it
+// began, so that the file grows. Each transaction, even an idle one, takes a slot of LMDB's table.
+// So every call takes one of a bounded number of transactions and gives it back at once. If all are
+// in use, a call waits, but no longer than another call's walk in the tree, because no caller's
+// code runs meanwhile.
 
 #ifndef RUMCASK_KEYSTORES_LMDB_LMDB_READERS_H_
 #define RUMCASK_KEYSTORES_LMDB_LMDB_READERS_H_
@@ -26,18 +27,18 @@ namespace rumcask {
 
 class LmdbReaders {
  public:
-  // Threads are spread over shards, so that they seldom meet at a lock.
+  // Threads are spread over shards, so that they seldom contend for a lock.
   static constexpr size_t kShards = 16;
   static constexpr size_t kShardReaders = 64;
   static constexpr size_t kMostReaders = kShards * kShardReaders;
 
-  // The environment must outlive it.
+  // `env` must outlive this object.
   LmdbReaders(MDB_env* env, std::string path);
   ~LmdbReaders();
   LmdbReaders(const LmdbReaders&) = delete;
   LmdbReaders& operator=(const LmdbReaders&) = delete;
 
-  // About how much memory the transactions take.
+  // Approximate memory of the transactions.
   uint64_t MemoryBytes() const;
 
  private:
@@ -46,7 +47,7 @@ class LmdbReaders {
   struct alignas(64) Shard {
     Mutex mutex;
     CondVar given_back;
-    // Reset, but with their slots.
+    // Transactions that were reset but keep their slots.
     std::vector<MDB_txn*> idle ABSL_GUARDED_BY(mutex);
     size_t made ABSL_GUARDED_BY(mutex) = 0;
   };
@@ -57,7 +58,7 @@ class LmdbReaders {
   std::atomic<uint64_t> made_{0};
 };
 
-// A read transaction of what has been committed now.
+// A read transaction that sees everything committed before it began.
 class LmdbReader {
  public:
   explicit LmdbReader(LmdbReaders* readers);
@@ -66,7 +67,7 @@ class LmdbReader {
   LmdbReader& operator=(const LmdbReader&) = delete;
 
   const absl::Status& status() const { return status_; }
-  // If that is OK.
+  // Requires that the reader's status is OK.
   MDB_txn* txn() const { return txn_; }
 
  private:

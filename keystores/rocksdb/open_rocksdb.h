@@ -1,5 +1,5 @@
-// Opening a RocksDB of any release: the older ones hand out a plain pointer, the newer ones one
-// that owns, and in between there are both.
+// Opens a RocksDB of any release. Older releases return a plain pointer, newer ones a unique_ptr,
+// and some releases in between have both.
 
 #ifndef RUMCASK_KEYSTORES_ROCKSDB_OPEN_ROCKSDB_H_
 #define RUMCASK_KEYSTORES_ROCKSDB_OPEN_ROCKSDB_H_
@@ -10,8 +10,8 @@
 
 namespace rumcask {
 
-// Calls `open` with a pointer to std::unique_ptr<Db> if it takes one, else with one to Db*, and
-// returns what it returns.
+// Calls `open` with a pointer to std::unique_ptr<Db> if it accepts that, otherwise with a pointer
+// to Db*, and returns its result.
 template <class Db, class Open>
 auto IntoOwner(const Open& open, std::unique_ptr<Db>* db, int /*preferred*/)
     -> decltype(open(std::declval<std::unique_ptr<Db>*>())) {

@@ -12,7 +12,7 @@ struct FakeOptions {
   bool fails = false;
 };
 
-// As the releases of RocksDB have it, with a bool in place of their Status.
+// Has the functions of RocksDB's releases, with a bool in place of their Status.
 struct OldDb {
   static bool Open(const FakeOptions& options, const std::string& /*path*/, OldDb** db) {
     if (!options.fails) *db = new OldDb{"plain"};

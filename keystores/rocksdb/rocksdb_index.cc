@@ -41,7 +41,8 @@
 
 namespace rocksdb {
 
-// Of RocksDB's inside, to be made in time: see MakeStatics. Null where there is none.
+// An internal class of RocksDB whose object has to be made early; see MakeStatics. Default is null
+// in releases without it.
 class Timer;
 class PeriodicTaskScheduler {
  public:
@@ -53,11 +54,11 @@ class PeriodicTaskScheduler {
 namespace rumcask {
 namespace {
 
-// RocksDB makes two objects of the process when the first database is opened, which end the threads
-// that every database needs, and so before the statics of a program that were made earlier and may
-// hold a database. Made here they are there before all others and go after them. A shared
-// librocksdb has its own statics by then; from a static one only functions are called that make
-// what they need.
+// When the first database of a process is opened, RocksDB makes two static objects whose
+// destruction ends the threads that every database needs. Statics of a program that were made
+// earlier and hold a database would be destroyed after that. Made here, the two objects exist
+// before all others and are destroyed after them. A shared librocksdb has made its own statics by
+// now. From a static librocksdb, only functions are called that make what they need.
 __attribute__((constructor(101))) void MakeStatics() {
   (void)rocksdb::Env::Default();
   if (&rocksdb::PeriodicTaskScheduler::Default != nullptr) {
@@ -65,16 +66,16 @@ __attribute__((constructor(101))) void MakeStatics() {
   }
 }
 
-// What keys in RocksDB begin with. Entries are behind the notes, to the end.
+// The first byte of keys in RocksDB. Entries come after the notes and reach to the end.
 constexpr char kNote = 'n';
 constexpr char kEntry = 'x';
 constexpr char kBehindEntries = kEntry + 1;
 
-// A file is compacted if so many of so many entries in a row are removals.
+// A file is compacted if it has that many removals among that many entries in a row.
 constexpr size_t kDeletionWindow = 128;
 constexpr size_t kDeletionTrigger = 64;
 
-// Keys looked for at once.
+// Number of keys that are looked up at once.
 constexpr size_t kSlice = 256;
 
 std::string Prefixed(char prefix, std::string_view key) {
@@ -89,26 +90,27 @@ rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.siz
 
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-// RocksDB's diary. Its own asserts that its last write succeeded, so that a full disk ended the
-// process, and writes into statics that are gone when a program's statics close their databases.
+// Replaces RocksDB's diary. RocksDB's own asserts that its last write succeeded, so that a full
+// disk would end the process; and it writes to static objects that are already destroyed when a
+// program's own statics close their databases.
 class NoLog : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-// Whether it is the system's error `error`. RocksDB has a kind for a full disk only; of the others
-// it keeps the text, at the end of its own.
+// Whether `status` is the system's error `error`. RocksDB has a code only for a full disk; for
+// other errors it appends the system's text to its own.
 bool Is(const rocksdb::Status& status, int error) {
   char buffer[128];
   return status.IsIOError() &&
          absl::EndsWith(status.ToString(), ::strerror_r(error, buffer, sizeof buffer));
 }
 
-// Counted by RocksDB for each thread, at its default level.
+// RocksDB counts this for each thread, at its default level.
 uint64_t Passed(const rocksdb::PerfContext& counts) { return counts.internal_delete_skipped_count; }
 
-// Whether something is short that there may be more of later: room, memory, descriptors.
+// Whether something is short of which there may be more later: disk space, memory or descriptors.
 bool IsShortage(const rocksdb::Status& status) {
   if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit ||
       status.IsMemoryLimit())
@@ -119,12 +121,11 @@ bool IsShortage(const rocksdb::Status& status) {
   return false;
 }
 
-// What RocksDB's background threads meet. Of a shortage, and be it a full disk for a second,
-// RocksDB makes a state: it takes no more writes until it has recovered, and 7.8 does not do so
-// reliably (db/error_handler.cc): it then takes itself for stopped for ever, so that its Flush no
-// longer waits, and a flush may be forgotten in its queue, for which Resume waits for ever. So it
-// does not hear of shortages: the listener takes them off it, and the index tries again when core
-// does.
+// Receives the errors of RocksDB's background threads. After a shortage, even if a disk is full for
+// only a second, RocksDB takes no more writes until it has recovered, which 7.8 does not do
+// reliably (db/error_handler.cc): it may consider itself stopped for ever, so that Flush no longer
+// waits, or forget a flush in its queue, for which Resume then waits for ever. So this listener
+// hides shortages from RocksDB, and the index tries again when core does.
 class Mishaps : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
@@ -153,8 +154,8 @@ class Mishaps : public rocksdb::EventListener {
     MutexLock lock(mutex_);
     return flush_failed_;
   }
-  // What has gone wrong since there were `before` of them, or for good. If nothing has, waits a
-  // moment for something to happen.
+  // The error that occurred since the count was `before`, or the first one that does not pass. If
+  // there is none, waits a moment for something to happen.
   rocksdb::Status Wait(uint64_t before) const {
     MutexLock lock(mutex_);
     if (count_ == before && fatal_.ok()) happened_.WaitFor(mutex_, kMoment);
@@ -181,9 +182,9 @@ class RocksdbIndex : public DiskIndex {
         cache_(std::move(cache)),
         mishaps_(std::move(mishaps)),
         db_(std::move(db)) {
-    // core's log is the truth.
+    // The log of core has all writes already.
     write_.disableWAL = true;
-    // Where RocksDB would wait, it would do so through any error that it does not hear of.
+    // Where RocksDB waits, it would go on waiting during errors that are hidden from it.
     write_.no_slowdown = true;
     flush_.wait = false;
     flush_.allow_write_stall = true;
@@ -194,7 +195,7 @@ class RocksdbIndex : public DiskIndex {
   }
 
   absl::Status Scan(const KeyRange& range, size_t limit, IndexRows* rows) const override;
-  absl::Status Apply(IndexBatch* batch) override;
+  absl::Status Commit(IndexBatch* batch) override;
 
   absl::Status Flush() override;
 
@@ -206,7 +207,7 @@ class RocksdbIndex : public DiskIndex {
 
   uint64_t KeyCount() const override { return Property(rocksdb::DB::Properties::kEstimateNumKeys); }
   bool counts_exactly() const override { return false; }
-  bool looks_cheaply() const override { return false; }
+  bool reports_replaced() const override { return false; }
 
   uint64_t MemoryBytes() const override {
     return Property(rocksdb::DB::Properties::kSizeAllMemTables) +
@@ -219,7 +220,7 @@ class RocksdbIndex : public DiskIndex {
   absl::Status Checked(std::string_view call, const rocksdb::Status& status) const {
     return RocksdbStatus(call, path_, status);
   }
-  // Until RocksDB is not too far behind with merging files to take it.
+  // Repeats the attempt while RocksDB is too far behind with merging files to accept it.
   template <typename Attempt>
   absl::Status Patiently(std::string_view call, Attempt attempt) const;
 
@@ -230,8 +231,8 @@ class RocksdbIndex : public DiskIndex {
 
   absl::Status GetFrom(const rocksdb::ReadOptions& options, const std::string& key,
                        std::string* value) const;
-  // A removal that removes nothing would have to be stepped over all the same. False only if the
-  // key is surely not there, as far as filters and memory tell.
+  // Used to leave out removals that remove nothing, which scans would have to step over. False only
+  // if filters and memory prove that the key does not exist.
   bool MayExist(const std::string& key) const {
     std::string value;
     bool found = false;
@@ -264,7 +265,7 @@ absl::Status RocksdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* 
   const std::string lower = Prefixed(kEntry, range.lower);
   const std::string upper =
       range.upper.empty() ? std::string(1, kBehindEntries) : Prefixed(kEntry, range.upper);
-  // RocksDB takes bounds to be in order.
+  // RocksDB requires the bounds to be in order.
   if (lower >= upper) return absl::OkStatus();
   const rocksdb::Slice lower_slice(lower);
   const rocksdb::Slice upper_slice(upper);
@@ -272,7 +273,8 @@ absl::Status RocksdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* 
   options.iterate_lower_bound = &lower_slice;
   options.iterate_upper_bound = &upper_slice;
   const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options));
-  // What it stepped over meanwhile: removed keys whose removal no compaction has carried out yet.
+  // Counts what the iterator stepped over: removed keys whose removal has not been carried out by a
+  // compaction yet.
   const rocksdb::PerfContext& counts = *rocksdb::get_perf_context();
   uint64_t passed = Passed(counts);
   const auto pass = [&] {
@@ -292,8 +294,9 @@ absl::Status RocksdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* 
   return Checked("Scan", it->status());
 }
 
-absl::Status RocksdbIndex::Apply(IndexBatch* batch) {
-  // RocksDB stops when it has several memtables that it could not write, and then flushes nothing.
+absl::Status RocksdbIndex::Commit(IndexBatch* batch) {
+  // When RocksDB has several memtables that it could not write, it takes no more writes and does
+  // not flush either, so a flush is requested here.
   if (mishaps_->flush_failed()) {
     absl::Status status = Flush();
     if (!status.ok()) return status;
@@ -335,7 +338,7 @@ absl::Status RocksdbIndex::Flush() {
   while (status.ok() && Property(rocksdb::DB::Properties::kNumImmutableMemTable) > 0) {
     status = Checked("Flush", mishaps_->Wait(before));
   }
-  // After some errors RocksDB lets old files be, in case that they are of use yet.
+  // After some errors RocksDB stops deleting old files, in case they are still needed.
   if (status.ok() && failed) status = Checked("EnableFileDeletions", db_->EnableFileDeletions());
   return status;
 }
@@ -351,7 +354,7 @@ absl::Status RocksdbIndex::Patiently(std::string_view call, Attempt attempt) con
   }
 }
 
-// Asks the batch about changes [begin, end).
+// Looks up the keys of changes [begin, end) and calls Accepts for each.
 absl::Status RocksdbIndex::FindAccepted(IndexBatch* batch, size_t begin, size_t end,
                                         std::vector<bool>* accepted) const {
   const std::vector<IndexChange>& changes = batch->changes();
@@ -385,17 +388,19 @@ rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
   rocksdb::Options made;
   made.create_if_missing = !read_only;
   made.write_buffer_size = options.write_buffer_bytes;
-  // More than come together while none can be written, or RocksDB would never try again.
+  // More than the memtables that can fill up while none can be written; otherwise RocksDB would
+  // never try again.
   made.max_write_buffer_number = 6;
   made.max_open_files = MaxOpenFiles(options);
   made.compression = rocksdb::kNoCompression;
-  // Bounds what superseded entries take to about a tenth.
+  // Limits the space of superseded entries to about a tenth.
   made.level_compaction_dynamic_level_bytes = true;
-  // What was not flushed comes from core's log; who closes flushes first.
+  // What was not flushed is brought in again from core's log; core flushes before it closes the
+  // index.
   made.avoid_flush_during_shutdown = true;
 
-  // A queue removes at one end what it has put in at the other: files of little else are compacted
-  // soon, not only when their level is full.
+  // A queue removes keys at one end and adds them at the other. Files that contain little but
+  // removals are compacted soon, not only when their level is full.
   made.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
 
@@ -422,7 +427,7 @@ absl::Status RocksdbStatus(std::string_view call, std::string_view path,
   };
   if (status.ok()) return absl::OkStatus();
   if (status.IsNotFound()) return absl::Status(absl::StatusCode::kNotFound, "");
-  // A file that is missing was promised by another.
+  // A file that is missing was named by another one, so the index is damaged.
   if (status.IsCorruption() || status.IsPathNotFound()) return with(absl::StatusCode::kDataLoss);
   if (IsShortage(status) || status.IsBusy() || status.IsTryAgain()) {
     return with(absl::StatusCode::kResourceExhausted);
@@ -437,7 +442,7 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfi
                                                             const RocksdbOptions& options) {
   absl::Status checked = CheckIndexDirectory(config.path);
   if (!checked.ok()) return checked;
-  // The file that names the manifest: without it there is no database to RocksDB.
+  // The file that names the manifest. Without it there is no database for RocksDB.
   const std::string current = absl::StrCat(config.path, "/CURRENT");
   if (config.read_only && ::access(current.c_str(), F_OK) != 0) {
     return ErrnoStatus("open", current, errno);
@@ -451,7 +456,7 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenRocksdbIndex(const DiskIndexConfi
                                      ? OpenRocksdbForReadOnly(opening, config.path, &db)
                                      : OpenRocksdb(opening, config.path, &db);
   if (status.IsInvalidArgument() || status.IsNotSupported() || status.IsNotFound()) {
-    // Of another program, or of a later release of RocksDB.
+    // The files belong to another program or to a later release of RocksDB.
     return absl::DataLossError(absl::StrCat("Open ", config.path, ": ", status.ToString()));
   }
   if (!status.ok()) return RocksdbStatus("Open", config.path, status);

@@ -24,7 +24,7 @@
 
 namespace {
 
-// Bytes that may still be written to files whose path has this in it; then the disk is full.
+// Bytes that can still be written to files whose path contains this; after that the disk is full.
 constexpr const char* kOnSmallDisk = "/rocksdb.on_small_disk";
 constexpr int64_t kPlenty = int64_t{1} << 50;
 std::atomic<int64_t> room{kPlenty};
@@ -47,7 +47,7 @@ bool HasRoomFor(int fd, size_t bytes) {
 
 }  // namespace
 
-// In the place of the C library's, which they call.
+// Replaces the C library's functions, which RocksDB calls.
 extern "C" ssize_t write(int fd, const void* bytes, size_t size) {
   static const auto next =
       reinterpret_cast<ssize_t (*)(int, const void*, size_t)>(::dlsym(RTLD_NEXT, "write"));
@@ -111,13 +111,13 @@ class RocksdbIndexTest : public testing::Test {
     return index.ok() ? *std::move(index) : nullptr;
   }
 
-  // Sets keys [begin, end) to `value`, and the note too.
+  // Sets keys [begin, end) and the note to `value`.
   static absl::Status Set(DiskIndex* index, uint64_t begin, uint64_t end,
                           const std::string& value) {
     Batch batch(/*asks=*/false);
     for (uint64_t i = begin; i < end; ++i) batch.Set(KeyOf(i), value);
     batch.Note(value);
-    return index->Apply(&batch);
+    return index->Commit(&batch);
   }
   static std::string DurableNote(const DiskIndex& index) {
     std::string note;
@@ -129,8 +129,8 @@ class RocksdbIndexTest : public testing::Test {
   RocksdbOptions options_;
 };
 
-// Rounds in which the disk is full at first, so that files and what names them come to nothing,
-// each at another byte.
+// In each round the disk is full at first, at another byte, so that files and the records that name
+// them remain incomplete.
 TEST_F(RocksdbIndexTest, GoesOnWhenAFullDiskHasRoomAgain) {
   std::unique_ptr<DiskIndex> index = Open();
   ASSERT_TRUE(Set(index.get(), 0, 5000, "first").ok());
@@ -151,7 +151,7 @@ TEST_F(RocksdbIndexTest, GoesOnWhenAFullDiskHasRoomAgain) {
     }
     EXPECT_GT(refused, before);
     room = kPlenty;
-    // What RocksDB began while the disk was full may fail yet.
+    // Work that RocksDB began while the disk was full may still fail.
     absl::Status status;
     for (int attempt = 0; attempt < 50; ++attempt) {
       status = Set(index.get(), 0, 5000, value);
@@ -159,7 +159,7 @@ TEST_F(RocksdbIndexTest, GoesOnWhenAFullDiskHasRoomAgain) {
       if (!absl::IsResourceExhausted(status)) break;
     }
     ASSERT_TRUE(status.ok()) << status;
-    // At once, and not some time.
+    // The note is durable at once, not some time later.
     EXPECT_EQ(DurableNote(*index), value);
     durable = value;
   }
@@ -169,7 +169,7 @@ TEST_F(RocksdbIndexTest, GoesOnWhenAFullDiskHasRoomAgain) {
   EXPECT_EQ(DurableNote(*index), durable);
 }
 
-// Memtables that are full of themselves, while none can be written, are not waited for.
+// A write does not wait for memtables that are full while none can be written to disk.
 TEST_F(RocksdbIndexTest, AFullDiskStallsNoWrite) {
   options_.write_buffer_bytes = 64 << 10;
   std::unique_ptr<DiskIndex> index = Open();
@@ -227,7 +227,7 @@ TEST_F(RocksdbIndexTest, GoesOnWhenThereAreDescriptorsAgain) {
   EXPECT_EQ(DurableNote(*index), "first");
 }
 
-// An entry that can't be read is not one that is not there.
+// An entry that cannot be read must not count as missing.
 TEST_F(RocksdbIndexTest, WhatIsReplacedIsNotAbsentBecauseItCannotBeRead) {
   options_.block_cache_bytes = 0;
   std::unique_ptr<DiskIndex> index = Open();
@@ -235,7 +235,7 @@ TEST_F(RocksdbIndexTest, WhatIsReplacedIsNotAbsentBecauseItCannotBeRead) {
   ASSERT_TRUE(index->Flush().ok());
   for (const auto& entry : std::filesystem::directory_iterator(path_)) {
     if (entry.path().extension() != ".sst") continue;
-    // Its blocks are nonsense, its end with what tells where they are is whole.
+    // The blocks of the file are garbage, but its end, which says where they are, is intact.
     const auto size = std::filesystem::file_size(entry.path());
     const std::string zeros(size / 2, '\0');
     FILE* const file = std::fopen(entry.path().c_str(), "r+");
@@ -245,10 +245,10 @@ TEST_F(RocksdbIndexTest, WhatIsReplacedIsNotAbsentBecauseItCannotBeRead) {
   }
   Batch batch(/*asks=*/true);
   batch.Set(KeyOf(10), "second");
-  const absl::Status status = index->Apply(&batch);
+  const absl::Status status = index->Commit(&batch);
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_EQ(batch.replaced(), 0);
-  // Nothing was written, so that this is as unreadable as before.
+  // Nothing was written, so the note is still unreadable.
   std::string note;
   EXPECT_TRUE(absl::IsDataLoss(index->GetNote("note", /*durable=*/false, &note)));
 }

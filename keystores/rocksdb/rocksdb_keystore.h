@@ -2,24 +2,26 @@
 //
 //   options.keystore = rumcask::RocksdbKeystore();
 //
-// RocksDB is a log-structured merge tree: what comes in is written in order and merged later, so
-// that random inserts into an index far larger than memory cost a few sequential writes, where
-// `lmdb` costs a page each. Reads cost more than there: a look into several files, of which a
-// Bloom filter spares nearly all that don't have the key. Keys have up to 65,535 bytes.
+// RocksDB is a log-structured merge tree: new entries are written in order and merged later. So
+// random inserts into an index far larger than memory cost a few sequential writes, where `lmdb`
+// writes a page for each. Reads cost more than with `lmdb`: a lookup may have to go to several
+// files, but a Bloom filter spares it nearly all files that do not have the key. Keys have up to
+// 65,535 bytes.
 //
 // core buffers writes in memory and brings them to the index in the background. RocksDB's own log
-// is off: core's is the truth, from which what RocksDB had not yet written is brought in again.
+// is off, because core's log already has every record; what RocksDB had not yet written is brought
+// in again from there.
 //
-// While the disk is full, or the process has no more descriptors or memory, RocksDB is tried again
-// until it works; it hears nothing of that itself, for it does not come back from it reliably. It
-// writes no diary (LOG): it asserts that each write of that succeeded, and Debian builds RocksDB
-// with its assertions on.
+// While the disk is full, or the process has no more descriptors or memory, core repeats its calls
+// until RocksDB works again. These errors are hidden from RocksDB itself, because it does not
+// recover from them reliably. RocksDB writes no diary (LOG): it asserts that each write of that
+// succeeded, and Debian builds RocksDB with assertions enabled.
 //
-// A program that has opened such a database and then forks must see to it that the child ends by
-// exec or _exit: by exit, RocksDB's statics wait for ever for threads that only the parent has.
+// If a program that has opened such a database forks, the child must end by exec or _exit. With
+// exit, RocksDB's static objects would wait for ever for threads that only the parent has.
 //
-// KeyCount of the index is an estimate. Blocks are not compressed: beside a key an entry holds a
-// location, which does not compress, and neighbouring keys share their beginnings already.
+// KeyCount of the index is an estimate. Blocks are not compressed: an entry holds, beside the key,
+// a location, which does not compress, and neighbouring keys share their prefixes already.
 
 #ifndef RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
 #define RUMCASK_KEYSTORES_ROCKSDB_ROCKSDB_KEYSTORE_H_
@@ -32,23 +34,24 @@
 
 namespace rumcask {
 
-// None of these changes what can be opened.
+// None of these options changes what can be opened.
 struct RocksdbOptions {
-  // Blocks of files kept in memory. The system's page cache holds them as well; a hit here saves
-  // the call and the checksum.
+  // Memory for blocks of files. The system's page cache holds them as well; a hit here saves the
+  // system call and the checksum.
   uint64_t block_cache_bytes = uint64_t{64} << 20;
-  // What is gathered in memory before it becomes a file; up to twice this is in memory, and up to
-  // six times if it is less than core brings at once. That much, by default.
+  // Entries that are gathered in memory before they become a file. Memory holds up to twice this,
+  // and up to six times this if it is less than what core brings at once. By default it is as much
+  // as core brings at once.
   uint64_t write_buffer_bytes = uint64_t{64} << 20;
-  // Memory for the filters; with 10 a look for a key in a file that does not have it reads a block
-  // one time in a hundred. 0 for none.
+  // Bits of the Bloom filters, in memory, per key. With 10, a lookup of a key in a file that does
+  // not have it reads a block one time in a hundred. 0 means no filters.
   int bloom_bits_per_key = 10;
-  // Files of sorted keys open at once, beyond which each look may have to open one; RocksDB takes
-  // no fewer than 20. Some ten more are open for its manifest, its lock, and what is being written
-  // and merged: in a process that has no descriptors left, the index is not brought up to date, and
-  // writers are told so, until there are again. Default 0: a quarter of what the process may have
-  // (RLIMIT_NOFILE) when the database is opened, 20 to 500. At some 64 MiB each 500 are enough for
-  // 30 GB.
+  // Files of sorted keys that are open at once; beyond that, each lookup may have to open one.
+  // RocksDB uses at least 20. Some ten more are open for its manifest, its lock, and files being
+  // written and merged. While the process has no descriptors left, the index is not brought up to
+  // date, and writers get an error when its buffers are full. Default 0: a quarter of what the
+  // process may have (RLIMIT_NOFILE) when the database is opened, but at least 20 and at most 500.
+  // At some 64 MiB each, 500 files are enough for 30 GB.
   int max_open_files = 0;
 };
 

@@ -1,4 +1,4 @@
-// Runs the commands in the transcripts beside this file and compares what they print.
+// Runs the commands in the transcripts beside this file and compares their output.
 //
 // A transcript is a Markdown text. In its indented blocks
 //
@@ -8,12 +8,11 @@
 //     ! a line on standard error
 //     [2]
 //
-// a command is followed by all it prints and its exit code, if that is not 0. In a line that ends
-// with " (glob)" a * stands for anything; "(no newline)" says that the output lacks its last one,
-// and
-// "(empty line)" is one.
-// The commands of a file run one after the other in one new directory, with sh. "? COMMAND" skips
-// the rest of the file, loudly, if the command fails.
+// a command is followed by everything it prints and by its exit code, if that is not 0. In a line
+// that ends with " (glob)", a * stands for any text. "(no newline)" means that the output lacks its
+// last newline, and "(empty line)" is an empty line. The commands of a file run one after the other
+// with sh, in one new directory. "? COMMAND" skips the rest of the file, with a message, if the
+// command fails.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,7 +57,7 @@ bool ConsumePrefix(std::string_view* text, std::string_view prefix) {
   return true;
 }
 
-// As they stand in a transcript.
+// In the form that a transcript has.
 std::vector<std::string> OutputLines(std::string_view text) {
   std::vector<std::string> lines;
   while (!text.empty()) {
@@ -117,7 +116,7 @@ bool Matches(std::string_view line, std::string_view expected) {
   return MatchesGlob(line, expected);
 }
 
-// A new directory with the tool in PATH.
+// A new directory, with the tool in PATH.
 class Shell {
  public:
   Shell() {
@@ -132,7 +131,7 @@ class Shell {
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
 
-  // What a transcript would say.
+  // What a transcript would contain.
   std::vector<std::string> Run(const std::string& command) const {
     std::ofstream(directory_ / "command") << command << "\n";
     const std::string directory = directory_.string();

@@ -1,5 +1,4 @@
-// The contract of core/plugin/disk_index.h as tests that any index on disk can be put to. Public,
-// for tests.
+// Tests of the contract of core/plugin/disk_index.h, for any index on disk. Public, for tests.
 //
 // A plugin's own test names its factory and depends on //tests:disk_index_conformance:
 //

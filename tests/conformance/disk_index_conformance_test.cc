@@ -1,4 +1,4 @@
-// The indexes on disk of this project against the contract.
+// Tests the indexes on disk of this project against the contract.
 
 #include "tests/conformance/disk_index_conformance.h"
 
@@ -14,7 +14,7 @@
 namespace rumcask {
 namespace {
 
-// Writes files and reads them again all the time.
+// Options with which RocksDB writes and reads files all the time.
 RocksdbOptions Small() {
   RocksdbOptions options;
   options.write_buffer_bytes = 64 << 10;

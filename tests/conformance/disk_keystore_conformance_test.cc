@@ -1,5 +1,5 @@
-// What core puts in front of an index on disk, against the contract of all keystores. Only Load is
-// not as there: BufferedIndex is given the log in its order, by one thread.
+// Tests what core puts in front of an index on disk against the contract of all keystores. Only
+// Load is different: BufferedIndex gets the log in order and from one thread.
 
 #include <memory>
 #include <string>
@@ -16,13 +16,13 @@
 namespace rumcask {
 namespace {
 
-KeystoreFactory Whole(bool looks_cheaply, bool background) {
-  return WholeDiskKeystore(AdversarialDisk::Make()->Keystore("disk", looks_cheaply), background);
+KeystoreFactory Whole(bool reports_replaced, bool background) {
+  return WholeDiskKeystore(AdversarialDisk::Make()->Keystore("disk", reports_replaced), background);
 }
 
-KeystoreUnderTest Tested(bool looks_cheaply, bool background) {
-  KeystoreUnderTest tested(Whole(looks_cheaply, background));
-  // Most of it is the index's.
+KeystoreUnderTest Tested(bool reports_replaced, bool background) {
+  KeystoreUnderTest tested(Whole(reports_replaced, background));
+  // Most of the memory belongs to the index.
   tested.counts_memory = false;
   return tested;
 }
@@ -31,8 +31,8 @@ INSTANTIATE_KEYSTORE_CONFORMANCE(Looking, Tested(true, false));
 INSTANTIATE_KEYSTORE_CONFORMANCE(Blind, Tested(false, false));
 INSTANTIATE_KEYSTORE_CONFORMANCE(InTheBackground, Tested(true, true));
 
-// A record is moved wherever its key is: in the active buffer, in one that waits, in the index, in
-// several of them; and it is there afterwards, for snapshots of before, too.
+// A record is moved wherever its key is: in the active buffer, in a frozen one, in the index, or in
+// several of them. Afterwards the record is still found, also by snapshots from before.
 TEST(BufferedIndexTest, RecordsAreMovedWhereverTheirKeysAre) {
   TestedKeystore tested(Whole(true, false));
   std::vector<std::string> keys;

@@ -1,4 +1,4 @@
-// What Apply does, and what reads say of it.
+// What Apply does, and what reads return about it.
 
 #include <map>
 #include <random>
@@ -106,7 +106,7 @@ TEST_P(DiskIndexConformance, AcceptsIsToldWhatIsReplacedAndDecides) {
   for (size_t i = 0; i < keys.size(); i += 2) before[keys[i]] = TryingValue(&random);
   ASSERT_EQ(tested.Apply(before), "");
 
-  // Removals and values; of each some refused, and of each some where nothing is.
+  // Removals and values; some of each are refused, and some of each concern keys that do not exist.
   BytesMap changes;
   for (size_t i = 0; i < keys.size(); ++i) {
     changes[keys[i]] = i % 3 == 0 ? "" : TryingValue(&random);
@@ -120,7 +120,7 @@ TEST_P(DiskIndexConformance, AcceptsIsToldWhatIsReplacedAndDecides) {
     if (accepted) made[std::string(key)] = changes.find(key)->second;
     return accepted;
   });
-  ASSERT_TRUE(tested.index().Apply(&batch).ok());
+  ASSERT_TRUE(tested.index().Commit(&batch).ok());
   EXPECT_EQ(batch.Violation(), "");
   for (const auto& [key, was] : told) {
     const auto it = before.find(key);
@@ -128,7 +128,7 @@ TEST_P(DiskIndexConformance, AcceptsIsToldWhatIsReplacedAndDecides) {
   }
   ASSERT_GT(made.size(), 400);
   ASSERT_LT(made.size(), 1100);
-  // A second time they change nothing, but the map is told.
+  // A second time they change nothing, but Accepts is called.
   ASSERT_EQ(tested.Apply(made, {{"note", "with it"}}), "");
   EXPECT_EQ(tested.Compare(), "");
 }
@@ -139,7 +139,7 @@ TEST_P(DiskIndexConformance, RefusedChangesAreNotMade) {
   TestBatch batch({{"kept", ""}, {"new", "new"}, {"none", "new"}, {"removed", ""}, {"set", "new"}},
                   {{"note", "1"}});
   batch.Ask([](std::string_view key, std::string_view) { return key != "kept" && key != "none"; });
-  ASSERT_TRUE(tested.index().Apply(&batch).ok());
+  ASSERT_TRUE(tested.index().Commit(&batch).ok());
   IndexContents contents;
   ASSERT_TRUE(ReadAll(tested.index(), {"note"}, &contents).ok());
   EXPECT_EQ(contents.entries, (BytesMap{{"kept", "old"}, {"new", "new"}, {"set", "new"}}));
@@ -154,11 +154,12 @@ TEST_P(DiskIndexConformance, TheFiguresSaySomething) {
   ASSERT_TRUE(tested.index().Flush().ok());
   EXPECT_GT(tested.index().KeyCount(), 40000);
   EXPECT_LT(tested.index().KeyCount(), 60000);
-  // An estimate, too, must outlast the process.
+  // Even an estimate must survive the end of the process.
   ASSERT_EQ(tested.FlushAndReopen(), "");
   EXPECT_GT(tested.index().KeyCount(), 40000);
   EXPECT_LT(tested.index().KeyCount(), 60000);
-  // All keys and values, less what neighbours share, and what is allocated but not used.
+  // All keys and values, without what neighbours share and without space that is allocated but
+  // unused.
   EXPECT_GT(tested.index().FileBytes(), 50000 * 21);
   EXPECT_LT(tested.index().FileBytes(), 50000 * 200);
   EXPECT_GT(tested.index().MemoryBytes(), 0);

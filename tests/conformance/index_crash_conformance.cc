@@ -1,4 +1,4 @@
-// What is there again when an index is opened after it was closed, or its process was killed.
+// What an index contains when it is opened after it was closed or its process was killed.
 
 #include <signal.h>
 
@@ -25,8 +25,8 @@ namespace {
 
 constexpr int kKeys = 100;
 
-// Batch number `batch`, from 1: changes every key, adds one and removes one that an earlier batch
-// added, and notes its number.
+// Batch number `batch`, counted from 1: changes every key, adds a key, removes a key that an
+// earlier batch added, and notes its number.
 BytesMap ChangesOf(int batch) {
   BytesMap changes;
   for (int i = 0; i < kKeys; ++i) changes[absl::StrCat("key", i)] = absl::StrCat(batch, " ", i);
@@ -51,11 +51,11 @@ BytesMap EntriesAfter(int batch) {
 
 void ApplyBatch(DiskIndex* index, int batch) {
   TestBatch changes(ChangesOf(batch), {{"batch", absl::StrCat(batch)}});
-  ASSERT_TRUE(index->Apply(&changes).ok());
+  ASSERT_TRUE(index->Commit(&changes).ok());
 }
 
-// The number of the last batch that is there; nothing of a later one may be, and all of the earlier
-// ones must.
+// Finds the number of the last batch in the index. The index must have all earlier batches and
+// nothing of a later one.
 void FindLastBatch(const DiskIndex& index, int* last) {
   IndexContents contents;
   ASSERT_TRUE(ReadAll(index, {"batch"}, &contents).ok());
@@ -68,7 +68,7 @@ void FindLastBatch(const DiskIndex& index, int* last) {
   EXPECT_EQ(contents.entries, EntriesAfter(*last));
 }
 
-// Applies batches for ever, flushing the one numbered `flushed`, and kills the process some
+// Applies batches without end, flushes the one numbered `flushed`, and kills the process some
 // milliseconds later.
 void ApplyUntilKilled(const KeystoreFactory& factory, const std::string& path, int flushed,
                       int milliseconds) {
@@ -150,13 +150,14 @@ TEST_P(DiskIndexConformance, ADurableNoteIsThereAgain) {
 }
 
 TEST_P(DiskIndexConformance, AKillLeavesWhatWasFlushedAndWholeBatches) {
-  // The child is this program once more, not a fork of this process, whose threads it would lack.
+  // The child process runs this program anew instead of being a fork, which would lack this
+  // process's threads.
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const struct {
     int flushed;
     int milliseconds;
   } kills[] = {{1, 0}, {3, 5}, {17, 30}, {40, 120}};
-  // The child runs what stands before its own kill as well.
+  // The child also runs the statements before the one that kills it.
   const auto directory_of = [&](int flushed) { return absl::StrCat(path(), ".killed", flushed); };
   for (const auto& kill : kills) {
     EXPECT_EXIT(

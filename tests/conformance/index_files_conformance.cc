@@ -1,4 +1,4 @@
-// Openings that only read, and files that are not as the index left them.
+// Read-only openings, and files that are not as the index left them.
 
 #include <algorithm>
 #include <filesystem>
@@ -33,7 +33,7 @@ void WriteFile(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-// All files, with what is in them and when they were last written.
+// All files with their contents and modification times.
 std::map<std::string, std::string> Photograph(const std::string& directory) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -44,7 +44,7 @@ std::map<std::string, std::string> Photograph(const std::string& directory) {
   return files;
 }
 
-// An index of some files, closed.
+// Makes an index of some files and closes it.
 BytesMap MakeIndex(const KeystoreFactory& factory, const std::string& path) {
   TestedIndex tested(factory, path);
   for (int batch = 0; batch < 4; ++batch) {
@@ -67,7 +67,7 @@ std::string RandomBytes(size_t size) {
 
 struct Damage {
   const char* name;
-  // Makes the damage; false if it would make none.
+  // Makes the damage; false if it would change nothing.
   std::function<bool(const fs::path&)> make;
 };
 
@@ -114,7 +114,7 @@ TEST_P(DiskIndexConformance, ReadOnlyReadsAllAndChangesNothing) {
   const BytesMap entries = MakeIndex(factory(), path());
   const auto before = Photograph(path());
   {
-    // Those who only read don't exclude each other.
+    // Read-only openings do not exclude each other.
     const auto index = OpenIndex(factory(), path(), /*read_only=*/true);
     ASSERT_TRUE(index.ok()) << index.status();
     const auto second = OpenIndex(factory(), path(), /*read_only=*/true);
@@ -143,8 +143,8 @@ TEST_P(DiskIndexConformance, ReadOnlyMakesNoIndex) {
   EXPECT_TRUE(fs::is_empty(path()));
 }
 
-// Each file damaged in each way: the opening or a read says so, or all is as before, or there is
-// nothing at all.
+// Damages each file in each way. Then either the opening or a read must report it, or everything
+// must be as before, or nothing must be there at all.
 TEST_P(DiskIndexConformance, DamagedFilesAreReportedOrDoNoHarm) {
   BytesMap entries;
   RemoveAndMake(factory(), path(), &entries);

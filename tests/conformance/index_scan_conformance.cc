@@ -36,8 +36,8 @@ Rows Expected(const BytesMap& entries, const KeyRange& range, size_t limit) {
 TEST_P(DiskIndexConformance, ScanFindsEveryRange) {
   TestedIndex tested(factory(), path());
   std::mt19937_64 random(4);
-  // Every second one is there; the others are bounds only, and so are some longer than a key may
-  // be.
+  // Every second one is a key; the others are used only as bounds. Some bounds are longer than a
+  // key may be.
   std::vector<std::string> bounds = TryingKeys(90, factory().traits.max_key_bytes);
   BytesMap changes;
   for (size_t i = 0; i < bounds.size(); i += 2) changes[bounds[i]] = TryingValue(&random);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kKeys = 200;
 
-// Round r makes every key's value, and the note, r.
+// Round r sets the value of every key, and the note, to r.
 BytesMap Round(int round) {
   BytesMap changes;
   for (int i = 0; i < kKeys; ++i) changes[absl::StrCat("key", i)] = absl::StrCat(round);
@@ -32,7 +32,8 @@ int ToRound(const std::string& value) {
   return absl::SimpleAtoi(value, &round) ? round : -1;
 }
 
-// Reads once in every way; what it finds must be no older than `oldest`. "" or what is wrong.
+// Reads once in every way. What it finds must be no older than `oldest`. Returns "" or what is
+// wrong.
 std::string ReadOnce(const DiskIndex& index, int i, int oldest) {
   std::string value;
   absl::Status status = index.Get(absl::StrCat("key", i % kKeys), &value);
@@ -54,7 +55,7 @@ std::string ReadOnce(const DiskIndex& index, int i, int oldest) {
     return absl::StrCat("Scan: ", rows[0].second, " after ", oldest);
   }
 
-  // A note can't be durable before it is there.
+  // A note cannot be durable before it is visible.
   status = index.GetNote("round", /*durable=*/true, &value);
   if (!status.ok() && !absl::IsNotFound(status)) {
     return absl::StrCat("durable GetNote: ", status.ToString());
@@ -101,7 +102,7 @@ TEST_P(DiskIndexConformance, ReadersSeeWholeBatchesAndWhatWasApplied) {
 TEST_P(DiskIndexConformance, AnyNumberOfThreadsRead) {
   TestedIndex tested(factory(), path());
   ASSERT_EQ(tested.Apply(Round(0), {{"round", "0"}}), "");
-  // Each has read, and some are in the middle of it, when the last one comes.
+  // Each thread has read, and some are reading, when the last one comes.
   constexpr int kThreads = 300;
   std::atomic<int> have_read{0};
   std::vector<std::string> wrong(kThreads);

@@ -1,4 +1,4 @@
-// Traits, single keys, and keys at random.
+// Traits, single keys, and random keys.
 
 #include <algorithm>
 #include <map>
@@ -16,7 +16,7 @@
 
 namespace rumcask {
 
-// A program may have no keystore of a kind.
+// A program may have only ordered or only unordered keystores.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OrderedKeystoreConformance);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(UnorderedKeystoreConformance);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(UndoBoundConformance);
@@ -24,8 +24,8 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(MemoryCountConformance);
 
 namespace {
 
-// INSTANTIATE_TEST_SUITE_P(..., KeystoreConformance, ...) leaves out the tests of some keystores.
-// The keystores that the tests of each suite run on.
+// The keystores that the tests of each suite run on. INSTANTIATE_TEST_SUITE_P(...,
+// KeystoreConformance, ...) alone would leave out the tests of some keystores.
 std::map<std::string, std::set<std::string>> KeystoresOfSuites() {
   std::map<std::string, std::set<std::string>> keystores;
   const testing::UnitTest& all = *testing::UnitTest::GetInstance();
@@ -99,7 +99,7 @@ TEST_P(KeystoreConformance, KeysOfEveryLengthAreDifferentKeys) {
     }
   }
   ASSERT_EQ(tested.CompareNow(), "");
-  // And they differ by their last byte, also the longest.
+  // Keys that differ only in their last byte are different, even the longest.
   const std::string longest(max, 'x');
   std::string neighbour = longest;
   ++neighbour.back();
@@ -118,7 +118,7 @@ TEST_P(KeystoreConformance, EveryBitOfALocationIsKept) {
        {Location::Make(0, 8, 8), Location::Make(Location::kMaxSlots - 1, Location::kMaxOffset, 8),
         Location::Make(1, 8, Location::kLongLength), Location::Make(0x12345, 0x6789ab8, 0xcde8),
         Location::FromBits(~uint64_t{0})}) {
-    EXPECT_EQ(keystore.Apply(key, location, ++sequence), before);
+    EXPECT_EQ(keystore.Set(key, location, ++sequence), before);
     Location got;
     ASSERT_TRUE(keystore.Get(key, &got).ok());
     EXPECT_EQ(got, location);
@@ -130,7 +130,7 @@ TEST_P(KeystoreConformance, EveryBitOfALocationIsKept) {
   }
 }
 
-// Order of the calls, deletes, relocations: what a std::map says, after each.
+// After each of many puts, deletes and relocations, the keystore agrees with a std::map.
 TEST_P(KeystoreConformance, AgreesWithAMap) {
   for (const uint64_t seed : {1, 2, 3}) {
     std::mt19937_64 random(seed);
@@ -160,7 +160,7 @@ TEST_P(MemoryCountConformance, CountsItsMemory) {
   TestedKeystore tested(factory());
   const uint64_t empty = tested.keystore().MemoryBytes();
   for (int i = 0; i < 20000; ++i) ASSERT_EQ(tested.Put("key" + std::to_string(i)), "");
-  // A location alone has eight bytes. Persistent ones may hold fewer keys in memory.
+  // A location alone takes eight bytes. Persistent keystores may have fewer keys in memory.
   const uint64_t least = traits().persistent ? 1 : 20000 * 8;
   EXPECT_GE(tested.keystore().MemoryBytes(), empty + least);
 }

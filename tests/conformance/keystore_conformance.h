@@ -1,5 +1,4 @@
-// The contract of core/plugin/keystore.h as tests that any keystore can be put to. Public, for
-// tests.
+// Tests of the contract of core/plugin/keystore.h, for any keystore. Public, for tests.
 //
 // A plugin's own test names its factory and depends on //tests:keystore_conformance:
 //
@@ -7,8 +6,8 @@
 //
 //   INSTANTIATE_KEYSTORE_CONFORMANCE(Mine, KeystoreUnderTest(MyKeystore()));
 //
-// in namespace rumcask. What the traits say it does not do is not among its tests. Run it under
-// ThreadSanitizer and AddressSanitizer as well: some promises are about those.
+// in namespace rumcask. Tests of what the traits exclude are left out. Run it under ThreadSanitizer
+// and AddressSanitizer as well, because some promises are about what those detect.
 
 #ifndef RUMCASK_TESTS_CONFORMANCE_KEYSTORE_CONFORMANCE_H_
 #define RUMCASK_TESTS_CONFORMANCE_KEYSTORE_CONFORMANCE_H_
@@ -29,10 +28,10 @@ struct KeystoreUnderTest {
   explicit KeystoreUnderTest(KeystoreFactory f) : factory(std::move(f)) {}
 
   KeystoreFactory factory;
-  // Counts what it keeps for snapshots, and gives up the oldest beyond max_undo_bytes. False only
-  // for keystores that exist for tests.
+  // The keystore counts what it keeps for snapshots, and gives up the oldest beyond max_undo_bytes.
+  // False only for keystores that exist for tests.
   bool bounds_undo = true;
-  // MemoryBytes says something.
+  // MemoryBytes is not just zero.
   bool counts_memory = true;
 };
 
@@ -40,20 +39,20 @@ inline std::ostream& operator<<(std::ostream& out, const KeystoreUnderTest& test
   return out << tested.factory.traits.name;
 }
 
-// What every keystore promises.
+// Tests of what every keystore promises.
 class KeystoreConformance : public testing::TestWithParam<KeystoreUnderTest> {
  protected:
   const KeystoreFactory& factory() const { return GetParam().factory; }
   const KeystoreTraits& traits() const { return factory().traits; }
 };
 
-// What some do.
+// Tests of what some keystores promise.
 class OrderedKeystoreConformance : public KeystoreConformance {};
 class UnorderedKeystoreConformance : public KeystoreConformance {};
 class UndoBoundConformance : public KeystoreConformance {};
 class MemoryCountConformance : public KeystoreConformance {};
 
-// Those of the keystores of which `has` is true.
+// The keystores for which `has` is true.
 template <typename Predicate>
 std::vector<KeystoreUnderTest> KeystoresIf(const std::vector<KeystoreUnderTest>& all,
                                            Predicate has) {
@@ -72,7 +71,7 @@ inline std::string KeystoreTestName(const testing::TestParamInfo<KeystoreUnderTe
   return name;
 }
 
-// Puts a list of keystores to all tests that are about each.
+// Runs all tests that apply to each of the keystores in a list.
 #define INSTANTIATE_KEYSTORES_CONFORMANCE(prefix, all)                                             \
   INSTANTIATE_TEST_SUITE_P(prefix, KeystoreConformance, testing::ValuesIn(all), KeystoreTestName); \
   INSTANTIATE_TEST_SUITE_P(                                                                        \
@@ -92,7 +91,7 @@ inline std::string KeystoreTestName(const testing::TestParamInfo<KeystoreUnderTe
       testing::ValuesIn(KeystoresIf(all, [](const auto& k) { return k.counts_memory; })),          \
       KeystoreTestName)
 
-// The same for one.
+// The same for one keystore.
 #define INSTANTIATE_KEYSTORE_CONFORMANCE(prefix, tested) \
   INSTANTIATE_KEYSTORES_CONFORMANCE(prefix, std::vector<KeystoreUnderTest>{tested})
 

@@ -1,4 +1,4 @@
-// The keystores of this project against the contract.
+// Tests the keystores of this project against the contract.
 
 #include "tests/conformance/keystore_conformance.h"
 
@@ -14,7 +14,7 @@
 namespace rumcask {
 namespace {
 
-// core's own tests rely on it.
+// Tested as well, because core's own tests rely on it.
 KeystoreUnderTest Map() {
   KeystoreUnderTest tested(TestKeystore());
   tested.bounds_undo = false;

@@ -1,4 +1,4 @@
-// Taking in the records of the log.
+// Loading the records of the log.
 
 #include <algorithm>
 #include <map>
@@ -46,7 +46,7 @@ class Context : public LoadContext {
   std::multiset<uint64_t> superseded_ ABSL_GUARDED_BY(mutex_);
 };
 
-// In pieces of `piece` records, from memory that is overwritten after each call.
+// Loads in pieces of `piece` records, from memory that is overwritten after each call.
 void LoadRecords(Keystore* keystore, const Log& log, const std::vector<size_t>& order, size_t piece,
                  LoadContext* context) {
   for (size_t begin = 0; begin < order.size(); begin += piece) {
@@ -70,7 +70,8 @@ void LoadRecords(Keystore* keystore, const Log& log, const std::vector<size_t>& 
   }
 }
 
-// What has to come of the log: a key's place, and the places of all puts that lost.
+// The expected result of loading the log: the location of each key, and the locations of all puts
+// that lost.
 struct Outcome {
   explicit Outcome(const Log& log) {
     for (size_t i = 0; i < log.size(); ++i) {
@@ -181,8 +182,8 @@ TEST_P(KeystoreConformance, LoadsOnSeveralThreads) {
   ASSERT_EQ(Compare(&tested, Outcome(log), &context), "");
 }
 
-// What was loaded is like what was applied: replaced, removed, walked over, and seen by snapshots
-// with its own number.
+// What was loaded behaves like what was applied: it can be replaced and removed, is yielded by
+// walks, and is seen by snapshots.
 TEST_P(KeystoreConformance, GoesOnFromWhatWasLoaded) {
   const std::vector<std::string> keys = TryingKeys(600, traits().max_key_bytes);
   const Log log = RandomLog(3, 1500, keys);
@@ -205,7 +206,7 @@ TEST_P(KeystoreConformance, GoesOnFromWhatWasLoaded) {
     const Location expected = it == loaded.map.end() ? Location() : it->second.location;
     ++sequence;
     const Location to = i % 2 == 0 ? PlaceOf(sequence) : Location();
-    ASSERT_EQ(keystore.Apply(tested.Prepared(keys[i]), to, sequence), expected);
+    ASSERT_EQ(keystore.Set(tested.Prepared(keys[i]), to, sequence), expected);
   }
   EXPECT_EQ(keystore.KeyCount(), (keys.size() + 1) / 2);
   ASSERT_EQ(tested.CompareGetAt(loaded, keys), "");

@@ -1,4 +1,4 @@
-// Snapshots: what is seen at them, and what they may cost.
+// What reads at snapshots return, and what snapshots may cost.
 
 #include <algorithm>
 #include <memory>
@@ -27,7 +27,7 @@ TEST_P(KeystoreConformance, ASnapshotHasTheNumberItWasTakenWith) {
   EXPECT_EQ(empty.snapshot->sequence(), 0u);
   ASSERT_EQ(tested.Put("k"), "");
   EXPECT_EQ(tested.Take().snapshot->sequence(), 1u);
-  // Nothing was there at 0.
+  // Nothing existed at number 0.
   EXPECT_EQ(tested.CompareGetAt(empty, {"k", "other"}), "");
   EXPECT_EQ(tested.CompareWalk(empty), "");
 }
@@ -53,13 +53,13 @@ TEST_P(KeystoreConformance, ASnapshotSeesNoLaterChangeOfAnyKind) {
   EXPECT_EQ(tested.CompareNow(), "");
 }
 
-// Many at once, some of the same moment, let go of in any order.
+// Many snapshots at once, some of the same moment, are released in any order.
 TEST_P(KeystoreConformance, ManySnapshotsEachSeeTheirOwnMoment) {
   for (const uint64_t seed : {1, 2, 3, 4}) {
     SCOPED_TRACE(seed);
     std::mt19937_64 random(seed);
     TestedKeystore tested(factory());
-    // Few keys that change all the time, and many that hardly do.
+    // Includes a few keys that change all the time and many that hardly change.
     const std::vector<std::string> keys =
         TryingKeys(seed % 2 == 0 ? 1000 : 60, std::min<size_t>(traits().max_key_bytes, 300));
     std::vector<Held> held;
@@ -91,7 +91,7 @@ TEST_P(KeystoreConformance, ManySnapshotsEachSeeTheirOwnMoment) {
   }
 }
 
-// Of keys that change over and over while snapshots of many moments are held.
+// Keys change over and over while snapshots of many moments are held.
 TEST_P(KeystoreConformance, SnapshotsOfOneKeyAtEveryVersion) {
   TestedKeystore tested(factory());
   const std::vector<std::string> keys = {"k", "other"};
@@ -156,7 +156,7 @@ TEST_P(UndoBoundConformance, CountsWhatSnapshotsKeep) {
   const auto undo_bytes = [&] { return tested.keystore().GetSnapshotUsage().undo_bytes; };
   Held held = tested.Take();
   EXPECT_EQ(undo_bytes(), 0u) << "taking one copies nothing";
-  // Of one key only the first change is seen.
+  // Only the first change of a key needs to be kept.
   ASSERT_EQ(tested.Put("key0"), "");
   const uint64_t one = undo_bytes();
   EXPECT_GE(one, sizeof(Location));
@@ -164,7 +164,7 @@ TEST_P(UndoBoundConformance, CountsWhatSnapshotsKeep) {
   EXPECT_EQ(undo_bytes(), one);
   for (int i = 1; i < 100; ++i) ASSERT_EQ(tested.Put(absl::StrCat("key", i)), "");
   EXPECT_GE(undo_bytes(), 100 * sizeof(Location));
-  // One more of the same moment costs nothing, nor does its end.
+  // A second snapshot of the same moment costs nothing, and neither does its end.
   Held again = tested.Take();
   const uint64_t all = undo_bytes();
   again = Held();
@@ -174,11 +174,11 @@ TEST_P(UndoBoundConformance, CountsWhatSnapshotsKeep) {
   EXPECT_EQ(undo_bytes(), 0u);
 }
 
-// What an operation has to look at to forget does not grow with what is kept.
+// The most that one operation may examine in order to forget; it does not grow with what is kept.
 constexpr uint64_t kMostLookedAt = 200;
 
-// A snapshot that is held for long and keeps much while many short ones come and go: each costs
-// what it has kept itself.
+// One snapshot is held for long and keeps much, while many short ones come and go. Each of those
+// costs only what it has kept itself.
 TEST_P(UndoBoundConformance, ShortSnapshotsDoNotPayForALongOne) {
   TestedKeystore tested(factory());
   std::vector<std::string> keys;
@@ -198,7 +198,7 @@ TEST_P(UndoBoundConformance, ShortSnapshotsDoNotPayForALongOne) {
   ASSERT_EQ(tested.CompareGetAt(held, keys), "");
 }
 
-// Nor does any operation pay for the end of a large one, or for its being given up at the bound.
+// No operation pays for the end of a large snapshot, or for giving it up at the bound.
 TEST_P(UndoBoundConformance, TheEndOfALargeSnapshotIsSpreadOverManyOperations) {
   for (const uint64_t bound : {uint64_t{1} << 40, uint64_t{400000}}) {
     TestedKeystore tested(factory(), bound);
@@ -232,7 +232,7 @@ TEST_P(UndoBoundConformance, TheEndOfALargeSnapshotIsSpreadOverManyOperations) {
   }
 }
 
-// A snapshot that is held for long while many short ones come and go.
+// One snapshot is held for long while many short ones come and go.
 TEST_P(UndoBoundConformance, ShortSnapshotsLeaveNothingBesideALongOne) {
   TestedKeystore tested(factory());
   const std::vector<std::string> keys = {"a", "b", "c"};
@@ -255,12 +255,12 @@ TEST_P(UndoBoundConformance, ShortSnapshotsLeaveNothingBesideALongOne) {
 
 bool Exhausted(const TestedKeystore& tested, const Held& held, std::string_view key) {
   Location got;
-  // The keystore has to be asked through something constant, as readers do.
+  // The keystore is used through a const reference, as readers use it.
   const Keystore& keystore = const_cast<TestedKeystore&>(tested).keystore();
   return absl::IsResourceExhausted(keystore.GetAt(*held.snapshot, tested.Prepared(key), &got));
 }
 
-// Every way to read at a snapshot that was given up.
+// Tries every way of reading at a snapshot that was given up.
 std::string CompareExhausted(TestedKeystore* tested, const Held& held,
                              const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
@@ -294,7 +294,7 @@ TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
   size_t given_up = 0;
   size_t next = 0;
   const auto change = [&] {
-    // The writer is not hurt: what it replaces is what was there.
+    // The writer is not affected: Apply still returns what it replaces.
     ASSERT_EQ(next % 3 == 0 ? tested.Delete(keys[next % keys.size()])
                             : tested.Put(keys[next % keys.size()]),
               "");
@@ -314,7 +314,7 @@ TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
   ASSERT_EQ(given_up, 0u) << "within the bound";
   while (given_up < held.size()) {
     const size_t before = given_up;
-    // Each has changes that it alone sees, so that giving up one moment is enough.
+    // Each snapshot has changes that only it sees, so that giving up one moment is enough.
     const size_t next_moment = before == 0 ? 2 : before + 1;
     for (int i = 0; i < 20 && given_up == before; ++i) {
       change();
@@ -336,7 +336,7 @@ TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
   tested.keystore().FinishForgetting();
   EXPECT_EQ(tested.keystore().GetSnapshotUsage().open, 0u);
   EXPECT_EQ(tested.keystore().GetSnapshotUsage().undo_bytes, 0u);
-  // New ones work beside those that were given up, whose end changes nothing.
+  // New snapshots work beside those that were given up, whose end changes nothing.
   const Held fresh = tested.Take();
   ASSERT_EQ(tested.Put("key5"), "");
   held.clear();
@@ -346,7 +346,7 @@ TEST_P(UndoBoundConformance, GivesUpTheOldestSnapshotAtTheBound) {
   EXPECT_EQ(tested.CompareNow(), "");
 }
 
-// However little is left of the keys that it was on its way through.
+// This holds however little is left of the keys that the walk was to yield.
 TEST_P(UndoBoundConformance, AWalkUnderWayEndsWhenItsSnapshotIsGivenUp) {
   for (const bool deletes : {false, true}) {
     for (const uint64_t bound : {uint64_t{5000}, uint64_t{0}}) {

@@ -23,7 +23,7 @@ std::string Name(std::string_view bytes) {
 
 absl::Status NotFound() { return absl::Status(absl::StatusCode::kNotFound, ""); }
 
-// Names, beside those that were written, of which an index has no note.
+// Names of notes that were never written, so the index must not have them.
 const std::vector<std::string>& AbsentNotes() {
   static const auto* const names = new std::vector<std::string>{"absent", "n", "entries", "notes"};
   return *names;
@@ -52,7 +52,7 @@ TestBatch::TestBatch(const BytesMap& changes, const BytesMap& notes)
 bool TestBatch::Accepts(size_t i, std::string_view before) {
   if (notes_asked_ > 0) asked_after_notes_ = true;
   ++asked_.at(i);
-  // Without a judge it is not called, says Violation.
+  // If there is no judge, Accepts must not be called; Violation reports it.
   return judge_ == nullptr || judge_(changes_[i].key, before);
 }
 
@@ -135,9 +135,9 @@ TestedIndex::TestedIndex(const KeystoreFactory& factory, std::string path)
 
 std::string TestedIndex::Apply(const BytesMap& changes, const BytesMap& notes) {
   {
-    // Its bytes don't outlast the call.
+    // Its bytes do not outlive the call.
     TestBatch batch(changes, notes);
-    const absl::Status status = index_->Apply(&batch);
+    const absl::Status status = index_->Commit(&batch);
     if (!status.ok()) return absl::StrCat("Apply: ", status.ToString());
     std::string violation = batch.Violation();
     if (!violation.empty()) return violation;

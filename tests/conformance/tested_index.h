@@ -1,4 +1,4 @@
-// An index on disk beside std::maps of what it should hold.
+// An index on disk together with std::maps of what it should hold.
 
 #ifndef RUMCASK_TESTS_CONFORMANCE_TESTED_INDEX_H_
 #define RUMCASK_TESTS_CONFORMANCE_TESTED_INDEX_H_
@@ -24,16 +24,16 @@ namespace rumcask {
 
 using BytesMap = std::map<std::string, std::string, std::less<>>;
 
-// A batch out of maps, in which an empty value removes. It notes what the index asks, and in which
-// order.
+// A batch made from maps, in which an empty value means removal. Records what the index calls, and
+// in which order.
 class TestBatch : public IndexBatch {
  public:
-  // Whether to make the change of `key`, which is at `before` now.
+  // Whether to make the change of `key`, whose value is `before` now.
   using Judge = std::function<bool(std::string_view key, std::string_view before)>;
 
   TestBatch(const BytesMap& changes, const BytesMap& notes);
 
-  // Wants to be told what is replaced.
+  // Makes wants_replaced() true.
   void Ask(Judge judge) { judge_ = std::move(judge); }
 
   const std::vector<IndexChange>& changes() const override { return changes_; }
@@ -41,7 +41,7 @@ class TestBatch : public IndexBatch {
   bool Accepts(size_t i, std::string_view before) override;
   std::vector<IndexNote> Notes() override;
 
-  // "" or how the index did not keep to what core/plugin/disk_index.h says.
+  // "" or how the index violated what core/plugin/disk_index.h says.
   std::string Violation() const;
 
  private:
@@ -58,35 +58,35 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenIndex(const KeystoreFactory& fact
                                                      const std::string& path,
                                                      bool read_only = false);
 
-// What an index holds that can be read at all.
+// The content of an index, as far as it can be read.
 struct IndexContents {
   BytesMap entries;
-  // Those with the names asked for.
+  // Only the notes whose names were given.
   BytesMap notes;
 };
 absl::Status ReadAll(const DiskIndex& index, const std::vector<std::string>& notes,
                      IndexContents* contents);
 
-// Reads the range in both directions' own order.
+// Reads the range, in the range's direction.
 absl::Status ScanRange(const DiskIndex& index, const KeyRange& range, size_t limit,
                        std::vector<std::pair<std::string, std::string>>* rows);
 
 class TestedIndex {
  public:
-  // Ends the test program if it can't be opened.
+  // Ends the test program if the index cannot be opened.
   TestedIndex(const KeystoreFactory& factory, std::string path);
 
   DiskIndex& index() { return *index_; }
   const BytesMap& entries() const { return entries_; }
 
-  // Changes both. Each returns "" or what went wrong.
+  // These change both the index and the maps. Each returns "" or what went wrong.
   std::string Apply(const BytesMap& changes, const BytesMap& notes = {});
   std::string ApplyAtRandom(const std::vector<std::string>& keys, size_t most_changes,
                             std::mt19937_64* random);
-  // Opens it again; what was applied must be there, so Flush comes first.
+  // Flushes, so that everything applied must still be there, and opens the index again.
   std::string FlushAndReopen();
 
-  // Compares everything an index can be asked.
+  // Compares the results of every function of the index.
   std::string Compare() const;
 
  private:
@@ -97,7 +97,7 @@ class TestedIndex {
   BytesMap notes_;
 };
 
-// A value of 1 to 63 bytes of any kind.
+// A value of 1 to 63 arbitrary bytes.
 std::string TryingValue(std::mt19937_64* random);
 
 }  // namespace rumcask

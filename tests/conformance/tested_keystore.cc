@@ -41,17 +41,17 @@ TestedKeystore::TestedKeystore(const KeystoreFactory& factory, uint64_t max_undo
 
 PreparedKey TestedKeystore::Prepared(std::string_view key) const {
   PreparedKey prepared(key);
-  keystore_->Prepare(&prepared);
+  keystore_->Digest(&prepared);
   return prepared;
 }
 
 // ---- changing both ----
 
 std::string TestedKeystore::Put(std::string_view key) {
-  // The keystore is given a copy of the key that does not last.
+  // The keystore gets a copy of the key that does not outlive the call.
   std::string bytes(key);
   const Location to = PlaceOf(++sequence_);
-  const Location before = keystore_->Apply(Prepared(bytes), to, sequence_);
+  const Location before = keystore_->Set(Prepared(bytes), to, sequence_);
   std::fill(bytes.begin(), bytes.end(), '?');
   Entry& entry = map_[std::string(key)];
   const Location expected = std::exchange(entry, {to, sequence_}).location;
@@ -59,7 +59,7 @@ std::string TestedKeystore::Put(std::string_view key) {
 }
 
 std::string TestedKeystore::Delete(std::string_view key) {
-  const Location before = keystore_->Apply(Prepared(key), Location(), ++sequence_);
+  const Location before = keystore_->Set(Prepared(key), Location(), ++sequence_);
   Location expected;
   auto it = map_.find(key);
   if (it != map_.end()) {
@@ -79,7 +79,7 @@ std::string TestedKeystore::Relocate(std::string_view key) {
   }
   const Location from = it->second.location;
   const Location to = PlaceOf(RecordAt(from), next_slot_++ % Location::kMaxSlots);
-  // Each part of a location counts.
+  // Every part of a location counts.
   for (const Location wrong : {Location::Make(from.slot() ^ 1, from.offset(), from.length()),
                                Location::Make(from.slot(), from.offset() + 8, from.length()),
                                Location::Make(from.slot(), from.offset(), from.length() + 8)}) {
@@ -211,7 +211,7 @@ absl::Status WalkAll(const Keystore& keystore, std::shared_ptr<const KeystoreSna
                      std::vector<Location>* found) {
   const std::unique_ptr<KeystoreCursor> cursor = keystore.NewCursor(std::move(snapshot));
   if (cursor == nullptr) return absl::InternalError("there is no cursor");
-  std::vector<Location> part = {PlaceOf(0)};  // has to be replaced
+  std::vector<Location> part = {PlaceOf(0)};  // content that Next has to replace
   do {
     absl::Status status = cursor->Next(&part);
     if (!status.ok()) return status;

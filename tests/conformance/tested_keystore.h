@@ -1,4 +1,4 @@
-// A keystore beside a std::map of what it should hold.
+// A keystore together with a std::map of what it should hold.
 
 #ifndef RUMCASK_TESTS_CONFORMANCE_TESTED_KEYSTORE_H_
 #define RUMCASK_TESTS_CONFORMANCE_TESTED_KEYSTORE_H_
@@ -18,14 +18,14 @@
 
 namespace rumcask {
 
-// The place of the record numbered `record`; a record that was moved is in another slot.
+// The location of record number `record`. A record that was moved is in another slot.
 inline Location PlaceOf(uint64_t record, uint32_t slot = 0) {
   return Location::Make(slot, (record + 1) * 8, 64);
 }
 inline uint64_t RecordAt(Location location) { return location.offset() / 8 - 1; }
 
-// Its functions that compare return "" or what differs. Not thread-safe, but for the constant
-// ones beside the others.
+// Functions that compare return "" or what differs. Not thread-safe, except that const functions
+// may run beside each other.
 class TestedKeystore {
  public:
   struct Entry {
@@ -55,18 +55,19 @@ class TestedKeystore {
   std::string Delete(std::string_view key);
   // Moves the record if it is where the map says.
   std::string Relocate(std::string_view key);
-  // One of these at random.
+  // Makes one of these changes at random.
   std::string Change(const std::vector<std::string>& keys, std::mt19937_64* random);
   Held Take();
 
   // ---- comparing ----
 
   std::string CompareKey(std::string_view key) const;
-  // Every key, the count, and a walk.
+  // Compares every key, the count, and a walk.
   std::string CompareNow();
-  // GetAt of each of `keys`. A record that was moved is as good as where it was.
+  // Compares GetAt of each of `keys`. For a record that was moved, the old and the new location are
+  // both right.
   std::string CompareGetAt(const Held& held, const std::vector<std::string>& keys) const;
-  // Everything in a walk, both ways if there is an order.
+  // Compares everything in a walk, and if there is an order, in both directions.
   std::string CompareWalk(const Held& held) const;
 
  private:
@@ -84,8 +85,8 @@ class TestedKeystore {
 absl::Status WalkAll(const Keystore& keystore, std::shared_ptr<const KeystoreSnapshot> snapshot,
                      std::vector<Location>* found);
 
-// The keys of a whole walk of an ordered one, `limit` at a time, each block beginning behind the
-// one before.
+// The keys of a whole walk of an ordered keystore, `limit` at a time. Each block begins after the
+// last key of the one before.
 absl::Status ScanAll(const Keystore& keystore, const KeystoreSnapshot& snapshot, bool reverse,
                      size_t limit,
                      std::vector<std::pair<std::string, TestedKeystore::Entry>>* found);

@@ -23,20 +23,20 @@ constexpr uint64_t kKeys = 300;
 
 std::string KeyOf(uint64_t i) { return absl::StrCat("key", 1000 + i); }
 
-// The writer goes through rounds, each of which applies one record to each key in turn: of key i
-// in round r, the record and number r * kKeys + i + 1; a delete if (r + i) % 4 is 3. So whoever
-// knows how far it came knows what there is.
+// The writer works in rounds, each of which applies one record to each key in turn. For key i in
+// round r, the record and its number are r * kKeys + i + 1, and it is a delete if (r + i) % 4 is 3.
+// So the newest number applied determines the whole content.
 uint64_t NumberOf(uint64_t round, uint64_t i) { return round * kKeys + i + 1; }
 bool DeletesIn(uint64_t round, uint64_t i) { return (round + i) % 4 == 3; }
 
-// What key i is at a moment: after `sequence`.
+// The expected location of key i after number `sequence`.
 Location ExpectedAt(uint64_t sequence, uint64_t i) {
   if (sequence < i + 1) return Location();
   const uint64_t round = (sequence - i - 1) / kKeys;
   return DeletesIn(round, i) ? Location() : PlaceOf(NumberOf(round, i));
 }
 
-// Snapshots on their way from the writer to the readers.
+// Hands snapshots from the writer to the readers.
 class SnapshotQueue {
  public:
   void Push(std::shared_ptr<const KeystoreSnapshot> snapshot) {
@@ -64,11 +64,11 @@ class SnapshotQueue {
 
 PreparedKey Prepared(const Keystore& keystore, std::string_view key) {
   PreparedKey prepared(key);
-  keystore.Prepare(&prepared);
+  keystore.Digest(&prepared);
   return prepared;
 }
 
-// "" or what is wrong, or "given up".
+// "", or what is wrong, or "given up".
 std::string CompareAt(const Keystore& keystore, bool ordered,
                       const std::shared_ptr<const KeystoreSnapshot>& snapshot) {
   uint64_t present = 0;
@@ -114,14 +114,14 @@ struct Workers {
   std::vector<std::thread> threads;
 };
 
-// Runs the writer for `rounds` on this thread, three readers beside it. Returns how many
-// snapshots were compared, and how many of them had been given up.
+// Runs the writer for `rounds` on this thread, beside three readers. Returns how many snapshots
+// were compared, and how many of those had been given up.
 std::pair<uint64_t, uint64_t> RunBeside(const KeystoreFactory& factory,
                                         const KeystoreConfig& config, uint64_t rounds) {
   const bool ordered = factory.traits.ordered;
   const std::unique_ptr<Keystore> keystore = *factory.create(config);
   SnapshotQueue queue;
-  std::atomic<uint64_t> applied{0};  // the newest number of which Apply has returned
+  std::atomic<uint64_t> applied{0};  // the newest number for which Apply has returned
   std::atomic<bool> done{false};
   std::atomic<uint64_t> compared{0};
   std::atomic<uint64_t> given_up{0};
@@ -130,7 +130,7 @@ std::pair<uint64_t, uint64_t> RunBeside(const KeystoreFactory& factory,
     for (int t = 0; t < 3; ++t) {
       readers.threads.emplace_back([&, t] {
         for (uint64_t n = static_cast<uint64_t>(t); !done.load(); ++n) {
-          // What Apply has returned from is seen.
+          // A change is visible once Apply has returned.
           const uint64_t i = n * 7 % kKeys;
           const std::string key = KeyOf(i);
           const PreparedKey prepared = Prepared(*keystore, key);
@@ -139,7 +139,7 @@ std::pair<uint64_t, uint64_t> RunBeside(const KeystoreFactory& factory,
           Location got;
           const absl::Status status = keystore->Get(prepared, &got);
           if (status.ok()) {
-            // Not older than the newest that was done before.
+            // The result must not be older than the newest change that was complete before.
             const uint64_t round = from < i + 1 ? 0 : (from - i - 1) / kKeys;
             EXPECT_GE(RecordAt(got), NumberOf(round, i));
           } else {
@@ -167,10 +167,10 @@ std::pair<uint64_t, uint64_t> RunBeside(const KeystoreFactory& factory,
         const uint64_t number = NumberOf(round, i);
         const std::string key = KeyOf(i);
         const Location to = DeletesIn(round, i) ? Location() : PlaceOf(number);
-        const Location before = keystore->Apply(Prepared(*keystore, key), to, number);
+        const Location before = keystore->Set(Prepared(*keystore, key), to, number);
         EXPECT_EQ(before, ExpectedAt(number - 1, i));
         applied.store(number);
-        // Moments inside rounds too, sometimes the same one twice.
+        // Some snapshots are taken in the middle of a round, and some twice at the same number.
         if (number % 97 < 2) {
           queue.Push(keystore->TakeSnapshot(number));
           if (number % 3 == 0) queue.Push(keystore->TakeSnapshot(number));
@@ -211,14 +211,14 @@ TEST_P(UndoBoundConformance, SnapshotsAreGivenUpBesideReaders) {
   }
 }
 
-// The end of the only snapshot, again and again, on another thread in the midst of changes: nothing
-// is kept for it afterwards.
+// The only snapshot ends again and again, on another thread and in the midst of changes. Nothing
+// may be kept for it afterwards.
 TEST_P(KeystoreConformance, TheLastSnapshotEndsBesideTheWriter) {
   const std::unique_ptr<Keystore> keystore = *factory().create(KeystoreConfig());
   std::atomic<bool> done{false};
   std::atomic<uint64_t> begun{0};
   std::atomic<uint64_t> ended{0};
-  std::shared_ptr<const KeystoreSnapshot> snapshot;  // handed over by `begun`
+  std::shared_ptr<const KeystoreSnapshot> snapshot;  // handed over through `begun`
   {
     Workers releaser;
     releaser.threads.emplace_back([&] {
@@ -234,7 +234,7 @@ TEST_P(KeystoreConformance, TheLastSnapshotEndsBesideTheWriter) {
       begun.store(n);
       while (ended.load() < n) {
         const std::string key = KeyOf(number % kKeys);
-        (void)keystore->Apply(Prepared(*keystore, key), PlaceOf(number), number + 1);
+        (void)keystore->Set(Prepared(*keystore, key), PlaceOf(number), number + 1);
         ++number;
       }
       // Both threads may have tried at once.

@@ -9,8 +9,8 @@
 
 namespace rumcask {
 
-// Keys that try an index's ideas of order and length: the shortest, neighbours, prefixes of each
-// other, bytes 0 and 255, and the longest. All different, about `count` of them.
+// Keys that test an index's handling of order and length: the shortest keys, neighbours, prefixes
+// of each other, bytes 0 and 255, and the longest keys. All are different; there are about `count`.
 std::vector<std::string> TryingKeys(size_t count, size_t max_key_bytes);
 
 }  // namespace rumcask

@@ -1,4 +1,4 @@
-// Cursors of unordered keystores, scans of ordered ones.
+// Cursors of unordered keystores and scans of ordered ones.
 
 #include <algorithm>
 #include <map>
@@ -61,7 +61,8 @@ TEST_P(UnorderedKeystoreConformance, ACursorIsEmptyAtTheEndAndStaysSo) {
   }
 }
 
-// Without a snapshot. Keys that stay come once, the table growing or not; others at most once.
+// Without a snapshot, keys that stay come exactly once, whether or not the table grows, and others
+// at most once.
 TEST_P(UnorderedKeystoreConformance, ACursorYieldsWhatStaysExactlyOnce) {
   TestedKeystore tested(factory());
   constexpr int kKeys = 3000;
@@ -72,7 +73,7 @@ TEST_P(UnorderedKeystoreConformance, ACursorYieldsWhatStaysExactlyOnce) {
     ASSERT_EQ(tested.Put("goes" + std::to_string(i)), "");
   }
   std::mt19937_64 random(5);
-  // Which key each record was one of.
+  // The key of each record.
   std::map<uint64_t, std::string> key_of;
   for (const auto& [key, entry] : tested.map()) key_of[RecordAt(entry.location)] = key;
   const auto put = [&](const std::string& key) {
@@ -114,7 +115,7 @@ TEST_P(UnorderedKeystoreConformance, ACursorYieldsWhatStaysExactlyOnce) {
   for (const uint64_t record : stays) EXPECT_EQ(seen[key_of[record]], 1) << key_of[record];
 }
 
-// The cursor keeps its snapshot by itself.
+// The cursor holds its snapshot itself.
 TEST_P(UnorderedKeystoreConformance, ACursorAtASnapshotIsOfThatMoment) {
   TestedKeystore tested(factory());
   std::mt19937_64 random(6);
@@ -136,7 +137,7 @@ TEST_P(UnorderedKeystoreConformance, ACursorAtASnapshotIsOfThatMoment) {
 
 // ---- scans ----
 
-// A scan as keystore.h words it.
+// The result of a scan according to keystore.h.
 std::vector<std::string> Expected(const TestedKeystore::Map& map, const KeyRange& range,
                                   size_t limit) {
   std::vector<std::string> keys;
@@ -183,7 +184,7 @@ TEST_P(OrderedKeystoreConformance, ScansRangesBothWays) {
     held.push_back(tested.Take());
   }
   for (int n = 0; n < 4000; ++n) {
-    // Bounds that are keys, that lie beside keys, or none.
+    // A bound that is a key, that lies beside a key, or none.
     const auto bound = [&]() -> std::string {
       const std::string& key = keys[random() % keys.size()];
       switch (random() % 5) {
@@ -242,7 +243,7 @@ TEST_P(OrderedKeystoreConformance, ScansTheEdges) {
   }
 }
 
-// Most keys are newer than the snapshot, or gone since.
+// Most keys are newer than the snapshot or have been deleted since.
 TEST_P(OrderedKeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
   TestedKeystore tested(factory());
   const auto put = [&](int begin, int end, int step) {
@@ -269,7 +270,7 @@ TEST_P(OrderedKeystoreConformance, ScansPastWhatTheSnapshotDoesNotSee) {
   EXPECT_EQ(tested.CompareNow(), "");
 }
 
-// A walk in blocks of any size is the same walk, writers or not.
+// The result of a walk does not depend on the size of its blocks or on writers.
 TEST_P(OrderedKeystoreConformance, BlocksOfAScanJoin) {
   TestedKeystore tested(factory());
   std::mt19937_64 random(9);

@@ -32,7 +32,7 @@ namespace {
 
 constexpr uint32_t kSlots = 20000;
 
-// Buffers of some dozens of keys.
+// A buffer holds a few dozen keys.
 constexpr uint64_t kBufferBytes = 6000;
 
 void Require(const absl::Status& status) {
@@ -41,7 +41,7 @@ void Require(const absl::Status& status) {
   std::abort();
 }
 
-// The tests' locations begin where a segment's header is.
+// The tests use locations where a segment's header is, so they are shifted.
 Location ToLog(Location location) {
   if (!location.exists()) return location;
   return Location::Make(location.slot(), location.offset() + kSegmentHeaderBytes,
@@ -53,7 +53,7 @@ Location FromLog(Location location) {
                         location.length());
 }
 
-// A log that is durable for ever, and has segments without bytes.
+// A log that is always durable and whose segments have no bytes.
 class EmptyLog {
  public:
   EmptyLog() : directory_(Open(&file_system_)), segments_(directory_.get(), Config(), false) {
@@ -91,7 +91,7 @@ class WholeKeystore : public Keystore {
   WholeKeystore(const KeystoreFactory& on_disk, bool background, const KeystoreConfig& config)
       : disk_(OpenIndex(on_disk), &log_.segments(), ConfigOf(background, config), [] {}) {}
 
-  void Prepare(PreparedKey* key) const override { disk_.Prepare(key); }
+  void Digest(PreparedKey* key) const override { disk_.Digest(key); }
 
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     const absl::Status status = disk_.Get(key, location);
@@ -99,7 +99,7 @@ class WholeKeystore : public Keystore {
     return status;
   }
 
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
     Require(disk_.WaitForRoom());
     Location before;
     bool decided = false;
@@ -109,8 +109,8 @@ class WholeKeystore : public Keystore {
       MutexLock lock(log_.segments().write_mutex());
       decided = disk_.Revalidate(key, seen, &before);
       if (!decided) continue;
-      disk_.Apply(key, ToLog(location), sequence);
-      // Where the newest record is nobody asks in a log without records.
+      disk_.Set(key, ToLog(location), sequence);
+      // In a log without records nobody needs the location of the newest record.
       disk_.OnWritten(sequence, Location(), location.length());
     }
     disk_.AfterWrite();
@@ -119,7 +119,7 @@ class WholeKeystore : public Keystore {
     return FromLog(before);
   }
 
-  // By turns by itself and as who moves many does.
+  // Alternates between moving the record alone and moving it as code does that moves many.
   bool Relocate(const PreparedKey& key, Location from, Location to) override {
     if (relocations_++ % 5 < 2) {
       MutexLock lock(log_.segments().write_mutex());
@@ -202,7 +202,7 @@ KeystoreFactory WholeDiskKeystore(const KeystoreFactory& on_disk, bool backgroun
   factory.traits = on_disk.traits;
   factory.create = [on_disk, background](
                        const KeystoreConfig& config) -> absl::StatusOr<std::unique_ptr<Keystore>> {
-    // It begins empty.
+    // Begins with an empty index.
     Require(on_disk.remove_index(""));
     return std::unique_ptr<Keystore>(new WholeKeystore(on_disk, background, config));
   };

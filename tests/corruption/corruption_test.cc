@@ -1,11 +1,12 @@
-// Damages small databases in every way that has a short name, and sees to it that none goes
-// unnoticed, none shows a wrong value, and none costs more than what was damaged.
+// Damages small databases in every way that can be described in a few words. Checks that no damage
+// goes unnoticed, that none shows a wrong value, and that none costs more than what was damaged.
 //
-// What counts as noticed: opening refuses with DataLoss or tells the listener, a read is DataLoss,
-// or Verify lists it. Everything else is inert and listed with its reason; only an older copy of
-// MANIFEST, or one of a segment with the same records, may be that.
+// Damage counts as noticed if opening fails with DataLoss or calls the listener, if a read is
+// DataLoss, or if Verify lists it. Everything else is harmless and listed with its reason. Only an
+// older copy of MANIFEST, or an older copy of a segment with the same records, may be harmless.
 //
-// RUMCASK_FULL=1 judges each case in all combinations of read modes, and writes on after each.
+// RUMCASK_FULL=1 judges each case in all combinations of read modes, and continues to write after
+// each.
 
 #include <algorithm>
 #include <cstdint>
@@ -57,7 +58,7 @@ class CorruptionTest : public testing::TestWithParam<Sample> {
     }
   }
 
-  // Judges the case and what must hold of each. `must` may say more.
+  // Judges one case by the rules for all cases; `must` may add a rule.
   void Case(const std::string& what, const Files& files,
             const std::function<std::string(const Finding&)>& must = nullptr,
             bool may_be_inert = false) {
@@ -67,7 +68,7 @@ class CorruptionTest : public testing::TestWithParam<Sample> {
     } else {
       Judge(what, files, cases_ % 2 == 0 ? 1 : 2, must, may_be_inert);
     }
-    // A prime, so that bits and files take turns.
+    // 13 is a prime, so that all bits and files get their turn.
     if (full_ || may_be_inert || cases_ % 13 == 0) {
       ++continued_;
       for (const std::string& violation : judge_.Continue(files)) Violate(what, violation);
@@ -109,7 +110,7 @@ class CorruptionTest : public testing::TestWithParam<Sample> {
   DamageJudge judge_;
   int cases_ = 0, continued_ = 0, refused_ = 0, told_ = 0, read_ = 0, verified_only_ = 0,
       inert_ = 0, outdated_ = 0, violations_ = 0;
-  // The cause that verify gave for the last case that nothing else noticed.
+  // The cause that Verify gave for the last case that nothing else noticed.
   std::string seen_by_verify_alone_;
   std::map<std::string, std::string> verify_alone_;
 };
@@ -130,7 +131,7 @@ TEST_P(CorruptionTest, AnUndamagedSampleIsClean) {
   }
 }
 
-// What one bit may cost, by what it belongs to.
+// What one flipped bit may cost, depending on what it belongs to.
 std::string WhatABitMayCost(const SampleDatabase& sample, const std::string& name, uint64_t byte,
                             const Finding& finding) {
   if (finding.verified.empty()) return "verify does not list it";
@@ -143,7 +144,7 @@ std::string WhatABitMayCost(const SampleDatabase& sample, const std::string& nam
   const bool in_padding = record != nullptr && byte >= record->padding_at;
   if (in_padding && record->end - record->padding_at > 7) return "padding of more than 7 bytes";
   if (is_segment && sample.sealed.count(name) == 0 && !in_padding) {
-    // Nothing tells which key a damaged record of an unsealed segment has.
+    // The key of a damaged record in an unsealed segment cannot be known.
     return finding.refused ? "" : "opening for writing is not refused";
   }
   if (finding.refused) return "opening for writing is refused";
@@ -199,7 +200,7 @@ TEST_P(CorruptionTest, EverySectorZeroedSwappedOrDuplicated) {
   const auto sector = [&](const SectorPlace& place) {
     return sample_.files.at(place.file).substr(place.offset, kSectorBytes);
   };
-  // A file keeps its size, whatever its last sector gets.
+  // The file keeps its size, whatever its last sector gets.
   const auto put = [](const SectorPlace& place, const std::string& bytes, Files* files) {
     std::string& file = (*files)[place.file];
     const size_t size = std::min({kSectorBytes, bytes.size(), file.size() - place.offset});
@@ -239,14 +240,14 @@ TEST_P(CorruptionTest, EveryMissingFile) {
 TEST_P(CorruptionTest, EveryOlderCopy) {
   for (const auto& [name, versions] : sample_.older) {
     if (sample_.files.count(name) == 0) continue;
-    // What happened since a MANIFEST was written is told by the chain of segments, so an older one
-    // takes longer to open and hides nothing. It would hide something once segments are retired or
-    // dropped between the two; then MANIFEST lists what is missing.
+    // What happened after a MANIFEST was written is judged by the chain of the segments. So with an
+    // older one, opening takes longer and nothing is hidden. It would hide something if segments
+    // had been retired or dropped in between; but then MANIFEST lists files that are missing.
     const bool manifest = name == kManifestName;
     const std::string& now = sample_.files.at(name);
     for (size_t i = 0; i < versions.size(); ++i) {
       if (versions[i] == now) continue;
-      // The same records, before closing cut off the space that was reserved for more.
+      // The older copy has the same records; closing only cut off the space reserved for more.
       const bool same_records = !manifest && versions[i].compare(0, now.size(), now) == 0;
       if (same_records) {
         ASSERT_EQ(versions[i].find_first_not_of('\0', now.size()), std::string::npos);

@@ -33,8 +33,9 @@ Files FilesOf(const CrashFileSystem& file_system) {
   return files;
 }
 
-// Compares everything that can be read with what was acknowledged. If an opening had told of
-// damage (`told`), keys may be missing or have an older value, but never one they never had.
+// Compares everything that can be read with what was acknowledged. If an opening has reported
+// damage (`told`), keys may be missing or have an older value, but never a value that they never
+// had.
 class Reader {
  public:
   Reader(const SampleDatabase& sample, const char* how, bool told, Finding* finding)
@@ -155,10 +156,10 @@ Finding DamageJudge::Judge(const Files& files, ReadMode first, ReadMode second) 
     options.read_mode = second;
     auto db = DB::Open(kSamplePath, options);
     if (db.ok()) {
-      // Closing makes durable what was found after an unclean end, which changes the files.
+      // Closing after an unclean end makes durable what was found, which changes the files.
       closes_unclean = !(*db)->GetStats().recovery.was_clean;
       finding.told_at_opening = finding.told_at_opening || listener->any();
-      // Whatever it tells, a database that takes writes has nothing old and misses nothing.
+      // Whatever it reported, a database that takes writes shows nothing old and misses nothing.
       Reader(*sample_, "read-write", /*told=*/false, &finding).ReadAll(db->get());
       const absl::StatusOr<VerifyReport> open_report = (*db)->Verify();
       if (!open_report.ok()) {

@@ -1,4 +1,4 @@
-// What a damaged database shows of its damage.
+// What a damaged database reveals of its damage.
 
 #ifndef RUMCASK_TESTS_CORRUPTION_DAMAGE_JUDGE_H_
 #define RUMCASK_TESTS_CORRUPTION_DAMAGE_JUDGE_H_
@@ -15,12 +15,12 @@
 namespace rumcask {
 
 struct Finding {
-  bool refused = false;            // opening for reading and writing is DataLoss
-  bool told_at_opening = false;    // the listener was told
-  std::set<std::string> lost;      // keys whose reading is DataLoss
-  std::set<std::string> outdated;  // keys that a read-only opening which told of damage has older
+  bool refused = false;            // opening is DataLoss
+  bool told_at_opening = false;    // the listener was called with damage
+  std::set<std::string> lost;      // keys for which reading is DataLoss
+  std::set<std::string> outdated;  // keys shown in an older version after damage was reported
   std::vector<Damage> verified;    // what Verify lists
-  // What must never be.
+  // Results that must never occur.
   std::vector<std::string> violations;
 
   bool detected() const { return refused || told_at_opening || !lost.empty() || !verified.empty(); }
@@ -30,16 +30,16 @@ class DamageJudge {
  public:
   explicit DamageJudge(const SampleDatabase* sample);
 
-  // Opens the files read-only with read mode `first` and for writing with `second`; reads every key
-  // both ways, walks, verifies. None of it may change a byte.
+  // Opens the files read-only with read mode `first` and for writing with read mode `second`. Reads
+  // every key in both ways, walks, and verifies. None of that may change a byte.
   Finding Judge(const Files& files, ReadMode first, ReadMode second);
 
-  // Opens `files` for writing, if that is not refused, puts a key, closes, and opens again: nothing
-  // that could be read before may have become something else. Returns what went wrong.
+  // Opens `files` for writing and, if that is not refused, puts a key, closes, and opens again.
+  // Nothing that could be read before may have changed. Returns what went wrong.
   std::vector<std::string> Continue(const Files& files) const;
 
  private:
-  // Puts `files` in the place of what was there.
+  // Replaces the database's files by `files`.
   void Lay(const Files& files);
 
   const SampleDatabase* const sample_;

@@ -1,5 +1,5 @@
-// Damage to the log beside an index on disk that does not hold all of it yet, and an index that is
-// of no use to anyone.
+// Damage to the log beside an index on disk that lacks a part of it, and an index that cannot be
+// used at all.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +37,7 @@ class LaggingIndexTest : public testing::Test {
 
   static std::string Key(int i) { return "key" + std::to_string(i); }
 
-  // Puts keys [from, to), and closes the database or leaves it to its fate.
+  // Puts keys [from, to), and then closes the database or leaves it open.
   bool Write(int from, int to, bool close) const {
     auto db = DB::Open(path_, options_);
     if (!db.ok()) return false;
@@ -46,12 +46,12 @@ class LaggingIndexTest : public testing::Test {
     }
     if (close) return (*db)->Close().ok();
     const bool synced = (*db)->Sync().ok();
-    // The process ends before this would be missed.
+    // Never destroyed; the process ends soon.
     (void)db->release();
     return synced;
   }
 
-  // In a process of its own.
+  // Does the same in a separate process.
   void WriteAndEnd(int from, int to, bool close) const {
     const pid_t child = ::fork();
     if (child == 0) ::_exit(Write(from, to, close) ? 0 : 1);
@@ -65,15 +65,15 @@ class LaggingIndexTest : public testing::Test {
 };
 
 TEST_F(LaggingIndexTest, NothingIsMissedInSegmentsWithDamagedFooters) {
-  // The index holds the first keys. The others are in segments behind them that an opening has
-  // listed as sealed, and that opening's process, too, ended before they got to the index.
+  // The index has the first keys only. The others are in later segments, which an opening has
+  // listed as sealed; the process of that opening also ended before the keys reached the index.
   ASSERT_NO_FATAL_FAILURE(WriteAndEnd(0, kKeys / 4, /*close=*/true));
   ASSERT_NO_FATAL_FAILURE(WriteAndEnd(kKeys / 4, kKeys, /*close=*/false));
   ASSERT_NO_FATAL_FAILURE(WriteAndEnd(kKeys, kKeys, /*close=*/false));
   int segments = 0;
   for (const auto& entry : fs::directory_iterator(path_)) {
     if (entry.path().extension() != ".seg") continue;
-    // Nothing but its last bytes is touched: those of the footer, if it is sealed.
+    // Damages only the last bytes of the file, which belong to the footer if the segment is sealed.
     const auto size = fs::file_size(entry.path());
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(static_cast<std::streamoff>(size) - 8);
@@ -93,7 +93,8 @@ TEST_F(LaggingIndexTest, NothingIsMissedInSegmentsWithDamagedFooters) {
   EXPECT_TRUE((*db)->Close().ok());
 }
 
-// MANIFEST may come from anywhere. What it calls the keystore is not where something is removed.
+// MANIFEST may be hostile. The keystore's name in it must not lead to a place where files are
+// removed.
 TEST_F(LaggingIndexTest, ANameThatLeadsElsewhereRemovesNothingThere) {
   ASSERT_NO_FATAL_FAILURE(WriteAndEnd(0, kKeys, /*close=*/true));
   const std::string victim = path_ + ".victim";
@@ -114,7 +115,8 @@ TEST_F(LaggingIndexTest, ANameThatLeadsElsewhereRemovesNothingThere) {
   EXPECT_TRUE(absl::IsInvalidArgument(DB::Open(path_, options_).status()));
 }
 
-// As LMDB does over some damaged pages. Once may be chance: the process was killed.
+// Some damaged pages make LMDB end the process. A single time may be chance, as the process may
+// have been killed.
 TEST_F(LaggingIndexTest, AnIndexThatEndsTheProcessIsGivenUpAfterTheSecondTime) {
   ASSERT_NO_FATAL_FAILURE(WriteAndEnd(0, kKeys, /*close=*/true));
   const KeystoreFactory sound = *options_.keystore;

@@ -31,7 +31,7 @@ bool RepairJudge::IsSound(const RepairCase& damaged, const std::string& file, ui
                           uint64_t end) const {
   const auto at = damaged.files.find(file);
   if (at == damaged.files.end() || at->second.size() < end) return false;
-  // A sector that cannot be read takes all of its records.
+  // A sector that cannot be read destroys all records that it is a part of.
   for (const UnreadableRange& range : damaged.unreadable) {
     if (range.name == PathOf(file) && begin < range.end && range.begin < end) return false;
   }
@@ -45,7 +45,7 @@ bool RepairJudge::HasSoundTable(const RepairCase& damaged, const std::string& fi
          at->second.size() == size && IsSound(damaged, file, database_->ends.at(file), size);
 }
 
-// Whether the key table of the record's segment must be believed.
+// Whether the key table of the record's segment must be trusted.
 bool RepairJudge::TellsWhatIsDamaged(const RepairCase& damaged, const TrackedRecord& record,
                                      const Repaired& repaired) const {
   if (!HasSoundTable(damaged, record.file)) return false;
@@ -90,7 +90,7 @@ void RepairJudge::FindPromised(const RepairCase& damaged, Directory* directory,
 }
 
 void RepairJudge::FindLeast(Repaired* out) const {
-  // Whether every batch behind what is promised is whole so far.
+  // Whether all batches after the promised ones are whole so far.
   bool unbroken = true;
   std::vector<uint64_t> batch;
   bool whole = true;
@@ -193,7 +193,7 @@ void RepairJudge::CheckRecords(const Files& files, Repaired* out) const {
                                            " kept and ", report.deletes_restored,
                                            " deletes restored"));
   }
-  // What is written as lost may be a part of a batch, which is counted as that.
+  // A record that is written as lost may be part of a batch, which is counted separately.
   if (lost < report.values_lost) {
     out->violations.push_back(
         absl::StrCat(report.values_lost, " values lost, but ", lost, " records tell of them"));
@@ -216,7 +216,7 @@ void RepairJudge::CheckRecords(const Files& files, Repaired* out) const {
 
 void RepairJudge::CheckCounts(const Repaired& repaired, Repaired* out) const {
   const RepairReport& report = repaired.report;
-  // Sound parts of a batch of which others are not: their keys are written as lost.
+  // Intact parts of batches with damaged other parts; their keys are written as lost.
   uint64_t parts = 0;
   for (const TrackedRecord& record : database_->records) {
     if (repaired.sound.count(record.header.sequence) == 0) continue;
@@ -263,7 +263,7 @@ void RepairJudge::CheckKeys(const RepairCase& damaged, Repaired* out) const {
       out->violations.push_back(absl::StrCat(key, " has a value that it never had"));
     }
     if (out->lost.count(key) > 0) continue;
-    // Writes of the key that the database must know of.
+    // Finds the writes of the key that the new database must know of.
     for (size_t i = 0; i < database_->history.size(); ++i) {
       const TrackedWrite& write = database_->history[i];
       if (write.key != key) continue;
@@ -272,7 +272,7 @@ void RepairJudge::CheckKeys(const RepairCase& damaged, Repaired* out) const {
       const bool must_be_there =
           out->least.count(write.version) > 0 || TellsWhatIsDamaged(damaged, record, *out);
       if (!must_be_there && (!known || dropped || damaged.may_be_a_prefix)) continue;
-      // What is shown must be it or something newer.
+      // The value shown must be from this write or a newer one.
       const bool newer = std::any_of(database_->history.begin() + static_cast<ptrdiff_t>(i),
                                      database_->history.end(), [&](const TrackedWrite& later) {
                                        return later.key == key &&

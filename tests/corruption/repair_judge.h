@@ -1,4 +1,4 @@
-// Repairs a damaged database and compares what comes out with what went in.
+// Repairs a damaged database and compares the result with the original.
 
 #ifndef RUMCASK_TESTS_CORRUPTION_REPAIR_JUDGE_H_
 #define RUMCASK_TESTS_CORRUPTION_REPAIR_JUDGE_H_
@@ -17,24 +17,25 @@ namespace rumcask {
 
 struct RepairCase {
   Files files = {};
-  // Of the database's path.
+  // Paths are those of the database's files.
   std::vector<UnreadableRange> unreadable = {};
-  // The end of the log is gone in a way of which nothing is left to tell: the new database may be a
-  // prefix and called complete.
+  // The end of the log is gone without a trace, so the new database may be a prefix although the
+  // report calls it complete.
   bool may_be_a_prefix = false;
 };
 
 struct Repaired {
   RepairReport report;
   State state;
-  std::set<std::string> lost;  // keys whose reading is DataLoss
-  // Versions of the records that are whole in the damaged files.
+  std::set<std::string> lost;  // keys for which reading is DataLoss
+  // Versions of the records that are intact in the damaged files.
   std::set<uint64_t> sound;
-  // The highest that what is left vouches for: MANIFEST, a segment's header, a sync mark.
+  // The highest version that the rest still vouches for, by MANIFEST, a segment's header or a sync
+  // mark.
   uint64_t promised = 0;
-  // Versions of the sound records that repair.h promises to keep, whatever else it gives up.
+  // Versions of the intact records that repair.h promises to keep in any case.
   std::set<uint64_t> least;
-  // What must never be.
+  // Results that must never occur.
   std::vector<std::string> violations;
 };
 
@@ -43,15 +44,16 @@ class RepairJudge {
   // `database` must outlive the judge.
   explicit RepairJudge(const TrackedDatabase* database) : database_(database) {}
 
-  // Repairs; checks that
-  //   - every sound record in a whole batch is kept that was promised, or before which nothing is
-  //     missing that was not; the others are kept or counted, and nothing else is kept,
-  //   - what cannot be read back as it was is counted, so that the report is not complete,
-  //   - no key has a value that it never had, or one older than its newest record that had to be
-  //     kept, or than its newest sound one unless records were dropped and counted; no delete whose
-  //     record or table entry is sound is undone,
-  //   - the source is as it was, and the new database verifies, goes on above all versions that
-  //     were ever given out, and - if `goes_on` - takes a write that survives a kill.
+  // Repairs and checks the following:
+  //   - An intact record in a whole batch is kept if it was promised, or if nothing is missing
+  //     between the promised ones and it. Other intact records are kept or counted. Nothing else is
+  //     kept.
+  //   - What cannot be read back unchanged is counted, so that the report is not complete.
+  //   - No key has a value that it never had. No key has a value older than its newest record that
+  //     had to be kept; nor one older than its newest intact record, unless records were dropped
+  //     and counted. No delete is undone whose record or table entry is intact.
+  //   - The source is unchanged. The new database verifies, continues above all versions that were
+  //     ever given out, and, if `goes_on`, takes a write that survives a kill.
   Repaired Judge(const RepairCase& damaged, bool goes_on) const;
 
  private:
@@ -60,7 +62,7 @@ class RepairJudge {
                uint64_t end) const;
   bool HasSoundTable(const RepairCase& damaged, const std::string& file) const;
   void FindPromised(const RepairCase& damaged, Directory* directory, Repaired* out) const;
-  // Needs what is promised and what is sound.
+  // Requires that `promised` and `sound` are known.
   void FindLeast(Repaired* out) const;
   // Compares the records of the new database with those of the old one.
   void CheckRecords(const Files& files, Repaired* out) const;

@@ -1,8 +1,8 @@
-// Damages databases whose history is known in every way that has a short name, repairs them, and
-// compares: all that verifies is kept, all that is lost is counted, nothing old comes back, and the
-// new database goes on (repair_judge.h).
+// Takes databases whose history is known, damages them in every way that can be described in a few
+// words, and repairs them. Checks that everything that verifies is kept, that everything lost is
+// counted, that nothing old comes back, and that the new database can be used (repair_judge.h).
 //
-// RUMCASK_FULL=1 flips every byte, cuts at every byte, and writes on after each case.
+// RUMCASK_FULL=1 flips every byte, cuts at every byte, and continues to write after each case.
 
 #include <algorithm>
 #include <cstdint>
@@ -36,7 +36,7 @@ struct History {
 
 void PrintTo(const History& history, std::ostream* out) { *out << history.name; }
 
-// What is wrong with MANIFEST, beside everything else.
+// Additional damage to MANIFEST.
 struct ManifestDamage {
   std::string name;
   std::function<void(Files*)> apply;
@@ -63,7 +63,7 @@ class RepairTest : public testing::TestWithParam<History> {
 
   void Case(const std::string& what, const RepairCase& damaged, const Must& must = nullptr) {
     ++cases_;
-    // A prime, so that kinds of damage and files take turns.
+    // 11 is a prime, so that all kinds of damage and all files get their turn.
     const bool goes_on = full_ || cases_ % 11 == 1;
     if (goes_on) ++continued_;
     const Repaired repaired = judge_.Judge(damaged, goes_on);
@@ -74,11 +74,11 @@ class RepairTest : public testing::TestWithParam<History> {
     if (!broken.empty()) Violate(what, broken);
   }
 
-  // The case with MANIFEST as it is, and without it.
+  // Judges the case with MANIFEST as it is, and without it.
   void BothWays(const std::string& what, RepairCase damaged, const Must& must = nullptr) {
     Case(what, damaged, must);
     damaged.files.erase(std::string(kManifestName));
-    // Then nothing is complete.
+    // Without MANIFEST, no repair is complete.
     damaged.may_be_a_prefix = false;
     Case(absl::StrCat(what, ", no MANIFEST"), damaged, must);
   }
@@ -92,7 +92,7 @@ class RepairTest : public testing::TestWithParam<History> {
     return full_;
   }
 
-  // All records are in the new database with what they said.
+  // All but `but` records are in the new database with their content.
   Must EverythingIsKept(size_t but = 0) const {
     return [this, but](const Repaired& repaired) -> std::string {
       const size_t expected = database_.records.size() - but;
@@ -106,8 +106,8 @@ class RepairTest : public testing::TestWithParam<History> {
     };
   }
 
-  // Of every segment up to where nothing was ever written: what can be unreadable, sector by
-  // sector.
+  // All ranges of `bytes` bytes that may be unreadable, sector by sector, in each segment up to
+  // where nothing was ever written.
   std::vector<UnreadableRange> Unreadable(uint64_t bytes) const {
     std::vector<UnreadableRange> ranges;
     for (const auto& [file, end] : database_.ends) {
@@ -177,7 +177,7 @@ TEST_P(RepairTest, EveryMissingSegment) {
     const auto records = static_cast<size_t>(
         std::count_if(database_.records.begin(), database_.records.end(),
                       [&, &name = file](const TrackedRecord& r) { return r.file == name; }));
-    // All others are kept, though what follows it is no part of the chain any more.
+    // All other records are kept, although what follows the file is no longer part of the chain.
     BothWays(file, damaged, EverythingIsKept(records));
     if (IsTail(file)) continue;
     const Repaired repaired = judge_.Judge(damaged, false);
@@ -228,7 +228,7 @@ TEST_P(RepairTest, EveryDamagedRecord) {
       if (sealed) {
         BothWays(what, damaged, EverythingIsKept(1));
       } else if (database_.closed) {
-        // MANIFEST vouches for all the others; of a batch nothing is kept.
+        // MANIFEST vouches for all other records; nothing is kept of the batch.
         Case(what, damaged, EverythingIsKept(record.last_of_batch - record.first_of_batch + 1));
         damaged.files.erase(std::string(kManifestName));
         Case(absl::StrCat(what, ", no MANIFEST"), damaged);
@@ -236,13 +236,13 @@ TEST_P(RepairTest, EveryDamagedRecord) {
         BothWays(what, damaged);
       }
     }
-    // Nothing tells of a last record that is zero.
+    // If the last record is zeroed, nothing shows that it existed.
     RepairCase zeroed{database_.files};
     Zero(&zeroed.files.at(record.file), record.offset, record.end());
     zeroed.may_be_a_prefix = IsTail(record.file);
     BothWays(absl::StrCat(record.file, " zeroed at ", record.offset), zeroed);
     if (!sealed) continue;
-    // Without a key table only the place of what is damaged is known.
+    // Without a key table only the place of the damage is known.
     RepairCase blind = std::move(zeroed);
     std::string& bytes = blind.files.at(record.file);
     Flip(&bytes, bytes.size() - 1);

@@ -50,7 +50,7 @@ class SampleMaker {
   // The process dies, and the next one opens what it left.
   void KillAndOpen() {
     auto next = std::make_unique<CrashFileSystem>(files_->Cut(KeepPolicy::KeepEverything()));
-    // What the old process would do at its end happens to files that nobody looks at.
+    // The old process works on files that nobody uses any more, so its destruction has no effect.
     db_.reset();
     files_ = std::move(next);
     Open();
@@ -65,7 +65,7 @@ class SampleMaker {
     Require(db_->Close());
     return Describe();
   }
-  // As if the process had died.
+  // Describes the files as if the process had died.
   SampleDatabase Kill() { return Describe(); }
 
  private:
@@ -73,7 +73,7 @@ class SampleMaker {
     sample_.durable_version = db_->GetStats().durable_version;
     Remember();
     for (auto& [name, bytes] : sample_.files) sample_.older[name].pop_back();
-    // Never there.
+    // A key that never existed.
     sample_.values["nothing"];
     ListRecords();
     return std::move(sample_);
@@ -124,7 +124,7 @@ class SampleMaker {
       bool inside_batch = false;
       while (at < end) {
         RecordHeader header;
-        // Of a segment that is not sealed the rest was never used.
+        // In a segment that is not sealed, the rest was never used.
         if (!DecodeRecordHeader(bytes.data() + at, end - at, &header)) {
           if (sealed) std::abort();
           break;
@@ -192,7 +192,7 @@ SampleDatabase SealedSample() {
   maker.Put("fig", std::string(3000, 'f'));
   maker.Put("grape", "blue", /*sync=*/true);
   maker.Put("fig", std::string(700, 'F'));
-  // Does not fit any more.
+  // This record does not fit into the segment any more.
   maker.Put("hazel", std::string(200, 'h'));
   maker.Write({{"grape", std::nullopt}, {"iris", "no fruit"}});
   maker.CloseAndOpen();
@@ -207,7 +207,7 @@ SampleDatabase KilledSample() {
   maker.Put("banana", "green", /*sync=*/true);
   maker.Put("fig", std::string(900, 'f'));
   maker.KillAndOpen();
-  // Over two segments, and into a third.
+  // Fills two segments and a part of a third.
   for (int i = 0; i < 12; ++i) {
     maker.Put("key" + std::to_string(i), std::string(700, static_cast<char>('a' + i)), i == 9);
   }

@@ -63,7 +63,7 @@ class Tracker {
 
   void Kill() {
     auto next = std::make_unique<CrashFileSystem>(files_->Cut(KeepPolicy::KeepEverything()));
-    // What the old process would do at its end happens to files that nobody looks at.
+    // The old process works on files that nobody uses any more, so its destruction has no effect.
     db_.reset();
     files_ = std::move(next);
     Remember();
@@ -92,7 +92,7 @@ class Tracker {
     return names;
   }
 
-  // Forgets what an opening drops: everything above `version`.
+  // Removes from the history what an opening drops: everything above `version`.
   void Drop(uint64_t version) {
     std::vector<TrackedWrite>& history = database_.history;
     while (!history.empty() && history.back().version > version) {
@@ -102,7 +102,7 @@ class Tracker {
   }
   uint64_t last_version() const { return database_.history.back().version; }
 
-  // `dead` are files of no log.
+  // `dead` are files that do not belong to the log.
   TrackedDatabase Finish(bool closed, const std::set<std::string>& dead = {}) {
     if (closed) {
       Close();
@@ -119,7 +119,7 @@ class Tracker {
     for (const auto& [name, bytes] : database_.files) {
       if (ParseSegmentName(name).has_value() && dead.count(name) == 0) ListRecords(name, bytes);
     }
-    // What the database was told and what stands in the files agree.
+    // The writes that were acknowledged and the records in the files must agree.
     Require(database_.records.size() == database_.history.size(), "records are not the history");
     for (size_t i = 0; i < database_.records.size(); ++i) {
       Require(database_.records[i].header.sequence == database_.history[i].version &&
@@ -146,7 +146,7 @@ class Tracker {
   }
 
   void ListRecords(const std::string& name, const std::string& bytes) {
-    // One that was prepared and never used.
+    // A segment that was prepared and never used.
     if (bytes.find_first_not_of('\0') == std::string::npos) return;
     const SegmentContents contents = ReadSegment(name, bytes);
     const auto append = [](const std::vector<TrackedRecord>& from, std::vector<TrackedRecord>* to) {
@@ -287,10 +287,10 @@ TrackedDatabase DroppedHistory() {
   const uint64_t kept = tracker.last_version();
   tracker.Put("banana", "never promised");
   const uint64_t lost = tracker.files()->Contents(kSamplePath).at(torn).find("never promised");
-  // Its seal vouches for the one before, and whatever is written next would say so.
+  // Sealing this segment vouches for the one before, and whatever is written next would say so.
   tracker.Roll("c");
   tracker.Kill();
-  // The page of "banana" and what lies between it and the footer was not written.
+  // The page with "banana", and everything between it and the footer, was not written.
   const std::string path = absl::StrCat(kSamplePath, "/", torn);
   tracker.files()->Overwrite(path, lost - 8, std::string(16, '\0'));
   const Files before = tracker.files()->Contents(kSamplePath);

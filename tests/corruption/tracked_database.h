@@ -1,5 +1,4 @@
-// Databases with a history that is known from the acknowledgements alone, to be damaged and
-// repaired.
+// Databases whose history is known from the acknowledgements alone, to be damaged and repaired.
 
 #ifndef RUMCASK_TESTS_CORRUPTION_TRACKED_DATABASE_H_
 #define RUMCASK_TESTS_CORRUPTION_TRACKED_DATABASE_H_
@@ -29,16 +28,16 @@ struct TrackedRecord {
   std::string key;
 
   uint64_t end() const { return offset + header.record_bytes(); }
-  // Of a batch's records, the number of the first and of the last.
+  // For a record of a batch, the numbers of the batch's first and last record.
   uint64_t first_of_batch = 0;
   uint64_t last_of_batch = 0;
 };
 
-// What stands in the segment from its beginning, up to the first place where nothing verifies.
+// The content of a segment from its beginning to the first place where nothing verifies.
 struct SegmentContents {
-  // Those with numbers of their own. Of a batch whose end is not there, none.
+  // The records with numbers of their own, without batches whose end is missing.
   std::vector<TrackedRecord> records;
-  // The numbers in their headers are what they vouch for.
+  // The sync marks; the numbers in their headers are those that they vouch for.
   std::vector<TrackedRecord> marks;
   uint64_t end = 0;
 };
@@ -51,18 +50,19 @@ struct TrackedDatabase {
   // Without LOCK.
   Files files;
   bool closed = false;
-  // What was acknowledged and not dropped by a later opening, by ascending version.
+  // The writes that were acknowledged and that no later opening dropped, by ascending version.
   std::vector<TrackedWrite> history;
-  // Values that were dropped.
+  // The values of writes that were dropped.
   std::set<std::string> dropped;
-  // Of everything that was given out.
+  // The highest version that was given out.
   uint64_t highest_version = 0;
   // Earlier contents of MANIFEST.
   std::vector<std::string> manifests;
-  // All records with numbers of their own, in the order of the log; of dead files none.
+  // All records with numbers of their own in the order of the log, without those of dead files.
   std::vector<TrackedRecord> records;
   std::vector<TrackedRecord> marks;
-  // Where the records of each segment of the log end, and of those with a footer.
+  // For each segment of the log, the offset at which its records end; and the segments with a
+  // footer.
   std::map<std::string, uint64_t> ends;
   std::set<std::string> sealed;
   // The last file of the log.
@@ -73,15 +73,15 @@ struct TrackedDatabase {
   bool Had(const std::string& key, const std::string& value) const;
 };
 
-// Several openings, closed; some of the segments were sealed by a later opening.
+// Several openings, the last of which was closed. Some of the segments were sealed by a later
+// opening.
 TrackedDatabase ClosedHistory();
-// The same, killed at the end, with several segments that MANIFEST does not list.
+// The same, but killed at the end, with several segments that MANIFEST does not list.
 TrackedDatabase KilledHistory();
-// The same keys written in three openings that were killed, and some in one that was closed or
-// killed too.
+// The same keys written in three openings that were killed, and some also in a last one that was
+// closed or killed.
 TrackedDatabase ReloadedHistory(bool closed);
-// An opening has dropped two segments behind a tear; then their removal was lost, as by a power
-// cut.
+// An opening dropped two segments behind a tear, but a power cut undid their removal.
 TrackedDatabase DroppedHistory();
 
 }  // namespace rumcask

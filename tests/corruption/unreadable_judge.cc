@@ -124,22 +124,22 @@ void UnreadableJudge::ConsiderSegment(const std::string& file) {
     groups.insert(record.group);
     const bool whole = !Overlaps(file, record.offset, record.padding_at);
     if (!whole) must_tell_.insert(file);
-    // A delete is made good by a key table.
+    // A key table makes up for a delete.
     if (!whole && (record.is_put || !keys_known)) costs_records_ = true;
     if (!record.is_newest) continue;
     if (keys_known && record.is_put) (whole ? may_lose_ : must_lose_).insert(record.key);
     if (!keys_known) may_lose_.insert(record.key);
   }
-  // Nothing tells which key a record had that can't be read, nor that it was not the newest of its
-  // key; of its batch nothing counts.
+  // The key of an unreadable record is not known, nor whether the record was the newest of its key.
+  // The rest of its batch does not count either.
   if (!keys_known && touched > 0) {
     for (const SampleRecord& record : sample_.records) {
       if (record.file == file && groups.count(record.group) > 0) loose_.insert(record.key);
     }
   }
-  // Unless something vouches for all that the range may have held.
+  // True, unless something vouches for everything that the range may have held.
   may_be_torn_ |= range == nullptr && (!sealed || touches_header || touches_footer);
-  // Without its header the segment is part of the chain by what else vouches for it.
+  // Without a valid header, a segment belongs to the chain only if something else vouches for it.
   const bool unlinked = touches_header && range == nullptr;
   if (unlinked) {
     for (const SampleRecord& record : sample_.records) {
@@ -240,7 +240,7 @@ void UnreadableJudge::JudgeVerify() {
 }
 
 void UnreadableJudge::JudgeReadWrite() {
-  // LOCK says who came last.
+  // LOCK is left out, because it names the process that came last.
   const auto contents = [this] {
     auto files = files_->Contents(kSamplePath);
     files.erase(std::string(kLockName));
@@ -255,7 +255,7 @@ void UnreadableJudge::JudgeReadWrite() {
     if (contents() != before) Violate("read-write", "changed the files");
     return;
   }
-  // A database that takes writes has nothing old and misses nothing.
+  // A database that takes writes shows nothing old and misses nothing.
   ReadAll("read-write", db->get(), /*loose=*/false);
   absl::Status status = (*db)->Put(kNewKey, kNewValue, {/*sync=*/true});
   if (!status.ok()) return Violate("put", status.ToString());
@@ -274,7 +274,7 @@ void UnreadableJudge::JudgeReadWrite() {
     db = DB::Open(kSamplePath, MakeOptions());
     if (!db.ok()) return Violate(how, db.status().ToString());
     ReadAll(how, db->get(), /*loose=*/false);
-    // What can't be read can be written anew.
+    // What cannot be read can be written anew.
     status = (*db)->Put(kNewKey, kNewValue);
     if (!status.ok()) Violate(how, status.ToString());
   }

@@ -1,10 +1,11 @@
-// What a database must still do when its device can't read some bytes of one file, ever again, or
-// reads other ones.
+// What a database must still do when its device permanently cannot read some bytes of one file, or
+// reads other bytes in their place.
 //
-// Nothing but the range concerned is lost. A record in it is DataLoss by name, where a key table
-// tells its key; where nothing does, opening for writing may be refused, a read-only opening tells
-// the listener and serves the rest. MANIFEST's other copy serves, a key table that can't be read is
-// made good by scanning, Verify lists the place and goes on, Repair keeps all the rest and counts.
+// Nothing but that range may be lost. A record in it is DataLoss for its key if a key table still
+// says which key that is. Otherwise opening for writing may be refused, and a read-only opening
+// reports it to the listener and offers the rest. If the range is in MANIFEST, the other copy is
+// used; if it is in a key table, the records are scanned instead. Verify lists the place and
+// continues. Repair keeps everything else and counts what is lost.
 
 #ifndef RUMCASK_TESTS_CORRUPTION_UNREADABLE_JUDGE_H_
 #define RUMCASK_TESTS_CORRUPTION_UNREADABLE_JUDGE_H_
@@ -31,9 +32,9 @@ struct SpoiledRange {
 };
 
 struct UnreadableCase {
-  // One or several, of one file or of several.
+  // One or several ranges, in one file or in several.
   std::vector<SpoiledRange> ranges;
-  bool other_bytes = false;  // are there, instead of none that can be read
+  bool other_bytes = false;  // the range has other bytes instead of being unreadable
   bool hash = false;         // keystore: hash instead of a simple map
   ReadMode read = ReadMode::kPread;
   AppendMode append = AppendMode::kWrite;
@@ -42,16 +43,17 @@ struct UnreadableCase {
 
 class UnreadableJudge {
  public:
-  // Both outlive this.
+  // Both must outlive this object.
   UnreadableJudge(const SampleDatabase* sample, const UnreadableCase* unreadable);
 
-  // Whether other bytes there could have come of a power cut, so that the log ends before them.
+  // Whether other bytes in the ranges could result from a power cut, so that the log ends before
+  // them.
   bool MayBeTorn() const { return may_be_torn_; }
-  // What went wrong.
+  // Returns what went wrong.
   std::vector<std::string> Judge();
   // Whether opening for writing was refused.
   bool refused() const { return refused_; }
-  // Keys whose reading is DataLoss.
+  // The keys for which reading is DataLoss.
   const std::set<std::string>& lost() const { return lost_; }
 
  private:
@@ -61,7 +63,7 @@ class UnreadableJudge {
   bool Overlaps(const std::string& file, uint64_t begin, uint64_t end) const;
   void Violate(const std::string& how, const std::string& what);
   Options MakeOptions();
-  // The file system anew, as it was before anything was opened.
+  // Makes a new file system with the files as they were before anything was opened.
   void Lay();
   void SpoilRanges();
 
@@ -69,23 +71,24 @@ class UnreadableJudge {
   void JudgeVerify();
   void JudgeReadWrite();
   void JudgeRepair();
-  // Reads every key. With `loose`, the keys of loose_ may have any value they ever had, or none.
+  // Reads every key. With `loose`, the keys in loose_ may have any value that they ever had, or
+  // none.
   void ReadAll(const std::string& how, DB* db, bool loose);
 
   const SampleDatabase& sample_;
   const UnreadableCase& unreadable_;
   std::unique_ptr<CrashFileSystem> files_;
   std::unique_ptr<FaultFileSystem> faults_;
-  std::map<std::string, std::string> state_;  // what must be there
+  std::map<std::string, std::string> state_;  // what must be found
 
-  // By the ranges:
-  std::set<std::string> must_lose_;  // keys whose newest value is in it, and a key table says so
-  std::set<std::string> may_lose_;   // those of which it can only be told by luck
-  std::set<std::string> loose_;      // of which something in it may have been the newest
-  bool may_refuse_ = false;          // to open for writing
+  // Consequences of the ranges:
+  std::set<std::string> must_lose_;  // keys whose newest value is in them, as a key table says
+  std::set<std::string> may_lose_;   // keys for which that may not be known
+  std::set<std::string> loose_;      // keys whose newest record may have been in them
+  bool may_refuse_ = false;          // opening for writing may be refused
   bool may_be_torn_ = false;
-  std::set<std::string> must_tell_;  // of these files, Verify
-  // Records that no key table makes good: Repair must not call it complete.
+  std::set<std::string> must_tell_;  // files for which Verify must list damage
+  // Records are lost that no key table makes up for, so Repair must not report a complete result.
   bool costs_records_ = false;
   size_t touched_records_ = 0;
 

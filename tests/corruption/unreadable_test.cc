@@ -1,5 +1,5 @@
-// Every sector of every file of small databases, one at a time, two, three in a row or a page of
-// them, can't be read by any call, ever; or it holds other bytes.
+// Makes every sector of every file of small databases permanently unreadable for all calls, or
+// gives it other bytes: single sectors, two at a time, three in a row, and whole pages of them.
 
 #include <algorithm>
 #include <cstddef>
@@ -41,12 +41,13 @@ INSTANTIATE_TEST_SUITE_P(Samples, UnreadableTest,
 
 using Ranges = std::vector<SpoiledRange>;
 
-// The places where a file can be spoiled, each of `bytes` and `step` after the one before.
+// The ranges of a file that can be spoiled: each has `bytes` bytes and begins `step` after the one
+// before.
 Ranges PlacesOf(const SampleDatabase& sample, uint64_t bytes, uint64_t step) {
   Ranges places;
   for (const auto& [name, contents] : sample.files) {
     const uint64_t size = contents.size();
-    // With both copies of MANIFEST gone nothing can be opened.
+    // If both copies of MANIFEST were gone, nothing could be opened.
     const uint64_t copy = size / 2;
     for (uint64_t at = 0; at < size; at += step) {
       const uint64_t end = std::min(at + bytes, size);
@@ -57,12 +58,12 @@ Ranges PlacesOf(const SampleDatabase& sample, uint64_t bytes, uint64_t step) {
   return places;
 }
 
-// Returns whether most of them could be opened for writing.
+// Returns whether most of the cases could be opened for writing.
 bool JudgeAll(const Sample& param, const SampleDatabase& sample, const std::vector<Ranges>& all,
               bool other_bytes) {
   int cases = 0, refused = 0, lossy = 0, violated = 0;
   for (const Ranges& ranges : all) {
-    // Each keystore with each way to read and to append.
+    // Combines each keystore with each read mode and each append mode.
     for (int modes = 0; modes < 8; ++modes) {
       UnreadableCase unreadable;
       unreadable.ranges = ranges;
@@ -89,7 +90,7 @@ bool JudgeAll(const Sample& param, const SampleDatabase& sample, const std::vect
   return refused < cases / 2;
 }
 
-// One place at a time.
+// Spoils one place at a time.
 void JudgeEach(const Sample& param, uint64_t bytes, bool other_bytes) {
   const SampleDatabase sample = param.make();
   std::vector<Ranges> all;
@@ -98,7 +99,7 @@ void JudgeEach(const Sample& param, uint64_t bytes, bool other_bytes) {
   EXPECT_TRUE(mostly_open || bytes > kSectorBytes);
 }
 
-// Two sectors at once, of one file or of two.
+// Spoils two sectors at once, in one file or in two.
 void JudgePairs(const Sample& param, bool other_bytes) {
   const SampleDatabase sample = param.make();
   const Ranges places = PlacesOf(sample, kSectorBytes, kSectorBytes);
@@ -109,7 +110,7 @@ void JudgePairs(const Sample& param, bool other_bytes) {
   };
   for (size_t i = 0; i < places.size(); ++i) {
     for (size_t j = i + 1; j < places.size(); ++j) {
-      // Most of MANIFEST says nothing; and two sectors of it may be of both copies.
+      // Most sectors of MANIFEST are unused, and two sectors of it may hit both copies.
       if (says_nothing(places[i]) || says_nothing(places[j])) continue;
       if (is_manifest(places[i]) && is_manifest(places[j])) continue;
       all.push_back({places[i], places[j]});

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kMostFlushed = 8;
 
-// Changes what the position note says.
+// Changes the content of the position note.
 template <typename Change>
 AdversarialDisk::Image WithPosition(const AdversarialDisk::Image& image, Change change) {
   auto state = std::make_shared<AdversarialDisk::State>(*image);
@@ -38,8 +38,8 @@ const char* IndexFateName(IndexFate fate) {
 
 class AdversarialDisk::Index : public DiskIndex {
  public:
-  Index(std::shared_ptr<AdversarialDisk> disk, bool looks_cheaply)
-      : disk_(std::move(disk)), looks_cheaply_(looks_cheaply) {}
+  Index(std::shared_ptr<AdversarialDisk> disk, bool reports_replaced)
+      : disk_(std::move(disk)), reports_replaced_(reports_replaced) {}
 
   absl::Status Get(std::string_view key, std::string* value) const override {
     absl::Status status = disk_->Begin();
@@ -72,7 +72,7 @@ class AdversarialDisk::Index : public DiskIndex {
     return absl::OkStatus();
   }
 
-  absl::Status Apply(IndexBatch* batch) override {
+  absl::Status Commit(IndexBatch* batch) override {
     absl::Status status = disk_->Begin();
     if (!status.ok()) return status;
     auto next = std::make_shared<State>(*Now());
@@ -135,7 +135,7 @@ class AdversarialDisk::Index : public DiskIndex {
 
   uint64_t KeyCount() const override { return Now()->entries.size(); }
   bool counts_exactly() const override { return true; }
-  bool looks_cheaply() const override { return looks_cheaply_; }
+  bool reports_replaced() const override { return reports_replaced_; }
   uint64_t MemoryBytes() const override { return 0; }
   uint64_t FileBytes() const override { return Now()->entries.size(); }
 
@@ -146,18 +146,18 @@ class AdversarialDisk::Index : public DiskIndex {
   }
 
   const std::shared_ptr<AdversarialDisk> disk_;
-  const bool looks_cheaply_;
+  const bool reports_replaced_;
 };
 
-KeystoreFactory AdversarialDisk::Keystore(const std::string& name, bool looks_cheaply) {
+KeystoreFactory AdversarialDisk::Keystore(const std::string& name, bool reports_replaced) {
   KeystoreFactory factory;
   factory.traits.name = name;
   factory.traits.ordered = true;
   factory.traits.persistent = true;
   const std::shared_ptr<AdversarialDisk> disk = shared_from_this();
   factory.open_index =
-      [disk,
-       looks_cheaply](const DiskIndexConfig& config) -> absl::StatusOr<std::unique_ptr<DiskIndex>> {
+      [disk, reports_replaced](
+          const DiskIndexConfig& config) -> absl::StatusOr<std::unique_ptr<DiskIndex>> {
     absl::Status status = disk->Begin();
     if (!status.ok()) return status;
     {
@@ -165,7 +165,7 @@ KeystoreFactory AdversarialDisk::Keystore(const std::string& name, bool looks_ch
       if (disk->broken_) return absl::DataLossError("the index is broken");
       if (config.read_only && disk->history_.empty()) return absl::NotFoundError("");
     }
-    return std::unique_ptr<DiskIndex>(new Index(disk, looks_cheaply));
+    return std::unique_ptr<DiskIndex>(new Index(disk, reports_replaced));
   };
   factory.remove_index = [disk](const std::string&) {
     MutexLock lock(disk->mutex_);
@@ -212,7 +212,7 @@ std::shared_ptr<AdversarialDisk> AdversarialDisk::Cut(IndexFate fate, uint64_t s
     case IndexFate::kNoEntries: {
       auto state = std::make_shared<State>(*image);
       state->entries.clear();
-      // Without a witness, as when the last change was to delete it, nobody could notice.
+      // Without a witness, as when the last change deleted that key, nobody could notice.
       IndexWitness witness;
       (void)DecodeIndexWitness(state->notes[IndexWitness::kNote], &witness);
       if (witness.key.empty()) state->notes.clear();

@@ -1,5 +1,5 @@
-// An index on disk whose disk is memory, and which after a crash is in whatever state an index may
-// be in, or worse.
+// An index on disk whose disk is memory, and which after a crash is in any state that an index may
+// be in, or in a worse one.
 
 #ifndef RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
 #define RUMCASK_TESTS_CRASH_KIT_ADVERSARIAL_INDEX_H_
@@ -25,15 +25,15 @@ namespace rumcask {
 enum class IndexFate {
   kLatest,   // everything that was applied
   kPrefix,   // some of what was applied since the last flush
-  kFlushed,  // nothing of it
-  // Beyond what an index may do, and yet no reason to lose anything: each has to be noticed.
-  kOlder,      // as it was before some earlier flush, as after a restored backup
+  kFlushed,  // nothing of that
+  // States that an index must not be in. None of them may lose data: core has to notice each.
+  kOlder,      // as it was before some earlier flush, as after restoring a backup
   kNewer,      // its position is beyond the log
-  kForeign,    // another history's
-  kEmpty,      // no file
-  kTooNew,     // of a format that is not known yet
-  kBroken,     // can't be opened
-  kNoEntries,  // a position, and nothing else
+  kForeign,    // it belongs to another history
+  kEmpty,      // there is no file
+  kTooNew,     // it has a format that is not known yet
+  kBroken,     // it cannot be opened
+  kNoEntries,  // it has a position and nothing else
 };
 const char* IndexFateName(IndexFate fate);
 inline constexpr IndexFate kAllowedFates[] = {IndexFate::kLatest, IndexFate::kPrefix,
@@ -43,8 +43,8 @@ inline constexpr IndexFate kAllFates[] = {
     IndexFate::kNewer,  IndexFate::kForeign,  IndexFate::kEmpty,   IndexFate::kTooNew,
     IndexFate::kBroken, IndexFate::kNoEntries};
 
-// The disk that one database's index is on. Outlives the indexes that are opened on it;
-// thread-safe.
+// The disk that holds the index of one database. Outlives the indexes that are opened on it.
+// Thread-safe.
 class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
  public:
   struct State {
@@ -57,36 +57,36 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
     return std::shared_ptr<AdversarialDisk>(new AdversarialDisk);
   }
 
-  // A keystore whose index is here; `name` goes into MANIFEST.
-  KeystoreFactory Keystore(const std::string& name, bool looks_cheaply);
+  // A keystore whose index is on this disk; `name` goes into MANIFEST.
+  KeystoreFactory Keystore(const std::string& name, bool reports_replaced);
 
-  // A disk as a crash at this moment may leave this one; this one goes on.
+  // A disk as a crash at this moment may leave this one. This disk stays in use.
   std::shared_ptr<AdversarialDisk> Cut(IndexFate fate, uint64_t seed) const;
 
-  // Called after every "apply" and "flush" that succeeded, before every "get" looks and after it
-  // has
-  // ("got"), by their thread. Null: no more.
+  // Sets a function that is called after every "apply" and "flush" that succeeded, and before
+  // ("get") and after ("got") every lookup, by the calling thread. Null: none.
   void SetObserver(std::function<void(const char* what)> observer);
-  // From now on every Apply fails so; OK: no more.
+  // From now on every Apply fails with `status`. OK: no longer.
   void FailApply(absl::Status status);
-  // The next `flushes` Flushes say OK before anything is durable. It is so only after the next one.
+  // The next `flushes` Flushes return OK before anything is durable. What they cover becomes
+  // durable with the next Flush after them.
   void Lag(uint64_t flushes);
-  // Flushes that were to be called so, and were not yet.
+  // How many of those Flushes have not been called yet.
   uint64_t lagging() const;
-  // From now on the `call`-th call of the index - opening, Get, Scan, Apply, Flush, GetNote - fails
-  // so, and with `for_ever` all after it. OK: none. Returns the counts until now, beside which no
-  // call was missed.
+  // From now on the `call`-th call of the index (opening, Get, Scan, Apply, Flush or GetNote) fails
+  // with the given status, and with `for_ever` all calls after it do. OK: none. Returns the counts
+  // up to now; no call is missed between them and the new plan.
   struct Counts {
     uint64_t calls = 0;
     uint64_t failed = 0;
   };
   Counts FailCalls(uint64_t call, absl::Status status, bool for_ever);
-  // Calls since, and those that failed.
+  // Calls since then, and how many of them failed.
   uint64_t calls() const;
   uint64_t failed_calls() const;
-  // Changes what is there, as a failing disk does.
+  // Changes the content, as a failing disk does.
   void Tamper(const std::function<void(State*)>& change);
-  // Applies that succeeded.
+  // The number of Applies that succeeded.
   uint64_t applied() const;
   State latest() const;
 
@@ -94,13 +94,13 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   class Index;
   AdversarialDisk() = default;
   void Observe(const char* what) const;
-  // What a call begins with: counts it, and returns the error if it shall fail.
+  // Called at the beginning of every call: counts it, and returns the error if it is to fail.
   absl::Status Begin();
 
   mutable Mutex mutex_;
-  // What there is now, last; before it everything back to the last flush.
+  // The states since the last flush in ascending order; the last one is the current state.
   std::vector<Image> history_ ABSL_GUARDED_BY(mutex_);
-  // As flushed, and before.
+  // The flushed states, in ascending order.
   std::vector<Image> flushed_ ABSL_GUARDED_BY(mutex_);
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status apply_error_ ABSL_GUARDED_BY(mutex_);

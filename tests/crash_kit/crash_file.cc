@@ -24,7 +24,7 @@ class CrashRegion : public MappedRegion {
 
   void Populate(uint64_t /*offset*/, size_t /*length*/) override {}
 
-  // Other mappings share the memory, so a stray store is noticed in Wrote, not where it is made.
+  // Other mappings share the memory, so a stray store is noticed in Wrote and not when it is made.
   absl::Status ProtectReadOnly() override {
     writable_.store(false);
     return absl::OkStatus();
@@ -228,7 +228,7 @@ class CrashDirectory : public Directory {
   int Create(const std::string& name, OpenMode mode, std::shared_ptr<FileNode>* node) {
     CrashOperation operation(state_.get(), "create", path() + "/" + name);
     MutexLock lock(state_->mutex);
-    // Another thread may have been faster.
+    // Another thread may have created it meanwhile.
     if (const Entry* entry = node_->Find(name)) {
       if (mode == OpenMode::kCreateNew) return -EEXIST;
       if (entry->file == nullptr) return -EISDIR;

@@ -69,7 +69,7 @@ FileNode& FileAt(const CrashState& state, std::string_view path)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.mutex) {
   const Entry entry = state.Find(path);
   if (entry.file == nullptr) DieMissing(path);
-  // The tree holds it.
+  // The tree keeps the node alive.
   return *entry.file;
 }
 

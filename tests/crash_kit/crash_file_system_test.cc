@@ -147,7 +147,7 @@ TEST_F(CrashFileSystemTest, AnObserverMayCutAndImagesDoNotChange) {
   ASSERT_TRUE(file->Sync().ok());
   ASSERT_TRUE(file->Truncate(0).ok());
   ASSERT_EQ(images.size(), 5u);
-  // Nor does a file system that was started from one change it.
+  // A file system that was started from an image does not change it either.
   CrashFileSystem other(images[1]);
   ASSERT_TRUE(
       (*(*other.OpenDirectory(kRoot))->Open("f", OpenMode::kReadWrite))->Write(0, "z").ok());

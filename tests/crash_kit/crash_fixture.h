@@ -49,7 +49,7 @@ class CrashFixture : public testing::Test {
 
   static Tree ContentsOf(const CrashImage& image) { return CrashFileSystem(image).Contents(kRoot); }
 
-  // The different outcomes of many random cuts.
+  // The different results of many random cuts.
   std::set<Tree> RandomOutcomes() const {
     std::set<Tree> outcomes;
     for (uint64_t seed = 0; seed < 400; ++seed) outcomes.insert(After(KeepPolicy::Random(seed)));

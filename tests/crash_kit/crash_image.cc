@@ -89,7 +89,7 @@ Keeper::Keeper(const KeepPolicy& policy, uint64_t first_kept_write)
   entry_sixteenths_ = DrawSixteenths();
 }
 
-// SplitMix64: seeding a standard engine would cost more than cutting a small image.
+// SplitMix64, because seeding a standard engine would take longer than cutting a small image.
 uint64_t Keeper::Next() {
   uint64_t x = (random_state_ += 0x9e3779b97f4a7c15);
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
@@ -102,8 +102,8 @@ uint64_t Keeper::DrawSixteenths() {
   return kSixteenths[Next() % 3];
 }
 
-// A change kept by the first draw is mostly the newest one where most are kept, and mostly some
-// middle one where few are.
+// If the first draw keeps a change, it is mostly the newest one where most are kept, and mostly one
+// in the middle where few are kept.
 size_t Keeper::ChooseAtRandom(size_t count, uint64_t sixteenths) {
   if (!Chance(sixteenths)) return 0;
   if (Chance(sixteenths)) return count;

@@ -235,14 +235,14 @@ TEST_F(CrashImageTest, WhatADeadProcessWroteMayStillBeLost) {
     next_outcomes.insert(ContentsOf(next->Cut(KeepPolicy::Random(seed))));
   }
   EXPECT_EQ(next_outcomes, outcomes);
-  // What the next process syncs is durable, whoever wrote it; nobody holds the lock.
+  // What the next process syncs is durable, whichever process wrote it; and nobody holds the lock.
   const std::unique_ptr<Directory> directory = *next->OpenDirectory(kRoot);
   const std::unique_ptr<File> again = *directory->Open("f", OpenMode::kReadWrite);
   EXPECT_TRUE(again->TryLock(LockKind::kExclusive).ok());
   ASSERT_TRUE(again->Sync().ok());
   ASSERT_TRUE(directory->Sync().ok());
   EXPECT_EQ(ContentsOf(next->Cut(KeepPolicy::DropUnsynced())), now);
-  // The two have parted.
+  // The two file systems are independent now.
   EXPECT_EQ(After(KeepPolicy::DropUnsynced()), durable);
   ASSERT_TRUE(file->Write(0, Bytes(kSectorSize, 'd')).ok());
   EXPECT_EQ(next->Contents(kRoot), now);
@@ -279,14 +279,14 @@ TEST_F(CrashImageTest, RandomOperationsAgreeWithAPlainString) {
     ASSERT_EQ(ReadAll(*file), bytes);
     ASSERT_EQ(After(KeepPolicy::KeepEverything()).at("f"), bytes);
     ASSERT_EQ(After(KeepPolicy::DropUnsynced()).at("f"), since_sync.front());
-    // Each sector is a state it had since the sync, cut to the size, or zeros.
+    // Each sector has a state that it had since the sync, clipped to the size, or is zero.
     const std::string cut = After(KeepPolicy::Random(step)).at("f");
     for (size_t begin = 0; begin < cut.size(); begin += kSectorSize) {
       const size_t size = std::min(kSectorSize, cut.size() - begin);
       std::set<std::string> allowed;
       for (std::string state : since_sync) {
         state.resize(std::max(state.size(), begin + size));
-        // A kept truncation empties the end of any state before it.
+        // A truncation that was kept clears the end of any state before it.
         for (const std::string& later : since_sync) {
           std::string clipped = state.substr(begin, size);
           const size_t kept = std::min(size, later.size() - std::min(later.size(), begin));

@@ -31,7 +31,7 @@ void Set(Sectors* sectors, uint64_t index, const SectorRef& sector) {
   (*sectors)[index] = sector;
 }
 
-// The sector numbered `index` of a file cut to `size` bytes.
+// Sector number `index` of a file that is cut to `size` bytes.
 SectorRef Clip(const SectorRef& sector, uint64_t index, uint64_t size) {
   const uint64_t begin = index * kSectorSize;
   if (sector == nullptr || size <= begin) return nullptr;
@@ -49,8 +49,8 @@ void ClipAll(Sectors* sectors, uint64_t size) {
   }
 }
 
-// Zeros the bytes of `buffer` in [begin, end) without touching pages that hold zeros by not
-// existing.
+// Zeros the bytes of `buffer` in [begin, end), but leaves pages alone that do not exist, as they
+// are zero anyway.
 void ZeroBuffer(const MappedBuffer& buffer, uint64_t begin, uint64_t end) {
   end = std::min<uint64_t>(end, buffer.size());
   if (begin >= end) return;
@@ -133,7 +133,7 @@ void FileNode::Write(uint64_t time, uint64_t offset, std::string_view data,
   }
   for (const std::shared_ptr<MappedBuffer>& buffer : Buffers()) {
     if (buffer.get() == source || offset >= buffer->size()) continue;
-    // Exactly these bytes: threads may be reading the others.
+    // Copies exactly these bytes, because other threads may be reading the rest.
     std::memcpy(buffer->data() + offset, data.data(),
                 std::min<uint64_t>(data.size(), buffer->size() - offset));
   }
@@ -142,8 +142,9 @@ void FileNode::Write(uint64_t time, uint64_t offset, std::string_view data,
 void FileNode::WriteSector(uint64_t time, uint64_t index, size_t begin, std::string_view data) {
   const SectorRef& old = At(current_.get(), index);
   if (std::memcmp(BytesOf(old) + begin, data.data(), data.size()) == 0) {
-    // Unchanged bytes make no state that a cut could leave and the history does not have, unless
-    // the history's last version is not what is there now or is not going to be durable.
+    // A write that changes no byte need not be added: a cut cannot leave anything by it that the
+    // history does not have. There are two exceptions: the last version of the history is not the
+    // current content, or it was lost and will not become durable.
     const auto history = histories_.find(index);
     const bool lost = history != histories_.end() &&
                       history->second.versions.back().time <= history->second.lost_through;
@@ -353,7 +354,7 @@ void DirectoryNode::Cut(Keeper* keeper, CrashImage::Tree* tree) const {
     const uint64_t inode = entry.inode();
     inodes.emplace(name, inode);
     if (entry.file != nullptr) {
-      // A subset of renames can leave two names for one file; it is cut once.
+      // A subset of renames can leave two names for one file; the file is cut only once.
       if (tree->files.count(inode) == 0) tree->files.emplace(inode, entry.file->Cut(keeper));
     } else if (tree->directories.count(inode) == 0) {
       entry.directory->Cut(keeper, tree);

@@ -1,4 +1,5 @@
-// Inodes of the crash file system: the durable state of files and directories and its history.
+// Inodes of the crash file system: the durable state of files and directories, and the history
+// since.
 //
 // Times are the file system's own count of changes. Not thread-safe: everything is called with the
 // file system's lock held.
@@ -19,7 +20,7 @@
 
 namespace rumcask {
 
-// Anonymous memory that stands for the mapping of a file. Pages nobody touched cost nothing.
+// Anonymous memory in place of the mapping of a file. Pages that nobody touched cost nothing.
 class MappedBuffer {
  public:
   explicit MappedBuffer(size_t size);
@@ -35,7 +36,7 @@ class MappedBuffer {
   size_t size_;
 };
 
-// Sectors that are copied before a change if somebody else holds them too.
+// Sectors that are copied before a change if another holder has them, too.
 class SharedSectors {
  public:
   SharedSectors() : sectors_(std::make_shared<Sectors>()) {}
@@ -53,7 +54,8 @@ class SharedSectors {
 
  private:
   std::shared_ptr<Sectors> sectors_;
-  // Not use_count(): it does not order the reads of a holder that has just let go.
+  // use_count() cannot be used, because it does not order the reads of a holder that has just
+  // released the sectors.
   mutable bool shared_ = false;
 };
 
@@ -69,13 +71,13 @@ class FileNode {
   uint64_t size() const { return size_; }
   size_t Read(uint64_t offset, char* buffer, size_t size) const;
 
-  // `source`: the mapping that holds the bytes already, or nullptr.
+  // `source`: the mapping that has the bytes already, or nullptr.
   void Write(uint64_t time, uint64_t offset, std::string_view data, const MappedBuffer* source);
   void Truncate(uint64_t time, uint64_t size);
-  // Makes durable what happened at `up_to` or before.
+  // Makes everything durable that happened at `up_to` or earlier.
   void Sync(uint64_t up_to);
-  // The sync failed and the system took the dirty pages for clean: what happened so far will never
-  // be durable for sure.
+  // The sync failed, and the system took the dirty pages for clean: nothing that happened so far is
+  // certain to become durable any more.
   void LoseDirty(uint64_t now);
 
   CrashImage::File Cut(Keeper* keeper) const;
@@ -100,7 +102,7 @@ class FileNode {
   };
 
   void WriteSector(uint64_t time, uint64_t index, size_t begin, std::string_view data);
-  // The truncations to fewer bytes among the first `count` size changes.
+  // Those of the first `count` size changes that made the file smaller.
   std::vector<SizeChange> Shrinks(size_t count) const;
   std::vector<std::shared_ptr<MappedBuffer>> Buffers();
 
@@ -109,16 +111,16 @@ class FileNode {
   SharedSectors current_;
   uint64_t durable_size_ = 0;
   SharedSectors durable_;
-  std::map<uint64_t, History> histories_;  // by sector number; only dirty sectors
+  std::map<uint64_t, History> histories_;  // by sector number; dirty sectors only
   std::vector<SizeChange> sizes_;
-  bool shrunk_ = false;  // one of sizes_ is a truncation to fewer bytes
+  bool shrunk_ = false;  // one of sizes_ made the file smaller
   std::vector<std::weak_ptr<MappedBuffer>> buffers_;
   std::map<const File*, LockKind> locks_;
 };
 
 class DirectoryNode;
 
-// What a name leads to; one of the two is set.
+// What a name refers to; exactly one of the two is set.
 struct Entry {
   std::shared_ptr<FileNode> file;
   std::shared_ptr<DirectoryNode> directory;
@@ -126,7 +128,7 @@ struct Entry {
   uint64_t inode() const;
 };
 
-// The nodes of a tree that is copied, by those they are copies of.
+// The nodes of a tree that is being copied, with their copies.
 struct NodeCopies {
   std::map<const FileNode*, std::shared_ptr<FileNode>> files;
   std::map<const DirectoryNode*, std::shared_ptr<DirectoryNode>> directories;
@@ -143,7 +145,7 @@ class DirectoryNode {
       : inode_(inode), current_(durable), durable_(std::move(durable)) {}
 
   uint64_t inode() const { return inode_; }
-  // A file without bytes whose locks are the directory's.
+  // A file without bytes; its locks are those of the directory.
   const std::shared_ptr<FileNode>& lock() const { return lock_; }
   const Entries& entries() const { return current_; }
   // nullptr if there is none.
@@ -154,14 +156,14 @@ class DirectoryNode {
   void Rename(uint64_t time, const std::string& from, const std::string& to);
   void Sync(uint64_t up_to);
 
-  // With everything below it and all their histories.
+  // Copies it with everything below it and all histories.
   std::shared_ptr<DirectoryNode> Copy(NodeCopies* copies) const;
 
   // Adds this directory and everything below it to `tree`.
   void Cut(Keeper* keeper, CrashImage::Tree* tree) const;
 
  private:
-  // Removes a name, then adds one; empty names stand for nothing to do.
+  // Removes one name and then adds another; an empty name means that there is nothing to do.
   struct Operation {
     uint64_t time;
     std::string removed;

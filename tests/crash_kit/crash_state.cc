@@ -8,12 +8,12 @@ namespace rumcask {
 namespace {
 
 uint64_t NextDevice() {
-  // High, so as not to be a real device's number.
+  // High, so that it is not the number of a real device.
   static std::atomic<uint64_t> next{uint64_t{1} << 48};
   return next.fetch_add(1);
 }
 
-// Components without ".", ".." and what it cancels.
+// The components, without "." and without ".." and the component that it cancels.
 std::vector<std::string> Components(std::string_view path) {
   std::vector<std::string> components;
   while (!path.empty()) {

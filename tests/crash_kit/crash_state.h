@@ -20,13 +20,13 @@ namespace rumcask {
 struct CrashState {
   CrashState();
 
-  // Of absolute paths; "." and ".." are resolved by their spelling. An Entry with neither a file
-  // nor a directory if there is nothing. The nodes, too, are guarded by the mutex.
+  // Finds what an absolute path refers to; "." and ".." are resolved textually. If there is
+  // nothing, the Entry has neither a file nor a directory. The mutex guards the nodes, too.
   Entry Find(std::string_view path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   std::shared_ptr<DirectoryNode> FindDirectory(std::string_view path) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
-  // How much of `size` bytes at `offset` of `file` there is room for.
+  // How many of `size` bytes at `offset` of `file` there is room for.
   size_t Fit(const FileNode& file, uint64_t offset, size_t size) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
@@ -50,7 +50,7 @@ struct SplitPath {
   std::string name;
 };
 
-// One numbered operation: tells the observer, before and after.
+// One numbered operation. Calls the observer before and after it.
 class CrashOperation {
  public:
   CrashOperation(CrashState* state, const char* what, const std::string& name);
@@ -58,7 +58,7 @@ class CrashOperation {
   CrashOperation(const CrashOperation&) = delete;
   CrashOperation& operator=(const CrashOperation&) = delete;
 
-  // The time at which it began.
+  // The time at which the operation began.
   uint64_t began() const { return began_; }
 
  private:

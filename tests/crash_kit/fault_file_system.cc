@@ -10,8 +10,8 @@
 namespace rumcask {
 namespace {
 
-// The base speaks through the public functions, in statuses; back to an errno that leads to the
-// same code.
+// The public functions of the base return statuses. This converts one back to an errno that maps to
+// the same code.
 int ErrnoOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
@@ -140,8 +140,8 @@ class FaultFileSystem::State {
     return unreadable_;
   }
 
-  // How many of `size` bytes at `offset` come before what can't be read; `*failed` if that is not
-  // all of them.
+  // How many of `size` bytes at `offset` come before the first that cannot be read; sets `*failed`
+  // if that is not all of them.
   size_t Readable(const std::string& name, uint64_t offset, size_t size, bool writes,
                   bool* failed) {
     uint64_t end = offset + size;
@@ -168,7 +168,7 @@ class FaultFileSystem::State {
   // Counts one call. Returns a negated errno if it is to fail.
   int Count(CallKind kind, const std::string& name) { return Count(kind, name, nullptr); }
 
-  // The same for a transfer of `*size` bytes, which may be cut.
+  // The same for a transfer of `*size` bytes, which may be shortened.
   int Count(CallKind kind, const std::string& name, size_t* size) {
     const Call call{kind, name};
     std::shared_ptr<const FaultPlan> plan;
@@ -198,7 +198,7 @@ class FaultFileSystem::State {
   }
 
  private:
-  // What kFull makes of a call, `later` after the first that it may befall.
+  // What kFull does to a call that comes `later` calls after the first that may fail.
   int Fill(const FaultPlan& plan, CallKind kind, uint64_t later, size_t* size)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (kind != CallKind::kWrite || (faults_ == 0 && (later > 0 || *size < 2))) return 0;
@@ -258,7 +258,7 @@ class FaultFileSystem::FaultFile : public File {
     uint64_t file_bytes = 0;
     const int stat = Take(base_->Size(), &file_bytes);
     if (stat < 0) return stat;
-    // Of what lies behind the end nothing is read.
+    // Behind the end of the file nothing is read.
     size = static_cast<size_t>(std::min<uint64_t>(size, file_bytes - std::min(offset, file_bytes)));
     bool failed = false;
     size = state_->Readable(name(), offset, size, /*writes=*/false, &failed);

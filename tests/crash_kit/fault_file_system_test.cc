@@ -81,7 +81,7 @@ TEST_F(FaultFileSystemTest, AllCallsFromTheNthOnFail) {
 
 TEST_F(FaultFileSystemTest, EveryKindOfCallCountsAndFails) {
   std::unique_ptr<MappedRegion> region;
-  // A File whose sync has failed never calls again.
+  // Each File is used once, because one whose sync has failed does not call the system again.
   std::vector<std::unique_ptr<File>> unsynced;
   for (int i = 0; i < 3; ++i) unsynced.push_back(*directory_->Open("f", OpenMode::kReadWrite));
   const std::vector<std::pair<CallKind, std::function<absl::Status()>>> calls = {
@@ -150,7 +150,7 @@ TEST_F(FaultFileSystemTest, AShortTransferMovesHalfAndIsContinued) {
   SetPlan(1, Fault::kShort);
   EXPECT_TRUE(file_->Write(0, "abcdefgh").ok());
   EXPECT_EQ(fs_.call_count(), 2u);
-  // 8 = 4 + 2 + 1 + 1: one byte is not cut.
+  // 8 = 4 + 2 + 1 + 1, because a transfer of one byte is not shortened.
   SetPlan(1, Fault::kShort, /*for_ever=*/true);
   char bytes[8];
   ASSERT_TRUE(file_->Read(0, bytes, sizeof(bytes)).ok());
@@ -208,7 +208,7 @@ TEST_F(FaultFileSystemTest, AFailedSyncCanLosePages) {
   plan.on_fault = [this](const Call& call) { crash_.LoseDirty(call.name); };
   fs_.SetPlan(plan);
   EXPECT_FALSE(file_->Sync().ok());
-  // As a program would that opens the file anew.
+  // Like a program that opens the file again.
   EXPECT_TRUE((*directory_->Open("f", OpenMode::kReadWrite))->Sync().ok());
   const CrashFileSystem after(crash_.Cut(KeepPolicy::DropUnsynced()));
   EXPECT_EQ(after.Contents("/crash").at("f"), std::string(1, '\0'));
@@ -231,9 +231,9 @@ TEST_F(FaultFileSystemTest, ARangeCantBeReadByAnyCall) {
     EXPECT_EQ(*file->ReadUpTo(2000, bytes.data(), 10), 0u);
   }
   EXPECT_GT(fs_.unreadable_count(), 0u);
-  // A plan is another matter.
+  // The plan did not cause this.
   EXPECT_EQ(fs_.fault_count(), 0u);
-  // Writes succeed, and change nothing about it.
+  // Writes succeed but do not make the bytes readable.
   EXPECT_TRUE(file_->Write(600, "x").ok());
   EXPECT_EQ(Contents()[600], 'x');
   EXPECT_FALSE(file_->Read(600, bytes.data(), 1).ok());
@@ -249,7 +249,7 @@ TEST_F(FaultFileSystemTest, ARangeMayRefuseWrites) {
   EXPECT_EQ(file_->Write(0, std::string(600, 'c')).code(), absl::StatusCode::kInternal);
   EXPECT_EQ(file_->Write(1023, "cc").code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(file_->Write(1024, "d").ok());
-  // What lies before the range was written.
+  // The bytes before the range were written.
   EXPECT_EQ(Contents(), std::string(512, 'c') + std::string(512, 'a') + "d");
 }
 
@@ -260,7 +260,7 @@ TEST_F(FaultFileSystemTest, WhatCantBeReadIsNotMapped) {
   EXPECT_EQ(file_->Map(4096, /*writable=*/false).status().code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(file_->Map(512, /*writable=*/false).ok());
   EXPECT_EQ(before->data()[600], 'a');
-  // Behind the file's end there is nothing that could not be read.
+  // Behind the end of the file there is nothing that could be unreadable.
   fs_.SetUnreadable({{"/crash/f", 1024, 2048}});
   EXPECT_TRUE(file_->Map(4096, /*writable=*/false).ok());
 }

@@ -143,7 +143,7 @@ class FileIndex : public rumcask::DiskIndex {
     return absl::OkStatus();
   }
 
-  absl::Status Apply(rumcask::IndexBatch* batch) override {
+  absl::Status Commit(rumcask::IndexBatch* batch) override {
     const std::vector<rumcask::IndexChange>& changes = batch->changes();
     std::vector<bool> accepted(changes.size(), true);
     // Nobody else changes the map, so that looking into it here needs no lock.
@@ -185,7 +185,7 @@ class FileIndex : public rumcask::DiskIndex {
     return entries_.size();
   }
   bool counts_exactly() const override { return true; }
-  bool looks_cheaply() const override { return true; }
+  bool reports_replaced() const override { return true; }
 
   // A node of the tree, a short key and a value of some ten bytes, which need no memory of their
   // own.

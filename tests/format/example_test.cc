@@ -1,5 +1,5 @@
-// The database printed in FORMAT.md: the reader must find in those bytes what the page says, the
-// database must open them, and today's encoders must make the same bytes.
+// The database printed in FORMAT.md. The Python reader must find in those bytes what the page says,
+// the database must open them, and today's encoders must produce the same bytes.
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Files by name, from blocks of the form
+// Reads files by name from blocks of the form
 //
 //     NAME, SIZE bytes
 //     OFFSET  hex bytes  the same as text
@@ -74,7 +74,7 @@ std::string HexDump(const std::string& name, const std::string& bytes) {
   return text;
 }
 
-// A segment with zeros for the uuid and for whatever is computed from it.
+// A segment in which the uuid, and everything computed from it, is replaced by zeros.
 std::string WithoutUuid(std::string bytes) {
   const auto clear = [&bytes](size_t at, size_t size) { bytes.replace(at, size, size, '\0'); };
   clear(16, 16);
@@ -109,7 +109,7 @@ class ExampleTest : public testing::Test {
     }
   }
 
-  // What the page says that was done.
+  // Does what the page says was done.
   void Make() {
     options_.create_if_missing = true;
     auto db = DB::Open(path_, options_);
@@ -161,7 +161,7 @@ TEST_F(ExampleTest, TheReaderReadsIt) {
                 {"city", "Santiago"}, {"drink", "tea"}, {"fill", std::string(3752, '\0')}}));
 }
 
-// Only uuid and incarnation differ from run to run, and what is computed from them.
+// Only uuid and incarnation, and what is computed from them, differ from run to run.
 TEST_F(ExampleTest, TodaysCodeWritesTheSame) {
   const std::map<std::string, std::string> example = ReadExample();
   Make();

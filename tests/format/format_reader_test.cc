@@ -1,4 +1,4 @@
-// Holds FORMAT.md against the code: databases in many shapes, made by the database, must read the
+// Compares FORMAT.md with the code: databases of many shapes, made by the database, must read the
 // same with reader.py, which was written from that page alone.
 
 #include <sys/wait.h>
@@ -90,7 +90,7 @@ class FormatReaderTest : public testing::Test {
     return ids;
   }
 
-  // Offsets of the records of a segment, and where they end.
+  // The offsets of a segment's records, and the offset at which they end.
   std::vector<uint64_t> Records(uint64_t id) const {
     auto directory = PosixFileSystem()->OpenDirectory(path_);
     auto uuid = SegmentFile::ReadUuid(directory->get(), id);
@@ -121,11 +121,12 @@ class FormatReaderTest : public testing::Test {
     return content;
   }
 
-  // The reader and the database find the same. Opening changes nothing, so both see one state.
+  // Expects that the reader and the database find the same. Opening changes nothing, so both see
+  // the same state.
   Content ExpectSame() {
     const ReaderResult read = RunReader(path_);
     EXPECT_EQ(read.exit_code, 0) << read.messages;
-    // Read-only: a close after an unclean end would change what is looked at.
+    // Opened read-only, because closing after an unclean end would change the files being compared.
     auto db = DB::OpenReadOnly(path_, options_);
     EXPECT_TRUE(db.ok()) << db.status();
     if (!db.ok()) return {};
@@ -148,7 +149,7 @@ void Put(DB* db, const std::string& key, const std::string& value, bool sync = f
 
 void Delete(DB* db, const std::string& key) { ASSERT_TRUE(db->Delete(key).ok()); }
 
-// Enough for some segments: overwrites, deletes, batches, synced writes.
+// Writes enough for several segments: overwrites, deletes, batches, synced writes.
 void WriteMuch(DB* db, int rounds = 200) {
   for (int i = 0; i < rounds; ++i) {
     Put(db, "key" + std::to_string(i % 50), std::string(static_cast<size_t>(i % 97), 'v'),
@@ -246,7 +247,7 @@ TEST_F(FormatReaderTest, TornBatch) {
   const uint64_t last = Segments().back();
   const std::vector<uint64_t> records = Records(last);
   ASSERT_GT(records.size(), 6u);
-  // Within, between and before the parts.
+  // Cuts within, between and before the parts.
   for (const uint64_t size : {records[records.size() - 1] - 1, records[records.size() - 2],
                               records[records.size() - 3] + 60, records[records.size() - 6]}) {
     fs::resize_file(FileOf(last), size);
@@ -254,7 +255,7 @@ TEST_F(FormatReaderTest, TornBatch) {
     EXPECT_EQ(content.count("before"), 1u);
     EXPECT_EQ(content.count("torn0"), 0u);
   }
-  // The cut is recorded and written past.
+  // The cut is recorded, and writing continues after it.
   Session([](DB* db) { Put(db, "next", "value"); });
   EXPECT_EQ(ExpectSame().count("torn0"), 0u);
 }
@@ -307,7 +308,7 @@ TEST_F(FormatReaderTest, ADamagedRecordCostsItsKey) {
   const Content before = ExpectSame();
   const std::vector<uint64_t> ids = Segments();
   ASSERT_GT(ids.size(), 2u);
-  const uint64_t id = ids[ids.size() - 2];  // sealed, and with newest records in it
+  const uint64_t id = ids[ids.size() - 2];  // sealed, and has newest records
   const std::vector<uint64_t> records = Records(id);
   int damaged = 0;
   for (size_t i = 0; i + 1 < records.size(); ++i) {
@@ -351,7 +352,7 @@ TEST_F(FormatReaderTest, Repaired) {
   KilledSession([](DB* db) { WriteMuch(db); });
   Session([](DB* db) { Put(db, "last", "value"); });
   ExpectSame();
-  // A record that is its key's newest.
+  // A record that is the newest of its key.
   Session([](DB* db) {
     Put(db, "victim", "old");
     Put(db, "victim", "new");
@@ -372,7 +373,7 @@ TEST_F(FormatReaderTest, Repaired) {
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->values_lost, 1u);
   path_ = root_ + "/repaired";
-  // The lost value is an error to the reader as it is to the database.
+  // The lost value is an error for the reader as it is for the database.
   const ReaderResult read = RunReader(path_);
   EXPECT_EQ(read.exit_code, 3);
   Content rest = before;
@@ -384,7 +385,7 @@ TEST_F(FormatReaderTest, Repaired) {
   EXPECT_EQ(ExpectSame(), rest);
 }
 
-// Random histories with random ends; the two must agree on content and on what is damage.
+// Random histories with random ends. Both readers must agree on the content and on what is damage.
 TEST_F(FormatReaderTest, RandomHistories) {
   std::mt19937_64 random(20220623);
   int damaged = 0;
@@ -419,7 +420,7 @@ TEST_F(FormatReaderTest, RandomHistories) {
       ExpectSame();
       const std::vector<uint64_t> ids = Segments();
       if (ids.empty() || random() % 2 == 0) continue;
-      // Cut some file somewhere: what was promised may be missing, or not.
+      // Cuts a file at a random place, so that something promised may be missing.
       const uint64_t id = ids[ids.size() - 1 - random() % std::min<size_t>(ids.size(), 2)];
       fs::resize_file(FileOf(id), random() % (fs::file_size(FileOf(id)) + 1));
       const absl::Status status = DB::Open(path_, options_).status();

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Dumps the rumcask database in argv[1]: one line `hexkey hexvalue` per key, ascending.
 
-Written from core/FORMAT.md alone: a check that the page suffices, a start for readers in other
-languages. Short rather than fast; holds all files in memory. Exit status 3 after any damage, with
-messages on standard error; if it is in single records only, all other keys are printed.
+Written from core/FORMAT.md alone. It checks that the page is sufficient, and it is a start for
+readers in other languages. It is short rather than fast, and holds all files in memory. Exit status 3
+after any damage, with messages on standard error; if it is in single records only, all other keys are
+printed.
 """
 import os, re, struct, sys
 from struct import pack, unpack_from
@@ -39,7 +40,7 @@ def read_manifest(data):
         stream, is_sealed, ((end,), at) = body[at], body[at + 1], varints(body, at + 2, 1)
         if is_sealed: sealed.update((id, stream) for id in range(first, first + more + 1))
         else: unsealed[first] = stream, end
-    return body[:16], highest_id, durable, sealed, unsealed  # the last two by id
+    return body[:16], highest_id, durable, sealed, unsealed  # the last two are keyed by id
 
 class Segment:
     def __init__(self, id, data, uuid):
@@ -109,14 +110,14 @@ def live_segments(directory):
     for id, stream in sealed.items():
         check(id in segments, 'sealed segment', id, 'is missing')
         live[id] = segment = segments[id]
-        if not segment.read_footer():  # then the next segment's header knows the end, or F does
+        if not segment.read_footer():  # then the next segment's header or F has the end
             segment.scan()
             ends = [s.link for s in segments.values() if s.stream and s.link[0] == id]
             here, last = [id, segment.end, segment.last], max(segment.entries, default=[0])[0]
             check(here in ends if ends else last >= highest, segment.name, 'has lost records')
         if stream == 1: before, link = id, [id, segment.end, segment.last]
     loose = [s for id, s in segments.items() if id not in sealed and s.stream != 2]
-    links = [link]  # of the last segment with records, then of those without
+    links = [link]  # first that of the last segment with records, then those of segments without
     for segment in [s for s in loose if s.stream == 1]:
         segment.scan()
         gone = before < segment.link[0] <= highest_id and segment.link[0] not in segments

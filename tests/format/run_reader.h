@@ -1,4 +1,4 @@
-// Runs reader.py, the reader in another language, as a subprocess.
+// Runs reader.py, the second reader, as a subprocess.
 
 #ifndef RUMCASK_TESTS_FORMAT_RUN_READER_H_
 #define RUMCASK_TESTS_FORMAT_RUN_READER_H_
@@ -14,10 +14,10 @@ struct ReaderResult {
   std::string messages;
 };
 
-// Whether this machine has what the reader needs: Debian's python3-xxhash.
+// Whether this machine has what the reader needs, which is Debian's python3-xxhash.
 bool ReaderAvailable();
 
-// Reads the database in `directory`; scratch files are made beside it.
+// Reads the database in `directory`. Scratch files are made beside it.
 ReaderResult RunReader(const std::string& directory);
 
 }  // namespace rumcask

@@ -1,6 +1,6 @@
-// Makes mutated files of a database valid where a checksum alone would give them away.
+// Gives mutated files of a database valid checksums.
 //
-// A fuzzer does not guess checksums. With these it gets to the code behind them, with lengths,
+// A fuzzer does not guess checksums. With valid ones it reaches the code behind them, with lengths,
 // numbers and links that no writer would have written. Offsets are those of FORMAT.md.
 
 #ifndef RUMCASK_TESTS_FUZZ_CHECKSUM_FIXER_H_
@@ -13,22 +13,22 @@
 
 namespace rumcask {
 
-// Where a segment's records ended and its last checksum, for the header of the next one.
+// The end of a segment's records and its last checksum, for the header of the next segment.
 struct SegmentLink {
   uint64_t id = 0;
   uint64_t end = 0;
   uint64_t checksum = 0;
 };
 
-// Magic and checksum of both copies, whose bodies and lengths stay as they are.
+// Fixes magic and checksum of both copies; bodies and lengths stay as they are.
 void FixManifest(std::string* bytes);
 
 // The uuid in the first copy; zeros if the file is too short.
 Uuid ManifestUuid(const std::string& bytes);
 
-// Magic, uuid, id and checksum of the header; the checksums of the records as far as their lengths
-// lead from one to the next; and of the footer, if there is one. With `predecessor`, also the
-// header's link. Returns the link that the next segment should have.
+// Fixes the header's magic, uuid, id and checksum; the checksums of the records, as far as their
+// lengths lead from one to the next; and those of the footer, if there is one. With `predecessor`,
+// also fixes the link in the header. Returns the link that the next segment should have.
 SegmentLink FixSegment(const Uuid& uuid, uint64_t id, const SegmentLink* predecessor,
                        std::string* bytes);
 

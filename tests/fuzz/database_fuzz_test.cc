@@ -1,6 +1,6 @@
-// A whole hostile directory: opened read-only and read-write, every key read, iterated, verified,
-// repaired and written to. Nothing may crash, hang, read out of bounds or believe a length; and
-// what takes a write and closes must open again and show it. See directory_input.h.
+// Uses a whole hostile directory: opens it read-only and read-write, reads every key, iterates,
+// verifies, repairs and writes. Nothing may crash, hang, read out of bounds or trust a length. A
+// database that takes a write and closes must open again and show the write. See directory_input.h.
 
 #include <cstddef>
 #include <cstdint>
@@ -41,7 +41,7 @@ class HostileDirectory {
     image_ = fs.Cut(KeepPolicy::KeepEverything());
   }
 
-  // Opening to read and everything offline; the directory stays as it is.
+  // Opens it for reading and does everything offline; the directory must stay unchanged.
   void Read() {
     CrashFileSystem fs(image_);
     options_.file_system = &fs;
@@ -56,7 +56,7 @@ class HostileDirectory {
     RUMCASK_FUZZ_EXPECT(fs.Contents(kPath) == before);
   }
 
-  // What a repair makes is a database without damage.
+  // The result of a repair is a database without damage.
   void RepairIt() {
     CrashFileSystem fs(image_);
     options_.file_system = &fs;
@@ -68,7 +68,7 @@ class HostileDirectory {
     RUMCASK_FUZZ_EXPECT_OK(verified.status());
     for (const Damage& damage : verified->damages) RUMCASK_FUZZ_EXPECT_OK(DamageStatus(damage));
     absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(kRepaired, options_);
-    // It may be of a keystore that this one can't take the place of.
+    // MANIFEST may name a keystore that this one cannot replace.
     if (absl::IsFailedPrecondition(db.status())) return;
     RUMCASK_FUZZ_EXPECT_OK(db.status());
     Use(db->get());
@@ -81,7 +81,7 @@ class HostileDirectory {
     absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(kPath, options_);
     if (!db.ok()) {
       auto after = fs.Contents(kPath);
-      // Whoever tries to open leaves its name.
+      // A process that tries to open leaves its name in LOCK.
       after["LOCK"] = before.count("LOCK") > 0 ? before.at("LOCK") : "";
       auto expected = before;
       expected.try_emplace("LOCK", "");
@@ -96,7 +96,7 @@ class HostileDirectory {
     WriteBatch batch;
     for (int i = 0; i < 20; ++i) batch.Put("batch " + std::to_string(i), value);
     const absl::Status batched = (*db)->Write(batch, {/*sync=*/true});
-    // The size of a segment, so that the log rolls.
+    // Has the size of a segment, so that the log rolls.
     if (written.ok()) written = (*db)->Put(kKey, std::string(5000, 'w'));
     const absl::Status closed = (*db)->Close();
     if (!written.ok() || !deleted.ok() || !batched.ok() || !closed.ok()) return;

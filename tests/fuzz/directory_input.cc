@@ -9,16 +9,16 @@
 namespace rumcask {
 namespace {
 
-// The program's instructions; other bytes do nothing.
+// The instructions of the program; other bytes do nothing.
 constexpr uint8_t kBeginFile = 1;  // name
 constexpr uint8_t kBytes = 2;      // u16 length, bytes
 constexpr uint8_t kZeros = 3;      // u16 count of 8 zeros each
 
-// Of the second byte.
+// A bit of the second byte.
 constexpr uint8_t kMapsReads = 1;
 constexpr uint8_t kMapsAppends = 2;
 
-// Names by number: MANIFEST, segments with small ids, and some that are special.
+// Names by number: MANIFEST, segments with small ids, and some special ones.
 constexpr uint8_t kManifestNumber = 0;
 constexpr uint8_t kLastSegmentNumber = 199;
 
@@ -98,7 +98,7 @@ void FixChecksums(bool fix_links, std::map<std::string, std::string>* files) {
     uuid = ManifestUuid(manifest->second);
     FixManifest(&manifest->second);
   }
-  // Names sort as ids do.
+  // Names sort in the order of the ids.
   SegmentLink link;
   for (auto& [name, bytes] : *files) {
     const std::optional<uint64_t> id = ParseSegmentName(name);

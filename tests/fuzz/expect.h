@@ -1,4 +1,4 @@
-// What must hold for any input; ends the program otherwise, as fuzzers expect.
+// Checks what must hold for any input. Ends the program otherwise, as fuzzers expect.
 
 #ifndef RUMCASK_TESTS_FUZZ_EXPECT_H_
 #define RUMCASK_TESTS_FUZZ_EXPECT_H_

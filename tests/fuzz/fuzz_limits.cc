@@ -1,6 +1,7 @@
-// What a run may cost. Inputs are small, so an allocation of many megabytes is a length that was
-// believed, and a second is a loop that was. Without the entropic schedule, whose bookkeeping takes
-// half of the time here. Flags given on the command line come later and win.
+// Limits on what a run may cost. Inputs are small, so an allocation of many megabytes means that a
+// length was trusted, and a run of a second means that a loop count was. The entropic schedule is
+// off, because its bookkeeping would take half of the time here. Flags on the command line come
+// later and take precedence.
 
 #include <string>
 #include <vector>

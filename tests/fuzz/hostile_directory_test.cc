@@ -1,5 +1,6 @@
-// Directories that no writer leaves and no fuzzer finds: too large, too expensive or too far from
-// any seed. Like those of database_fuzz_test they may be refused, but only by a status.
+// Directories that no writer leaves and no fuzzer finds, because they are too large, too expensive
+// or too far from any seed. Like those of database_fuzz_test, they may be refused, but only with a
+// status.
 
 #include <cstdint>
 #include <map>
@@ -36,8 +37,8 @@ class HostileDirectoryTest : public testing::Test {
 
   static std::string Path(uint64_t id) { return std::string(kPath) + "/" + SegmentName(id); }
 
-  // A closed database of `segments` sealed segments and one that is continued; key i has its newest
-  // value in segment i + 1, after older ones in those before.
+  // A closed database with `segments` sealed segments and one that is continued. Key i has its
+  // newest value in segment i + 1 and older ones in the segments before.
   void MakeHonest(int segments) {
     absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(kPath, options_);
     ASSERT_TRUE(db.ok()) << db.status();
@@ -47,7 +48,7 @@ class HostileDirectoryTest : public testing::Test {
         ASSERT_TRUE(
             (*db)->Put("key" + std::to_string(key), "value of " + std::to_string(segment)).ok());
       }
-      // Leaves less than another put takes.
+      // Leaves less room than another put takes.
       const int room = 4096 - static_cast<int>(kSegmentHeaderBytes) - 40 * puts - 4 * 24 - 8;
       if (segment == segments) break;
       ASSERT_TRUE((*db)->Put("filling", std::string(room - 31, 'f')).ok());
@@ -56,7 +57,7 @@ class HostileDirectoryTest : public testing::Test {
     ASSERT_EQ(fs_.Contents(kPath).count(SegmentName(segments + 1)), 1);
   }
 
-  // MANIFEST that lists one sealed segment with id 1.
+  // Writes a MANIFEST that lists one sealed segment with id 1.
   void WriteManifestOfOne() {
     ASSERT_TRUE(fs_.CreateDirectory(kPath).ok());
     Manifest manifest;
@@ -92,7 +93,7 @@ class HostileDirectoryTest : public testing::Test {
   Uuid uuid_ = {};
 };
 
-// A location has room for offsets below 2 GiB; a sparse file is larger at no cost.
+// A location can hold offsets below 2 GiB; a sparse file can be larger at no cost.
 TEST_F(HostileDirectoryTest, RecordsBeyondWhatALocationCanHold) {
   WriteManifestOfOne();
   KeyTableBuilder table;
@@ -116,8 +117,8 @@ TEST_F(HostileDirectoryTest, RecordsBeyondWhatALocationCanHold) {
   while ((*it)->Valid()) (*it)->Next();
 }
 
-// Small valid records between headers that claim most of the file: looking for the next record
-// after each of these must not cost a checksum over the rest of the file every time.
+// Small valid records lie between headers that claim most of the file. Looking for the next record
+// after each of them must not compute a checksum over the rest of the file every time.
 TEST_F(HostileDirectoryTest, ResynchronisingIsNotQuadratic) {
   WriteManifestOfOne();
   std::string bytes = Header();
@@ -137,13 +138,14 @@ TEST_F(HostileDirectoryTest, ResynchronisingIsNotQuadratic) {
   }
   bytes.resize(kSize + 4096);
   fs_.WriteFile(Path(1), bytes);
-  // Were it, this would take hours and the test's time limit would end it.
+  // If it did, this would take hours and exceed the test's time limit.
   EXPECT_FALSE(DB::Open(kPath, options_).ok());
   (void)VerifyFiles(kPath, &fs_);
   (void)Repair(kPath, kRepaired, &fs_);
 }
 
-// Numbers so high that the next ones wrap: refused, or else what is written is there afterwards.
+// Numbers are so high that the next ones would wrap. Opening is refused, or else what is written is
+// there afterwards.
 TEST_F(HostileDirectoryTest, NumbersThatLeaveNoneForTheNextWrite) {
   const uint64_t end = UINT64_MAX;
   for (const uint64_t high : {end, end - 1, end - (uint64_t{1} << 40), end - (uint64_t{3} << 40)}) {
@@ -167,7 +169,7 @@ TEST_F(HostileDirectoryTest, NumbersThatLeaveNoneForTheNextWrite) {
   }
 }
 
-// One segment of many is missing: what is in the later ones is served, and survives a repair.
+// One segment of many is missing: the later ones can be read and survive a repair.
 TEST_F(HostileDirectoryTest, SegmentsAfterAMissingOneAreKept) {
   MakeHonest(6);
   fs_.RemoveFile(Path(3));
@@ -191,7 +193,7 @@ TEST_F(HostileDirectoryTest, SegmentsAfterAMissingOneAreKept) {
   check(db->get());
 }
 
-// Of a sealed segment a few bytes are left, fewer than a header has.
+// A sealed segment has only a few bytes left, fewer than a header.
 TEST_F(HostileDirectoryTest, SegmentShorterThanItsHeader) {
   MakeHonest(4);
   for (const uint64_t size : {224, 223, 129, 128, 127, 10, 1, 0}) {
@@ -210,8 +212,8 @@ TEST_F(HostileDirectoryTest, SegmentShorterThanItsHeader) {
   }
 }
 
-// FORMAT.md: whoever does not know a kind below 32 must refuse the database, also if the key table
-// of a sealed segment tells of it.
+// According to FORMAT.md, a reader that does not know a kind below 32 must refuse the database,
+// even if only the key table of a sealed segment has that kind.
 TEST_F(HostileDirectoryTest, UnknownKindInASealedSegmentIsRefused) {
   WriteManifestOfOne();
   RecordHeader header;
@@ -227,7 +229,7 @@ TEST_F(HostileDirectoryTest, UnknownKindInASealedSegmentIsRefused) {
   EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, options_).status()));
 }
 
-// The highest ids leave none for the segments that would follow.
+// The highest ids would leave none for later segments.
 TEST_F(HostileDirectoryTest, ASegmentThatTakesTheLastId) {
   MakeHonest(1);
   fs_.WriteFile(Path(kEndOfNumbers - 1), "");
@@ -245,7 +247,7 @@ TEST_F(HostileDirectoryTest, ASegmentThatTakesTheLastId) {
   EXPECT_EQ((*repaired)->KeyCount(), 3u);
 }
 
-// Nor do the highest numbers for records.
+// The highest numbers would leave none for later records.
 TEST_F(HostileDirectoryTest, AManifestThatTakesTheLastNumber) {
   ASSERT_TRUE(fs_.CreateDirectory(kPath).ok());
   Manifest manifest;

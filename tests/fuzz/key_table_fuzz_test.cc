@@ -1,5 +1,5 @@
-// Key tables, whose checksum does not help: the input is what a valid one covers. Its first 16
-// bytes are what the trailer claims: where the records end, and how many there are.
+// Key tables behind their checksum: the input is what a valid checksum covers. The first 16 bytes
+// are the trailer's claims: where the records end, and how many there are.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Entry {
   uint64_t offset;
 };
 
-// All entries, and whether the table was as the trailer says.
+// Reads all entries. Returns whether the table was as the trailer says.
 bool ReadAll(std::string_view table, const Trailer& trailer, std::vector<Entry>* entries) {
   KeyTableReader reader(table, trailer);
   while (reader.Next()) {
@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 16) return 0;
   const char* const bytes = reinterpret_cast<const char*>(data);
   Trailer trailer;
-  // What DecodeTrailer lets pass.
+  // A value that DecodeTrailer would accept.
   trailer.table_offset = (LoadU64(bytes) | kSegmentHeaderBytes) & ~uint64_t{7};
   trailer.records = LoadU64(bytes + 8);
   std::vector<char> table(bytes + 16, bytes + size);
@@ -54,14 +54,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   RUMCASK_FUZZ_EXPECT(!ok || entries.size() == trailer.records);
   if (!ok) return 0;
 
-  // What can be read can be written, and reads the same.
+  // What can be read can be written again and reads the same.
   KeyTableBuilder builder;
   for (const Entry& entry : entries) {
     if (!IsPlain(entry.header)) return 0;
     builder.Add(entry.header, entry.key);
   }
   const uint64_t table_bytes = builder.table_bytes();
-  RUMCASK_FUZZ_EXPECT(table_bytes <= table.size());  // varints may be longer than they need be
+  RUMCASK_FUZZ_EXPECT(table_bytes <= table.size());  // varints may be longer than necessary
   const std::string footer = builder.Finish(trailer.table_offset, 0);
   Trailer again;
   RUMCASK_FUZZ_EXPECT(DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, 0,

@@ -1,4 +1,4 @@
-// Writes inputs to start fuzzing from, taken from databases made for it:
+// Writes inputs to start fuzzing from, taken from databases that it makes:
 //
 //   bazel run //tests/fuzz:make_corpus -- $PWD/tests/fuzz
 //
@@ -37,7 +37,7 @@ class Corpus {
  public:
   explicit Corpus(std::filesystem::path root) : root_(std::move(root)) {}
 
-  // The directory of one database, in all choices, and its files.
+  // Adds the directory of one database with all choices, and its files.
   void AddDatabase(const std::string& name, const CrashFileSystem& fs,
                    const std::string& path = kPath) {
     DirectoryInput input;
@@ -119,7 +119,7 @@ void MakeAll(Corpus* corpus) {
     db = OpenSmall(&fs);
     Must(db->Put("a", "2"));
     corpus->AddDatabase("continued", fs);
-    // Its remains, as the process's death leaves them.
+    // The remains that the death of the process leaves.
     CrashFileSystem torn(fs.Cut(KeepPolicy::KeepEverything()));
     Must(OpenSmall(&torn)->Put("b", "3"));
     corpus->AddDatabase("recovered", torn);

@@ -1,5 +1,5 @@
-// MANIFEST. The first byte chooses: the file as it is, the same with mended checksums, or a body
-// from which a file is made.
+// MANIFEST. The first byte chooses whether the rest is the file itself, the file with its checksums
+// to be fixed, or a body from which a file is made.
 
 #include <cstddef>
 #include <cstdint>

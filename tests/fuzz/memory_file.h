@@ -1,4 +1,4 @@
-// A file of given bytes, for readers of files; it cannot be written or mapped.
+// A file with given bytes, for code that reads files. It cannot be written or mapped.
 
 #ifndef RUMCASK_TESTS_FUZZ_MEMORY_FILE_H_
 #define RUMCASK_TESTS_FUZZ_MEMORY_FILE_H_

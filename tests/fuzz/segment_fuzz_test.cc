@@ -1,5 +1,5 @@
-// Segment files: header, records one by one and after damage, sync marks, footer. The first byte
-// chooses whether checksums are mended first; the rest is the file.
+// Segment files: the header, the records one by one and after damage, sync marks, and the footer.
+// The first byte chooses whether checksums are fixed first; the rest is the file.
 
 #include <algorithm>
 #include <cstddef>
@@ -57,7 +57,7 @@ void ReadRecords(const std::string& bytes, SegmentFile* file) {
         if (whole == 0) whole = damage.offset;
         return absl::OkStatus();
       });
-  // A record of a kind that must be understood ends it.
+  // A record of an unknown kind that must be understood ends the reading.
   RUMCASK_FUZZ_EXPECT(status.ok() || absl::IsFailedPrecondition(status));
   if (status.ok()) {
     RUMCASK_FUZZ_EXPECT(covered == bytes.size());
@@ -67,7 +67,7 @@ void ReadRecords(const std::string& bytes, SegmentFile* file) {
   }
   const absl::StatusOr<TailTraces> traces = file->ReadTraces(kSegmentHeaderBytes);
   RUMCASK_FUZZ_EXPECT(traces.ok());
-  // Marks may also lie inside of values.
+  // Bytes inside values may look like marks, too.
   RUMCASK_FUZZ_EXPECT(traces->durable_sequence >= highest_mark);
   RUMCASK_FUZZ_EXPECT(traces->bytes <= bytes.size() - kSegmentHeaderBytes);
 }
@@ -79,7 +79,7 @@ void ReadFooter(const std::string& bytes, SegmentFile* file) {
   RUMCASK_FUZZ_EXPECT((*trailer)->table_offset >= kSegmentHeaderBytes);
   RUMCASK_FUZZ_EXPECT((*trailer)->table_offset + (*trailer)->table_bytes + kTrailerBytes <=
                       bytes.size());
-  // A buffer of the exact size, so that a read beyond the table is seen.
+  // The buffer has the exact size, so that a read beyond the table is noticed.
   std::vector<char> table((*trailer)->table_bytes);
   const absl::StatusOr<bool> whole = file->ReadKeyTable(**trailer, table.data());
   RUMCASK_FUZZ_EXPECT(whole.ok() || absl::IsFailedPrecondition(whole.status()));

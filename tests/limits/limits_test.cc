@@ -1,6 +1,6 @@
 // Databases of many segments in processes that may have few descriptors and few mappings.
 //
-// Each step runs in a process of its own, whose limit is set before it does anything else.
+// Each step runs in a separate process, whose limit is set before it does anything else.
 // RUMCASK_FULL=1 writes more segments than a process may have mappings.
 
 #include "core/format/limits.h"
@@ -45,7 +45,7 @@ namespace fs = std::filesystem;
 
 constexpr rlim_t kFewDescriptors = 64;
 constexpr uint64_t kFewMappings = 100;
-// Four records fill a segment of the least size.
+// Four records fill a segment of the smallest size.
 constexpr int kPutsPerSegment = 4;
 constexpr size_t kValueBytes = 900;
 
@@ -56,7 +56,8 @@ std::string ValueOf(int i, int version) {
   return value;
 }
 
-// What `body` complains of in a process that may have `descriptors`, or how that ended.
+// Runs `body` in a process that may have `descriptors` descriptors. Returns its complaint, or how
+// the process ended.
 std::string InProcess(rlim_t descriptors, const std::function<std::string()>& body) {
   int complaints[2];
   if (::pipe2(complaints, O_CLOEXEC) != 0) return "no pipe";
@@ -82,7 +83,7 @@ std::string InProcess(rlim_t descriptors, const std::function<std::string()>& bo
 
 const std::string kKilled = absl::StrCat("signal ", SIGKILL);
 
-// Open descriptors of segments.
+// The number of open descriptors of segments.
 size_t SegmentDescriptors() {
   size_t count = 0;
   std::error_code error;
@@ -101,7 +102,7 @@ size_t SegmentMappings() {
   return count;
 }
 
-// The real file system, in a process that may have few mappings.
+// The real file system in a process that may have few mappings.
 class FewMappings : public FileSystem {
  public:
   ProcessLimits Limits() const override { return {base_->Limits().descriptors, kFewMappings}; }
@@ -167,11 +168,11 @@ class LimitsTest : public testing::TestWithParam<Modes> {
     options_.read_mode = modes.read;
   }
 
-  // ---- steps; each returns what is wrong, or nothing ----
+  // ---- steps; each returns what is wrong, or "" ----
 
   using Step = std::function<std::string(DB*)>;
 
-  // Opens, does `step`, and closes.
+  // Opens the database, does `step`, and closes it.
   std::string WithOpen(const Step& step) {
     auto db = DB::Open(path_, options_);
     if (!db.ok()) return absl::StrCat("open: ", db.status().ToString());
@@ -181,14 +182,14 @@ class LimitsTest : public testing::TestWithParam<Modes> {
     return status.ok() ? "" : absl::StrCat("close: ", status.ToString());
   }
 
-  // The same in a process of its own.
+  // The same in a separate process.
   void Run(const char* what, rlim_t descriptors, const Step& step,
            const std::string& expected = "") {
     const std::string ended = InProcess(descriptors, [&] { return WithOpen(step); });
     EXPECT_EQ(ended, expected) << what;
   }
 
-  // One that processes started from here on share with this one.
+  // An int that is shared with the processes started from here on.
   int* SharedInt() {
     void* const page =
         ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -196,7 +197,7 @@ class LimitsTest : public testing::TestWithParam<Modes> {
     return static_cast<int*>(page);
   }
 
-  // Keys [begin, end).
+  // Puts keys [begin, end).
   static std::string PutAll(DB* db, int begin, int end, int version) {
     std::string value;
     for (int i = begin; i < end; ++i) {
@@ -242,7 +243,7 @@ class LimitsTest : public testing::TestWithParam<Modes> {
     return report->clean() ? "" : std::string(DamageStatus(report->damages[0]).message());
   }
 
-  // The first complaint.
+  // The first complaint that is not empty.
   static std::string First(std::initializer_list<std::string> complaints) {
     for (const std::string& complaint : complaints) {
       if (!complaint.empty()) return complaint;
@@ -261,7 +262,8 @@ INSTANTIATE_TEST_SUITE_P(All, LimitsTest, testing::ValuesIn(AllModes()),
 
 constexpr int kSegments = 120;
 constexpr int kKeys = kSegments * kPutsPerSegment;
-// What was written since the last opening when the process is killed: MANIFEST knows nothing of it.
+// These keys were written since the last opening when the process is killed; MANIFEST does not know
+// their segments.
 constexpr int kUnlistedKeys = 100 * kPutsPerSegment;
 
 TEST_P(LimitsTest, FewDescriptors) {
@@ -270,7 +272,7 @@ TEST_P(LimitsTest, FewDescriptors) {
         {PutAll(db, 0, kKeys, 1), CheckAll(db, 0, kKeys, 1), CheckCount(db, kKeys), Verify(db)});
     if (!complaint.empty()) return complaint;
     if (db->GetStats().segments.size() < kSegments) return std::string("too few segments");
-    // A quarter of the process's, and those that are being written.
+    // A quarter of the process's descriptors, and those of the segments being written.
     const size_t open = SegmentDescriptors();
     return open <= kFewDescriptors / 4 + 2 ? "" : absl::StrCat(open, " descriptors");
   });
@@ -310,9 +312,10 @@ void CloseAll(std::vector<int>* descriptors) {
   descriptors->clear();
 }
 
-// The host program has used them all up: what is open goes on, and the database can be closed.
+// The host program has used up all descriptors. Open segments can still be read and written, and
+// the database can be closed.
 TEST_P(LimitsTest, NoDescriptorsLeft) {
-  // RocksDB opens files of its own to close, see its header.
+  // RocksDB opens files of its own while it is being closed.
   const bool closes = GetParam().keystore != "rocksdb";
   constexpr int kFew = 40 * kPutsPerSegment;
   int* const written = SharedInt();
@@ -321,7 +324,7 @@ TEST_P(LimitsTest, NoDescriptorsLeft) {
     const std::string put = PutAll(db, 0, kFew, 1);
     if (!put.empty()) return put;
     taken = TakeAllDescriptors();
-    // As long as each segment that is full gives its descriptor to the next.
+    // Writing continues as long as each full segment leaves its descriptor to the next one.
     absl::Status status;
     for (*written = kFew; *written < 2 * kFew; ++*written) {
       status = db->Put(KeyOf(*written), ValueOf(*written, 1));
@@ -344,7 +347,8 @@ TEST_P(LimitsTest, NoDescriptorsLeft) {
   });
 }
 
-// And has them again: writing goes on in the same opening, as after a full disk.
+// When descriptors are available again, writing continues in the same opening, as after a full
+// disk.
 TEST_P(LimitsTest, WritingGoesOnWhenThereAreDescriptorsAgain) {
   constexpr int kFew = 20 * kPutsPerSegment;
   Run("write", kFewDescriptors, [&](DB* db) {
@@ -366,8 +370,8 @@ TEST_P(LimitsTest, WritingGoesOnWhenThereAreDescriptorsAgain) {
 // ---- mappings ----
 
 constexpr rlim_t kManyDescriptors = 1024;
-// A quarter of what there are, and those that are only written to: the active segment, the next,
-// and those that wait to be sealed, of which there are few.
+// A quarter of the mappings, and those of segments that are only written to: the active segment,
+// the next one, and the few that wait to be sealed.
 constexpr size_t kMostMapped = kFewMappings / 4 + 2;
 constexpr uint64_t kOpenFiles = 16;
 constexpr size_t kMostUnsealed = kOpenFiles / 4 + 1;
@@ -383,7 +387,7 @@ TEST_P(LimitsTest, FewMappings) {
       const size_t mapped = SegmentMappings();
       if (mapped > kMostMapped + kMostUnsealed) return absl::StrCat(mapped, " mappings");
     }
-    // The seals that a sync waits for are over.
+    // The sync waits for the seals of earlier segments.
     const std::string complaint =
         First({CheckAll(db, 0, kKeys, 1), CheckCount(db, kKeys), Verify(db)});
     if (!complaint.empty()) return complaint;
@@ -393,7 +397,7 @@ TEST_P(LimitsTest, FewMappings) {
   Run(
       "write and die", kManyDescriptors,
       [&](DB* db) {
-        // Half of them are for what is to come.
+        // Half of the mappings are kept for segments to come.
         const size_t found = SegmentMappings();
         if (found > kFewMappings / 8 + 1) return absl::StrCat(found, " mappings at first");
         const std::string complaint =
@@ -411,7 +415,7 @@ TEST_P(LimitsTest, FewMappings) {
   });
 }
 
-// Mappings are the process's, whatever databases it has.
+// Mappings belong to the process, whichever databases it has.
 TEST_P(LimitsTest, DatabasesShareTheMappings) {
   constexpr int kFew = 30 * kPutsPerSegment;
   FewMappings file_system;
@@ -427,7 +431,7 @@ TEST_P(LimitsTest, DatabasesShareTheMappings) {
       if (mapped > kMostMapped + 2) return absl::StrCat(mapped, " mappings");
       return First({CheckAll(first, 0, kFew, 1), CheckAll(second->get(), 0, kFew, 2)});
     });
-    // What one gives back the next may have.
+    // Mappings that one database gives back are available to the next.
     if (wrong.empty() && SegmentMappings() != 0) wrong = "mappings are left";
     if (wrong.empty() && file_system.mapping_budget()->left(kFewMappings) != kFewMappings / 4) {
       wrong = "mappings are not given back";
@@ -437,7 +441,7 @@ TEST_P(LimitsTest, DatabasesShareTheMappings) {
   EXPECT_EQ(complaint, "");
 }
 
-// No mapping at all from some moment on, for the segment that is written either.
+// From some moment on no mapping succeeds, not even for the segment being written.
 TEST_P(LimitsTest, MappingsFailAtSomeTime) {
   constexpr int kFew = 20 * kPutsPerSegment;
   for (const uint64_t works : {0, 1, 15}) {
@@ -447,7 +451,7 @@ TEST_P(LimitsTest, MappingsFailAtSomeTime) {
     FaultPlan plan;
     plan.call = works + 1;
     plan.for_ever = true;
-    plan.fault = Fault::kEnospc;  // ENOMEM leads to the same code
+    plan.fault = Fault::kEnospc;  // has the same code as ENOMEM
     plan.matches = [](const Call& call) { return call.kind == CallKind::kMap; };
     file_system.SetPlan(plan);
     options_.file_system = &file_system;
@@ -465,7 +469,7 @@ TEST_P(LimitsTest, MappingsFailAtSomeTime) {
   }
 }
 
-// ---- what these limits are there for ----
+// ---- what these limits are for ----
 
 class ManySegmentsTest : public LimitsTest {};
 
@@ -473,8 +477,8 @@ INSTANTIATE_TEST_SUITE_P(Hash, ManySegmentsTest,
                          testing::Values(Modes{"hash", AppendMode::kMapped, ReadMode::kMapped}),
                          [](const auto& tested) { return ToString(tested.param); });
 
-// More segments than a process may have mappings, written in one opening. Without RUMCASK_FULL=1 so
-// many that it may not have the descriptors.
+// Writes more segments in one opening than a process may have mappings. Without RUMCASK_FULL=1 it
+// only writes more than it may have descriptors.
 TEST_P(ManySegmentsTest, AreWrittenReadAndOpenedAgain) {
   constexpr rlim_t kDescriptors = 256;
   const bool full = std::getenv("RUMCASK_FULL") != nullptr;

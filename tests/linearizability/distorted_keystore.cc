@@ -14,8 +14,8 @@
 namespace rumcask {
 namespace {
 
-// True in about one of `period` calls of this thread; shares nothing with other threads, which
-// would order them.
+// True in about one of `period` calls of this thread. Shares nothing with other threads, because
+// that would order their memory accesses.
 bool Chance(uint64_t period) {
   thread_local uint64_t state =
       reinterpret_cast<uintptr_t>(&state) * uint64_t{0x9e3779b97f4a7c15} | 1;
@@ -25,13 +25,13 @@ bool Chance(uint64_t period) {
   return (state >> 20) % period == 0;
 }
 
-// Forwards; the distorted ones override what they distort.
+// Forwards all calls; subclasses override what they distort.
 class YieldingKeystore : public Keystore {
  public:
   YieldingKeystore(std::unique_ptr<Keystore> inner, uint64_t period)
       : inner_(std::move(inner)), period_(period) {}
 
-  void Prepare(PreparedKey* key) const override { inner_->Prepare(key); }
+  void Digest(PreparedKey* key) const override { inner_->Digest(key); }
   void Prefetch(const PreparedKey& key) const override { inner_->Prefetch(key); }
   absl::Status Get(const PreparedKey& key, Location* location) const override {
     MaybeYield();
@@ -39,9 +39,9 @@ class YieldingKeystore : public Keystore {
     MaybeYield();
     return status;
   }
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
     MaybeYield();
-    const Location before = inner_->Apply(key, location, sequence);
+    const Location before = inner_->Set(key, location, sequence);
     MaybeYield();
     return before;
   }
@@ -74,7 +74,7 @@ class YieldingKeystore : public Keystore {
 
  protected:
   bool Strikes() const { return Chance(period_); }
-  // Where the key is now.
+  // The current location of the key.
   Location Current(const PreparedKey& key) const {
     Location location;
     return inner_->Get(key, &location).ok() ? location : Location();
@@ -105,8 +105,8 @@ class StaleGetKeystore : public YieldingKeystore {
     }
     return YieldingKeystore::Get(key, location);
   }
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
-    const Location before = YieldingKeystore::Apply(key, location, sequence);
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
+    const Location before = YieldingKeystore::Set(key, location, sequence);
     MutexLock lock(mutex_);
     if (before.exists()) previous_[std::string(key.key)] = before;
     return before;
@@ -121,8 +121,8 @@ class DroppedApplyKeystore : public YieldingKeystore {
  public:
   using YieldingKeystore::YieldingKeystore;
 
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
-    return Strikes() ? Current(key) : YieldingKeystore::Apply(key, location, sequence);
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
+    return Strikes() ? Current(key) : YieldingKeystore::Set(key, location, sequence);
   }
 };
 
@@ -130,15 +130,15 @@ class LateApplyKeystore : public YieldingKeystore {
  public:
   using YieldingKeystore::YieldingKeystore;
 
-  // One thread at a time, as core calls it.
-  Location Apply(const PreparedKey& key, Location location, uint64_t sequence) override {
+  // Called by one thread at a time, as core does.
+  Location Set(const PreparedKey& key, Location location, uint64_t sequence) override {
     if (late_.has_value()) {
       PreparedKey prepared(late_->key);
-      Prepare(&prepared);
-      YieldingKeystore::Apply(prepared, late_->location, late_->sequence);
+      Digest(&prepared);
+      YieldingKeystore::Set(prepared, late_->location, late_->sequence);
       late_.reset();
     }
-    if (!Strikes()) return YieldingKeystore::Apply(key, location, sequence);
+    if (!Strikes()) return YieldingKeystore::Set(key, location, sequence);
     late_ = Late{std::string(key.key), location, sequence};
     return Current(key);
   }

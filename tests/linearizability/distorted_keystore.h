@@ -1,4 +1,4 @@
-// A keystore that passes everything on to another one, but not quite.
+// A keystore that forwards all calls to another one, with small errors.
 
 #ifndef RUMCASK_TESTS_LINEARIZABILITY_DISTORTED_KEYSTORE_H_
 #define RUMCASK_TESTS_LINEARIZABILITY_DISTORTED_KEYSTORE_H_
@@ -8,18 +8,18 @@
 namespace rumcask {
 
 enum class Distortion {
-  // Correct, but threads give way at the worst moments: on few cores, calls overlap little by
+  // Correct, but threads yield at the worst moments, because on few cores calls hardly overlap by
   // themselves.
   kYield,
-  // Some Gets return the location before the newest.
+  // Some Gets return the location before the newest one.
   kStaleGet,
-  // Some Applys are forgotten.
+  // Some Applys have no effect.
   kDroppedApply,
-  // Some Applys return before their effect is seen; the next one brings it.
+  // Some Applys return before their effect is visible; the next Apply makes it visible.
   kLateApply,
 };
 
-// `factory`'s keystores, distorted; of the calls concerned about one in `period`.
+// The keystores of `factory`, distorted. About one in `period` of the calls concerned is affected.
 KeystoreFactory Distorted(KeystoreFactory factory, Distortion distortion, uint64_t period);
 
 }  // namespace rumcask

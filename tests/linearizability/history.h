@@ -1,4 +1,4 @@
-// What threads did to a database and what they saw: the input of the linearizability checker.
+// What threads did to a database and what they saw. The input of the linearizability checker.
 
 #ifndef RUMCASK_TESTS_LINEARIZABILITY_HISTORY_H_
 #define RUMCASK_TESTS_LINEARIZABILITY_HISTORY_H_
@@ -10,7 +10,8 @@
 
 namespace rumcask {
 
-// One key's share of one call. A batch or a MultiGet makes one event for each of its keys.
+// The part of one call that concerns one key. A batch or a MultiGet makes one event for each of its
+// keys.
 struct Event {
   enum class Kind : uint8_t {
     kRead,
@@ -23,27 +24,27 @@ struct Event {
 
   Kind kind = Kind::kRead;
   uint8_t thread = 0;
-  // Of a read: the key was found. Of a write: it was not refused by its condition.
+  // For a read: the key was found. For a write: its condition did not refuse it.
   bool ok = false;
-  // What the write said about the key's state before; meaningful if `told_existed`.
+  // The write's answer whether the key existed before; only valid if `told_existed`.
   bool existed = false;
   bool told_existed = false;
-  // Whether `version` was told; otherwise it is unknown.
+  // Whether the call returned `version`; otherwise it is unknown.
   bool told_version = false;
-  // Of a batch that names a key twice: this event takes effect after the one before it in the
+  // For a batch that names a key twice: this event takes effect after the one before it in the
   // thread's list.
   bool after_previous = false;
   uint32_t key = 0;
-  // By the history's clock: before the call and after its return.
+  // Times of the history's clock, before the call and after its return.
   uint64_t begin = 0;
   uint64_t end = 0;
-  // The unique number of the value written or read.
+  // The unique number of the value that was written or read.
   uint64_t value = 0;
-  // Read, written, or in the way of a conditional write; 0 for a missing key.
+  // The version that was read, written, or refused a conditional write; 0 for a missing key.
   uint64_t version = 0;
-  // What a compare-and-... asked for.
+  // The version that a compare-and-... call expected.
   uint64_t expected = 0;
-  // Events of one batch have the same number, others 0.
+  // The same number for all events of one batch; 0 for other events.
   uint64_t batch = 0;
 };
 
@@ -52,12 +53,12 @@ using History = std::vector<Event>;
 // For messages.
 std::string ToString(const Event& event);
 
-// Orders calls of all threads. An operation that ended at t happened before one that began at u >
-// t.
+// Orders the calls of all threads. An operation that ended at t happened before one that began at u
+// > t.
 //
-// On x86 every read-modify-write is a full barrier, so relaxed order suffices there, and must be
-// used: a stronger one would make ThreadSanitizer believe that the clock synchronises the threads,
-// and the races this test is to find would be hidden.
+// Relaxed order must be used. It suffices, because on x86 every read-modify-write is a full
+// barrier. A stronger order would make ThreadSanitizer believe that the clock synchronises the
+// threads, and would hide the races that this test is to find.
 class HistoryClock {
  public:
   uint64_t Tick() {

@@ -1,5 +1,5 @@
-// Linearizability with an index on disk behind small buffers, which keys leave all the time; see
-// linearizability_test.cc. For data races:
+// Linearizability with an index on disk behind small buffers, which are applied to it all the time;
+// see linearizability_test.cc. To find data races:
 //
 //   bazel test --config=tsan //tests/linearizability:index_linearizability_test
 //
@@ -15,18 +15,18 @@ namespace {
 
 using IndexLinearizabilityTest = LinearizabilityFixture;
 
-KeystoreFactory OnDisk(bool looks_cheaply) {
-  KeystoreFactory factory = AdversarialDisk::Make()->Keystore("adversarial", looks_cheaply);
+KeystoreFactory OnDisk(bool reports_replaced) {
+  KeystoreFactory factory = AdversarialDisk::Make()->Keystore("adversarial", reports_replaced);
   factory.buffer_bytes = 2048;
   return factory;
 }
 
 TEST_F(IndexLinearizabilityTest, IndexThatTellsWhatItReplaces) {
-  RunRounds(OnDisk(/*looks_cheaply=*/true), 150000);
+  RunRounds(OnDisk(/*reports_replaced=*/true), 150000);
 }
 
 TEST_F(IndexLinearizabilityTest, IndexThatDoesNot) {
-  RunRounds(OnDisk(/*looks_cheaply=*/false), 150000);
+  RunRounds(OnDisk(/*reports_replaced=*/false), 150000);
 }
 
 }  // namespace

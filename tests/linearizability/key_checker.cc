@@ -6,12 +6,12 @@
 namespace rumcask {
 namespace {
 
-// A version that was not told may be any; one that was told must be this.
+// An unknown version may be any; a known one must be this.
 bool SameVersion(const Event& event, const KeyState& state) {
   return !event.told_version || state.version == 0 || event.version == state.version;
 }
 
-// `event` writes: `value`, or nothing if 0.
+// `event` writes `value`, or deletes the key if it is 0.
 bool Write(const Event& event, KeyState* state) {
   if (event.told_existed && event.existed != state->present()) return false;
   if (event.told_version && event.version <= state->highest) return false;
@@ -21,14 +21,15 @@ bool Write(const Event& event, KeyState* state) {
   return true;
 }
 
-// `event` writes nothing and tells what was there.
+// `event` writes nothing but reports what was there.
 bool Observe(const Event& event, const KeyState& state) {
   if (event.told_existed && event.existed != state.present()) return false;
   if (!state.present()) return !event.told_version || event.version == 0;
   return event.version != 0 ? SameVersion(event, state) : !event.told_version;
 }
 
-// Whether the key is at the version asked for; where that is unknown, it may be.
+// Whether the key has the version that the call expected; if the key's version is unknown, it may
+// have it.
 bool Matches(const Event& event, const KeyState& state) {
   if (event.expected == 0 || !state.present()) return event.expected == 0 && !state.present();
   return state.version == 0 || state.version == event.expected;
@@ -49,7 +50,7 @@ bool Step(const Event& event, KeyState* state) {
     case Event::Kind::kPut:
       return Write(event, state);
     case Event::Kind::kDelete:
-      // In a batch a delete is written whether or not the key is there.
+      // In a batch a delete is written whether or not the key exists.
       if (!state->present() && event.batch == 0) return Observe(event, *state);
       return Write(event, state);
     case Event::Kind::kPutIfAbsent:
@@ -79,7 +80,7 @@ void KeyChecker::Begin(int slot, const Event* event, int after) {
   after_[slot] = after;
 }
 
-// All ways to let calls under way take effect until the one in `slot` has.
+// Tries all orders in which pending calls can take effect until the call in `slot` has.
 void KeyChecker::Explore(const Configuration& from, int slot) {
   if (!Insert(&visited_, from)) return;
   if ((from.done >> slot & 1) != 0) {
@@ -110,8 +111,8 @@ bool KeyChecker::Return(int slot) {
 }
 
 std::optional<std::string> KeyChecker::Check(const std::vector<Event>& events) {
-  // Times at which something begins (even) or returns (odd), with the event's index. A return and a
-  // call at the same time overlap, so calls come first.
+  // The times at which something begins (even) or returns (odd), with the index of the event. A
+  // return and a call at the same time overlap, so calls come first.
   struct Moment {
     uint64_t time;
     bool returns;

@@ -1,4 +1,4 @@
-// Linearizability of one key's events; see linearizability_checker.h.
+// Checks the linearizability of one key's events; see linearizability_checker.h.
 
 #ifndef RUMCASK_TESTS_LINEARIZABILITY_KEY_CHECKER_H_
 #define RUMCASK_TESTS_LINEARIZABILITY_KEY_CHECKER_H_
@@ -14,11 +14,11 @@ namespace rumcask {
 
 // What a key holds between two operations.
 struct KeyState {
-  // 0: absent.
+  // 0 means absent.
   uint64_t value = 0;
-  // Of the value, or of the delete before; 0 if no one was told.
+  // The version of the value, or of the delete before; 0 if no call returned it.
   uint64_t version = 0;
-  // The highest version told so far: that of a later write is higher.
+  // The highest version returned so far; the versions of later writes must be higher.
   uint64_t highest = 0;
 
   bool present() const { return value != 0; }
@@ -27,17 +27,18 @@ struct KeyState {
   }
 };
 
-// Whether `event` can happen in `*state`; changes it accordingly if so.
+// Whether `event` is possible in `*state`; if so, changes the state accordingly.
 bool Step(const Event& event, KeyState* state);
 
-// Checks the events of one key, as many times as wanted.
+// Checks the events of one key. Can be used repeatedly.
 class KeyChecker {
  public:
-  // Events in the order of their threads' calls. Nothing, or what can't be explained.
+  // Events must be in the order of their threads' calls. Returns nullopt, or what cannot be
+  // explained.
   std::optional<std::string> Check(const std::vector<Event>& events);
 
  private:
-  // A possible past: which of the calls under way have taken effect, and what they led to.
+  // A possible past: which of the pending calls have taken effect, and the resulting state.
   struct Configuration {
     uint32_t done = 0;
     KeyState state;
@@ -51,7 +52,7 @@ class KeyChecker {
   static constexpr int kSlots = 32;
 
   const Event* pending_[kSlots] = {};
-  // The slot whose event must take effect first, or -1.
+  // The slot whose event must take effect before this one's, or -1.
   int after_[kSlots] = {};
   std::vector<Configuration> possible_;
   std::vector<Configuration> visited_;

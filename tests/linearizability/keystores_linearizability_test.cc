@@ -1,9 +1,10 @@
-// Linearizability with the keystores in memory, whose readers meet writers in locks of their own;
-// see linearizability_test.cc. Half a million calls with the default one, 150,000 with each other:
+// Linearizability with the keystores in memory, whose readers and writers contend for the
+// keystore's own locks; see linearizability_test.cc. Half a million calls with the default
+// keystore, 150,000 with each other one:
 //
 //   bazel test --config=tsan //tests/linearizability:keystores_linearizability_test
 //
-// In the full form five million with each: add
+// For the full form with five million calls each, add
 //
 //   --test_env=RUMCASK_LINEARIZABILITY_CALLS=5000000 --test_timeout=7200
 

@@ -18,8 +18,8 @@ bool IsVersionedWrite(const Event& event) {
   return IsWrite(event) && event.told_version && event.version != 0;
 }
 
-// Tells writes that did not ask for their version what reads saw. A value read that no one wrote,
-// or with two versions, is a violation.
+// Gives writes that did not return their version the one that reads saw. A value that was read but
+// never written, or that has two versions, is a violation.
 std::optional<std::string> LearnVersions(History* history) {
   struct Known {
     uint32_t key;
@@ -68,7 +68,7 @@ std::optional<std::string> CheckBatches(const History& history) {
   return std::nullopt;
 }
 
-// Versions of all keys together: unique, and in the order of real time.
+// Checks the versions of all keys together: they are unique and agree with real time.
 std::optional<std::string> CheckVersionOrder(const History& history) {
   std::vector<const Event*> writes;
   std::vector<const Event*> observations;

@@ -1,4 +1,4 @@
-// The checker against histories made by hand: the bad ones must be found, the good ones let pass.
+// Runs the checker on histories made by hand. It must find the bad ones and accept the good ones.
 
 #include "tests/linearizability/linearizability_checker.h"
 
@@ -15,7 +15,7 @@ namespace {
 
 using Kind = Event::Kind;
 
-// Events of key 0 in the words of the contract. Times are given first.
+// Events of key 0 in the words of the contract. The times come first.
 Event At(uint64_t begin, uint64_t end, Kind kind, uint8_t thread = 0) {
   Event event;
   event.begin = begin;
@@ -82,7 +82,7 @@ void ExpectFine(const History& history) {
   EXPECT_FALSE(violation.has_value()) << *violation;
 }
 
-// The violation, which is there and says this.
+// Expects that there is a violation with this message.
 void ExpectBad(const History& history, const std::string& what) {
   const auto violation = FindViolation(history);
   ASSERT_TRUE(violation.has_value());
@@ -107,7 +107,7 @@ TEST(LinearizabilityCheckerTest, NewThenOldIsFound) {
 
 TEST(LinearizabilityCheckerTest, StaleReadIsFound) {
   ExpectBad({Put(1, 2, 10, 1), Put(3, 4, 11, 2), Read(5, 6, 10, 1)}, kNoOrder);
-  // Also where no version was ever told.
+  // Found even if no version was ever returned.
   ExpectBad({Put(1, 2, 10, 0), Put(3, 4, 11, 0), Read(5, 6, 10)}, kNoOrder);
   ExpectBad({Put(1, 2, 10, 1), Read(3, 4, 0)}, kNoOrder);
 }
@@ -117,14 +117,14 @@ TEST(LinearizabilityCheckerTest, ResurrectedValueIsFound) {
 }
 
 TEST(LinearizabilityCheckerTest, LostUpdateIsFound) {
-  // Both puts say that the key was missing, one after the other.
+  // Both puts report that the key was missing, although one came after the other.
   Event first = Put(1, 2, 10, 1);
   Event second = Put(3, 4, 11, 2);
   first.told_existed = second.told_existed = true;
   ExpectBad({first, second}, kNoOrder);
   second.existed = true;
   ExpectFine({first, second});
-  // Beside each other, one of them must have seen the other.
+  // Even if they overlap, one of them must have seen the other.
   first.end = 4;
   second.existed = false;
   ExpectBad({first, second}, kNoOrder);
@@ -177,7 +177,7 @@ TEST(LinearizabilityCheckerTest, VersionsThatContradictTimeAreFound) {
   ExpectBad({Put(1, 2, 10, 2), other}, "not above");
   other.begin = 2;
   ExpectFine({Put(1, 2, 10, 2), other});
-  // Seen by a read that ended before, although its put ended only after.
+  // A read that ended earlier saw it, although its put ended only later.
   other.begin = 6;
   other.end = 7;
   ExpectBad({Put(1, 9, 10, 2), Read(4, 5, 10, 2), other}, "not above");
@@ -185,7 +185,7 @@ TEST(LinearizabilityCheckerTest, VersionsThatContradictTimeAreFound) {
 }
 
 TEST(LinearizabilityCheckerTest, WritesOfAKeyInAnotherOrderThanTheirVersionsAreFound) {
-  // Both under way at once, so time says nothing; the reads do.
+  // Both puts were pending at once, so time orders nothing, but the reads do.
   ExpectBad({Put(1, 9, 10, 1), Put(1, 9, 11, 2, 3), Read(2, 3, 11), Read(4, 5, 10)}, kNoOrder);
   ExpectFine({Put(1, 9, 10, 1), Put(1, 9, 11, 2, 3), Read(2, 3, 10), Read(4, 5, 11)});
 }
@@ -202,8 +202,8 @@ TEST(LinearizabilityCheckerTest, BatchNamingAKeyTwice) {
   ExpectBad({first, second}, "not consecutive");
 }
 
-// Random registers under a lock are linearizable, whatever the calls' overlap; and one changed
-// answer that no order explains is found by the same search.
+// Histories of registers under a lock are linearizable, however the calls overlap. If one answer is
+// changed so that no order explains it, the same search finds that.
 TEST(LinearizabilityCheckerTest, HistoriesOfARealRegister) {
   int found = 0;
   for (uint64_t seed = 0; seed < 300; ++seed) {
@@ -264,7 +264,7 @@ TEST(LinearizabilityCheckerTest, HistoriesOfARealRegister) {
       history.push_back(event);
     }
     ExpectFine(history);
-    // Now one read tells what was there well before it began.
+    // Now one read returns what was there well before it began.
     std::vector<size_t> reads;
     for (size_t i = 0; i < history.size(); ++i) {
       if (history[i].kind == Kind::kRead) reads.push_back(i);
@@ -276,7 +276,7 @@ TEST(LinearizabilityCheckerTest, HistoriesOfARealRegister) {
     lie.ok = truth.ok;
     lie.version = 0;
     lie.told_version = false;
-    // A key that was missing then may well be missing again.
+    // A key that was missing then may be missing again.
     const bool must_find = truth.ok;
     const bool finds = FindViolation(history).has_value();
     EXPECT_TRUE(finds || !must_find) << "seed " << seed;

@@ -23,7 +23,7 @@ namespace rumcask {
 namespace {
 
 constexpr int kThreads = 8;
-// Each round has a database of its own: without compaction every segment stays open.
+// Each round has its own database, because without compaction every segment stays open.
 constexpr uint64_t kCallsPerRound = 8000;
 
 uint64_t Environment(const char* name, uint64_t otherwise) {
@@ -31,7 +31,7 @@ uint64_t Environment(const char* name, uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// The modes of a round.
+// The options of a round.
 Options RoundOptions(const KeystoreFactory& keystore, uint64_t round) {
   Options options;
   options.create_if_missing = true;
@@ -58,7 +58,7 @@ LinearizabilityFixture::LinearizabilityFixture()
 
 LinearizabilityFixture::~LinearizabilityFixture() { std::filesystem::remove_all(root_); }
 
-// Two openings of one database, used by all threads, and read through at the end of each.
+// All threads use the database in two openings; at the end of each, everything is read.
 LinearizabilityFixture::Outcome LinearizabilityFixture::RunRound(const Options& options,
                                                                  uint32_t keys, uint64_t round) {
   const std::string path = root_ + "/db";
@@ -105,7 +105,7 @@ LinearizabilityFixture::Outcome LinearizabilityFixture::RunRound(const Options& 
 }
 
 void LinearizabilityFixture::RunRounds(const KeystoreFactory& keystore, uint64_t calls) {
-  // Few keys meet often; many make the keystore grow.
+  // A few keys make calls meet often; many make the keystore grow.
   constexpr uint32_t kKeys[] = {5, 16, 3, 64, 2000};
   calls = Environment("RUMCASK_LINEARIZABILITY_CALLS", calls);
   const uint64_t first = Environment("RUMCASK_LINEARIZABILITY_SEED", 0);

@@ -1,4 +1,4 @@
-// Rounds of eight threads using one database, for the linearizability tests of keystores.
+// Rounds in which eight threads use one database, for the linearizability tests of keystores.
 
 #ifndef RUMCASK_TESTS_LINEARIZABILITY_LINEARIZABILITY_FIXTURE_H_
 #define RUMCASK_TESTS_LINEARIZABILITY_LINEARIZABILITY_FIXTURE_H_
@@ -16,9 +16,9 @@
 
 namespace rumcask {
 
-// Small segments keep the log rolling and sealing, some writers sync, and each round goes on after
-// closing and opening again. Rounds differ in append mode, read mode, background threads, segment
-// size, the number of keys, and in whether threads are made to give way.
+// Small segments make the log roll and seal all the time, some writers sync, and each round
+// continues after closing and opening again. Rounds differ in append mode, read mode, background
+// threads, segment size and number of keys, and in whether threads are made to yield.
 //
 // RUMCASK_LINEARIZABILITY_CALLS=n replaces the number of calls; RUMCASK_LINEARIZABILITY_SEED=n is
 // the first round: it repeats the choices of a failed one, but not its interleaving.
@@ -27,9 +27,9 @@ class LinearizabilityFixture : public testing::Test {
   LinearizabilityFixture();
   ~LinearizabilityFixture() override;
 
-  // Expects that nothing is wrong in as many rounds as make about that many calls.
+  // Expects that nothing is wrong in as many rounds as make about `calls` calls.
   void RunRounds(const KeystoreFactory& keystore, uint64_t calls);
-  // Whether a store whose keystore is distorted that way fails in one of a few rounds.
+  // Whether a store with such a distorted keystore fails in one of a few rounds.
   bool IsFoundOut(const KeystoreFactory& keystore, Distortion distortion);
 
  private:

@@ -1,7 +1,7 @@
-// Eight threads use one database with every kind of call, and what they saw must be explained by
-// calls that take effect one after the other, key by key; see linearizability_checker.h. Here with
-// the simplest keystore, which shows that core is right, and with keystores that are wrong now and
-// then, which shows that the test is; keystores_linearizability_test.cc has the real one.
+// Eight threads use one database with every kind of call, and calls that take effect one after the
+// other must explain what they saw, key by key; see linearizability_checker.h. This file uses the
+// simplest keystore, which shows that core is right, and keystores that are sometimes wrong, which
+// shows that the test finds errors. keystores_linearizability_test.cc uses the real ones.
 
 #include "gtest/gtest.h"
 

@@ -12,8 +12,8 @@ namespace {
 
 std::string KeyName(uint32_t key) { return "key" + std::to_string(key); }
 
-// The bytes that stand for a value's number: the number, and a filling that follows from it. Mostly
-// short, often long enough to be pinned, now and then larger than a small segment.
+// The bytes of a value: its number, and a filling that follows from the number. Mostly short, often
+// long enough to be pinned, sometimes larger than a small segment.
 std::string Bytes(uint64_t number) {
   const uint64_t hash = number * uint64_t{0x9e3779b97f4a7c15} >> 32;
   size_t size = sizeof(number) + hash % 48;
@@ -25,7 +25,7 @@ std::string Bytes(uint64_t number) {
   return bytes;
 }
 
-// The number that `bytes` stand for; 0 if they are none of ours.
+// The number of the value `bytes`; 0 if they are not a value that this test wrote.
 uint64_t Number(std::string_view bytes) {
   uint64_t number = 0;
   if (bytes.size() < sizeof(number)) return 0;
@@ -151,7 +151,7 @@ void RecordingClient::GetPinned(DB* db) {
   event.end = clock_->Tick();
   EndRead(event, status, value.value(), value.version());
   if (!status.ok()) return;
-  // It must read the same until it is let go of.
+  // It must stay the same until it is released.
   Held held{std::move(value), history_.back().value};
   if (held_.size() < 16) {
     held_.push_back(std::move(held));

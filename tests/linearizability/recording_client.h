@@ -17,22 +17,22 @@
 
 namespace rumcask {
 
-// Used by one thread at a time.
+// Must be used by one thread at a time.
 class RecordingClient {
  public:
   RecordingClient(uint8_t thread, uint32_t keys, uint64_t seed, HistoryClock* clock);
 
-  // Makes that many random calls. May be repeated, also on another opening of the database.
+  // Makes `calls` random calls. May be called again, also with another opening of the database.
   void Run(DB* db, uint64_t calls);
-  // Reads every key one by one, and in one walk.
+  // Reads every key once by itself and once in a walk.
   void ReadAll(DB* db);
 
   const History& history() const { return history_; }
-  // What no history need explain: unexpected statuses, mangled values. The first few.
+  // The first few errors that are wrong in any history: unexpected statuses, mangled values.
   const std::vector<std::string>& errors() const { return errors_; }
 
  private:
-  // A value read in place, looked at again later.
+  // A value that is read in place and compared again later.
   struct Held {
     PinnedValue value;
     uint64_t number;
@@ -66,7 +66,7 @@ class RecordingClient {
   std::mt19937_64 random_;
   uint64_t values_ = 0;
   uint64_t batches_ = 0;
-  // The version that each key had when last seen here.
+  // The version that each key had when this thread last saw it.
   std::vector<uint64_t> seen_;
   std::vector<Held> held_;
   std::string buffer_;

@@ -33,7 +33,8 @@ class AliasingTest : public testing::TestWithParam<std::tuple<std::string, ReadM
     return options;
   }
 
-  // Values that are keys, of each size: inside a string, on the heap, and pinned.
+  // A chain of values that are keys, of every size: stored within a string, on the heap, and
+  // pinned.
   std::vector<std::string> Chain(int length) {
     std::vector<std::string> chain;
     for (int i = 0; i < length; ++i) {
@@ -62,7 +63,7 @@ TEST_P(AliasingTest, APinnedValueIsTheNextKey) {
       ASSERT_TRUE(status.ok()) << status << " at " << i;
       ASSERT_EQ(value.value(), chain[i]);
     }
-    // The last names no key, and leaves nothing.
+    // The last value is not a key, so nothing is found and the value becomes empty.
     EXPECT_TRUE(absl::IsNotFound(db_->Get(value.value(), &value, options)));
     EXPECT_EQ(value.value(), "");
     EXPECT_EQ(value.version(), 0u);
@@ -81,7 +82,8 @@ TEST_P(AliasingTest, AStringIsTheNextKey) {
   }
 }
 
-// More keys than are read at once, so that values are replaced while keys are still needed.
+// There are more keys than are read at once, so that values are replaced while keys are still
+// needed.
 TEST_P(AliasingTest, ValuesOfAMultiGetAreItsNextKeys) {
   constexpr size_t kKeys = 100;
   const std::vector<std::string> chain = Chain(kKeys + 2);
@@ -114,14 +116,14 @@ TEST_P(AliasingTest, ValuesOfAMultiGetAreItsNextKeys) {
   db_->MultiGet(keys, &values, &statuses);
   check(values, statuses, {second.rbegin(), second.rend()});
 
-  // Fewer than there were: those that go are keys.
+  // There are fewer keys than values before; the values that are removed are keys.
   read_first();
   keys = Views(values);
   keys.erase(keys.begin(), keys.end() - 10);
   db_->MultiGet(keys, &values, &statuses);
   check(values, statuses, {second.end() - 10, second.end()});
 
-  // More than there were: the vector moves.
+  // There are more keys than values before, so the vector is moved.
   read_first();
   keys = Views(values);
   for (int i = 0; i < 3; ++i) keys.insert(keys.end(), keys.begin(), keys.begin() + kKeys);
@@ -152,7 +154,7 @@ TEST_P(AliasingTest, AnIteratorsKeyAndValueAreArguments) {
     const std::string value(it->value());
     ASSERT_TRUE(db_->Put("put" + std::to_string(i), it->value()).ok());
     ASSERT_EQ(*db_->Get("put" + std::to_string(i)), value);
-    // A record of the same bytes in another place.
+    // A record with the same bytes at another offset.
     WriteResult result;
     ASSERT_TRUE(db_->CompareAndPut(it->key(), it->value(), it->version(), {}, &result).ok());
     ASSERT_TRUE(db_->Put(it->key(), it->value()).ok());

@@ -1,4 +1,5 @@
-// Ranges that scans have found empty must not hide what is put into them, nor what others see.
+// Ranges that scans have found empty must not hide keys that are put into them, nor keys that other
+// snapshots see.
 
 #include <algorithm>
 #include <atomic>
@@ -38,7 +39,7 @@ class DeletedKeysRandomTest : public testing::TestWithParam<std::tuple<std::stri
   }
 };
 
-// A few keys from anywhere on, in either direction, beside a model.
+// Compares a few keys from a random place on, in either direction, with a model.
 void Compare(DB* db, const std::shared_ptr<const Snapshot>& snapshot, const Map& map,
              std::mt19937_64* random) {
   IteratorOptions options;
@@ -131,14 +132,14 @@ TEST_P(OrderedDeletedKeysRandomTest, EveryWalkIsRight) {
         Compare(db_.get(), snapshot, map, &random);
       }
       if (HasFatalFailure()) return;
-      // Into what was just found to be empty.
+      // Puts a key into a range that was just found to be empty.
       if (i % 4 == 3) put(random() % 6000);
     }
   }
 }
 
-// Producers put keys before and behind those that are taken, some of which were there before; what
-// a range that is known to be empty hid would be taken by nobody.
+// Producers put keys before and after those that a consumer takes; some of the keys existed before.
+// A key hidden by a range that is wrongly known to be empty would never be taken.
 TEST_P(DeletedKeysRandomTest, NothingIsLostBesideProducers) {
   constexpr int kProducers = 2;
   constexpr uint64_t kItems = 8000;
@@ -148,7 +149,7 @@ TEST_P(DeletedKeysRandomTest, NothingIsLostBesideProducers) {
     producers.emplace_back([&, p] {
       std::mt19937_64 random(p);
       for (uint64_t i = 0; i < kItems; ++i) {
-        // Most at the end, one in sixteen anywhere. Each once.
+        // Most keys are put at the end and one in sixteen at any place, each key once.
         const uint64_t place = random() % 16 == 0 ? random() % (i + 1) : i;
         EXPECT_TRUE(db_->Put(Key(place) + "/" + std::to_string(p * kItems + i), "value").ok());
       }
@@ -158,7 +159,7 @@ TEST_P(DeletedKeysRandomTest, NothingIsLostBesideProducers) {
   std::set<std::string> taken;
   bool last_round = false;
   while (true) {
-    // Once more after the last has come.
+    // Everything is read once more after the last key was put.
     const bool all_came = producing == 0;
     auto it = *db_->NewIterator();
     ASSERT_TRUE(it->status().ok()) << it->status();
@@ -168,7 +169,7 @@ TEST_P(DeletedKeysRandomTest, NothingIsLostBesideProducers) {
       continue;
     }
     last_round = false;
-    // One or some, so that runs of different lengths are deleted.
+    // Takes one key or many, so that runs of different lengths are deleted.
     for (size_t n = taken.size() % 50 == 0 ? 300 : 1; n > 0 && it->Valid(); --n, it->Next()) {
       ASSERT_TRUE(taken.insert(std::string(it->key())).second) << it->key();
       ASSERT_TRUE(db_->Delete(it->key()).ok());

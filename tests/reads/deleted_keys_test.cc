@@ -1,4 +1,5 @@
-// What scans cost where keys were deleted: counted, so that it holds on any machine.
+// What scans cost where keys were deleted. The cost is counted in steps, so that the bounds hold on
+// any machine.
 
 #include <algorithm>
 #include <cstdint>
@@ -22,17 +23,18 @@ namespace {
 
 constexpr uint64_t kTurns = 20000;
 constexpr uint64_t kLive = 1000;
-// Steps of one scan of a few keys, whatever was deleted: what is fetched beyond them from each of
-// the sources, and the deletes that no scan has noted yet, walked twice when they are.
+// Most steps of one scan of a few keys, whatever was deleted. They include what is fetched from
+// each source beyond those keys, and deletes that no scan has noted yet, which are walked twice
+// when they are noted.
 constexpr uint64_t kMostSteps = 6000;
-// On average over many.
+// The same on average over many scans.
 constexpr uint64_t kMeanSteps = 400;
 
 std::string Key(uint64_t i) { return absl::StrFormat("key%09d", i); }
 
 enum class Buffers {
-  kLarge,  // nothing of the test goes to the index
-  kSmall,  // all the time something does
+  kLarge,  // nothing in the test goes to the index
+  kSmall,  // entries go to the index all the time
 };
 
 class DeletedKeysTest : public testing::TestWithParam<std::tuple<std::string, Buffers>>,
@@ -53,7 +55,7 @@ class DeletedKeysTest : public testing::TestWithParam<std::tuple<std::string, Bu
     for (uint64_t i = begin; i < end; ++i) Delete(Key(i));
   }
 
-  // Makes an iterator, has it moved by `move` if there is one, and returns its key, or "".
+  // Makes an iterator, calls `move` on it, and returns its key, or "" if it is at the end.
   template <typename Move>
   std::string KeyOf(IteratorOptions options, Move move) {
     options.keys_only = true;
@@ -70,7 +72,7 @@ class DeletedKeysTest : public testing::TestWithParam<std::tuple<std::string, Bu
     return KeyOf({}, [](Iterator* it) { it->SeekToLast(); });
   }
 
-  // Steps of `body`.
+  // The number of steps that `body` takes.
   template <typename Body>
   static uint64_t Steps(Body body) {
     const uint64_t before = ThreadScanWork().steps;
@@ -78,7 +80,8 @@ class DeletedKeysTest : public testing::TestWithParam<std::tuple<std::string, Bu
     return ThreadScanWork().steps - before;
   }
 
-  // Takes turns, of which each returns whether it went well, and holds them to the bounds.
+  // Calls `turn` kTurns times, expects that it returns true, and checks its steps against the
+  // bounds.
   template <typename Turn>
   static void TakeTurns(Turn turn) {
     uint64_t most = 0;
@@ -110,7 +113,7 @@ TEST_P(DeletedKeysTest, AQueue) {
   });
 }
 
-// The iterator is there while the queue goes on, as that of a consumer who looks for more.
+// The iterator stays open while the queue moves on, as with a consumer who waits for more.
 TEST_P(DeletedKeysTest, AQueueUnderItsIterator) {
   PutAll(0, kLive);
   uint64_t live = kLive;
@@ -152,7 +155,7 @@ TEST_P(OrderedDeletedKeysTest, AQueueBehindAPrefix) {
     Put(Key(kLive + i));
     return true;
   });
-  // The prefix's last keys go, and nothing is left of it.
+  // The last keys with the prefix are deleted, so that none is left.
   DeleteAll(kTurns, kTurns + kLive);
   EXPECT_EQ(First(options), "");
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(options), ""); }), kMeanSteps);
@@ -160,7 +163,7 @@ TEST_P(OrderedDeletedKeysTest, AQueueBehindAPrefix) {
   EXPECT_EQ(Last(), "z" + Key(99));
 }
 
-// Old snapshots see what is gone, and newer ones must not walk through it.
+// Old snapshots see what was deleted, and newer ones must not walk through it.
 TEST_P(DeletedKeysTest, AQueueBesideASnapshot) {
   PutAll(0, kLive);
   IteratorOptions old;
@@ -172,7 +175,7 @@ TEST_P(DeletedKeysTest, AQueueBesideASnapshot) {
     const std::string first = First();
     if (ordered() ? first != Key(i) : first.empty()) return false;
     if (i % 1000 == 0) {
-      // Which comes first may change without an order.
+      // Without an order, a different key may come first.
       const std::string oldest = First(old);
       if (ordered() ? oldest != Key(0) : seen_then.count(oldest) == 0) return false;
     }
@@ -215,7 +218,7 @@ TEST_P(OrderedDeletedKeysTest, SeeksIntoADeletedRange) {
   EXPECT_LE(Steps([&] { ASSERT_EQ(backward(), Key(99)); }), kMeanSteps);
 }
 
-// The first iterator, too: nobody has looked before.
+// Holds even for the first iterator, before any scan has noted an empty range.
 TEST_P(DeletedKeysTest, AnEmptiedDatabase) {
   PutAll(0, 5 * kTurns);
   DeleteAll(0, 5 * kTurns);
@@ -233,7 +236,7 @@ TEST_P(OrderedDeletedKeysTest, EmptiedFromTheEnd) {
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), kMostSteps);
 }
 
-// The last deletes find what the others have left.
+// The last deletes find the ranges that the others have emptied.
 TEST_P(DeletedKeysTest, EmptiedInNoOrder) {
   PutAll(0, 3 * kTurns);
   for (uint64_t i = 0; i < 3 * kTurns; ++i) Delete(Key(i * 7919 % (3 * kTurns)));
@@ -241,13 +244,13 @@ TEST_P(DeletedKeysTest, EmptiedInNoOrder) {
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), kMeanSteps);
 }
 
-// Nothing of it is kept: the opening leaves out what is deleted, so that not even the first
-// iterator steps over it.
+// No empty ranges are kept over an opening. But the opening leaves out deleted keys, so that not
+// even the first iterator steps over them.
 TEST_P(DeletedKeysTest, AnEmptiedDatabaseOpenedAgain) {
   PutAll(0, kTurns);
   DeleteAll(0, kTurns);
   Open();
-  // RocksDB may have been closed before it has compacted the last removals.
+  // RocksDB may have been closed before it compacted the last removals.
   const bool compacts = std::get<0>(GetParam()) == "rocksdb";
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), compacts ? kTurns : kMeanSteps);
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), ""); }), kMeanSteps);
@@ -255,7 +258,7 @@ TEST_P(DeletedKeysTest, AnEmptiedDatabaseOpenedAgain) {
   EXPECT_LE(Steps([&] { EXPECT_EQ(First(), Key(kTurns / 2)); }), kMeanSteps);
 }
 
-// What came after the snapshot lies before what it sees.
+// Keys that are newer than the snapshot lie before the keys that it sees.
 TEST_P(OrderedDeletedKeysTest, KeysNewerThanTheSnapshot) {
   PutAll(kTurns, kTurns + 10);
   IteratorOptions old;
@@ -263,13 +266,13 @@ TEST_P(OrderedDeletedKeysTest, KeysNewerThanTheSnapshot) {
   PutAll(0, kTurns);
   ASSERT_EQ(First(old), Key(kTurns));
   EXPECT_LE(Steps([&] { ASSERT_EQ(First(old), Key(kTurns)); }), kMeanSteps);
-  // Later snapshots see them all the same.
+  // Later snapshots see these keys all the same.
   EXPECT_EQ(First(), Key(0));
   DeleteAll(0, kTurns);
   EXPECT_LE(Steps([&] { ASSERT_EQ(First(old), Key(kTurns)); }), kMeanSteps);
 }
 
-// All that is past belongs to another snapshot.
+// All past versions belong to another snapshot.
 TEST_P(OrderedDeletedKeysTest, AShortScanBesidePastVersions) {
   PutAll(0, kTurns);
   IteratorOptions old;

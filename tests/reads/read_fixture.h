@@ -1,4 +1,4 @@
-// A database of its own for each test, on any keystore.
+// Gives each test a database of its own, on any keystore.
 
 #ifndef RUMCASK_TESTS_READS_READ_FIXTURE_H_
 #define RUMCASK_TESTS_READS_READ_FIXTURE_H_
@@ -19,7 +19,7 @@
 
 namespace rumcask {
 
-// Of KeystoreNames.
+// The names of the ordered keystores.
 inline std::vector<std::string> OrderedKeystores() {
   std::vector<std::string> names;
   for (const std::string& name : KeystoreNames()) {
@@ -43,7 +43,7 @@ class ReadFixture {
     std::filesystem::remove_all(root_);
   }
 
-  // By `options_`. What was open is closed.
+  // Opens a database with `options_`, after closing the one that was open.
   void Open() {
     db_.reset();
     auto db = DB::Open(root_ + "/db", options_);

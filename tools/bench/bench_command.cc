@@ -55,7 +55,7 @@ int PrintOrFail(std::string_view program, std::string_view text, int exit_code) 
   return Fail(program, kExitError, std::string(status.message()));
 }
 
-// Parses, and calls `body` if there is nothing else to do.
+// Parses the arguments, and calls `body` if nothing else, such as printing help, was requested.
 int Parsed(cli::CommandLine* line, std::string_view program,
            const std::vector<std::string>& arguments, const std::function<int()>& body) {
   std::string text;
@@ -70,7 +70,7 @@ int Parsed(cli::CommandLine* line, std::string_view program,
   return Fail(program, kExitUsage, text);
 }
 
-// As one could type it again.
+// The command line in a form that could be typed again.
 std::string CommandText(std::string_view program, const std::vector<std::string>& arguments) {
   std::string text(program);
   for (const std::string& argument : arguments) {
@@ -119,7 +119,7 @@ int RunCompare(std::string_view program, const std::vector<std::string>& argumen
   });
 }
 
-// A line that the next one replaces.
+// Shows a line that the next one replaces.
 void ShowLine(const std::string& line) {
   std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
   std::fflush(stderr);

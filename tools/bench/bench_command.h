@@ -1,4 +1,4 @@
-// rumcask bench, and the programs that are nothing else.
+// `rumcask bench`, and the programs that do only that.
 
 #ifndef RUMCASK_TOOLS_BENCH_BENCH_COMMAND_H_
 #define RUMCASK_TOOLS_BENCH_BENCH_COMMAND_H_
@@ -11,11 +11,11 @@
 
 namespace rumcask::bench {
 
-// Beside the exit codes of the rumcask tool: 0 done, 1 error, 64 wrong usage.
+// In addition to the exit codes of the rumcask tool: 0 done, 1 error, 64 wrong usage.
 inline constexpr int kExitRegression = 5;
 
 // `arguments` is what follows `program` on the command line. `peers` are other stores that may be
-// asked for by name. Returns the exit code.
+// requested by name. Returns the exit code.
 int RunBench(std::string_view program, const std::vector<std::string>& arguments,
              const std::vector<EngineType>& peers);
 

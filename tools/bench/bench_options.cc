@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<EngineType>> SystemsOf(const BenchOptions& options,
 absl::StatusOr<YcsbProperties> PropertiesOf(const BenchOptions& options, std::string_view letter) {
   absl::StatusOr<YcsbProperties> properties = YcsbProperties::OfWorkload(letter);
   if (!properties.ok()) return properties;
-  // This tool's own flags give the sizes unless a property does.
+  // This tool's own flags set the sizes, unless a property does.
   absl::Status status = properties->Set("recordcount", absl::StrCat(options.num));
   if (status.ok()) {
     status = properties->Set("operationcount",
@@ -85,7 +85,7 @@ absl::StatusOr<YcsbProperties> PropertiesOf(const BenchOptions& options, std::st
   return properties;
 }
 
-// A load before the first workload, and before each one that follows inserts.
+// Adds a load before the first workload, and one before each workload that follows inserts.
 absl::Status AddYcsb(const BenchOptions& options, Schedule* schedule) {
   bool as_loaded = false;
   const std::vector<std::string> letters = absl::StrSplit(options.workload, ',', absl::SkipEmpty());
@@ -126,7 +126,7 @@ absl::Status AddDbBench(const BenchOptions& options, Schedule* schedule) {
   absl::StatusOr<std::vector<Workload>> workloads = DbBenchWorkloads(
       options.benchmarks.empty() ? kDefaultBenchmarks : options.benchmarks, settings);
   if (!workloads.ok()) return workloads.status();
-  // A benchmark that reads needs something to read.
+  // A benchmark that reads needs data to read.
   if (!workloads->front().fresh && !options.use_existing_db) {
     absl::StatusOr<std::vector<Workload>> fill = DbBenchWorkloads("filluniquerandom", settings);
     if (!fill.ok()) return fill.status();
@@ -136,9 +136,9 @@ absl::Status AddDbBench(const BenchOptions& options, Schedule* schedule) {
   return absl::OkStatus();
 }
 
-// Fills in what stores want to know beforehand.
+// Fills in what some stores must know beforehand.
 absl::Status SetExpectations(const BenchOptions& options, Schedule* schedule) {
-  // What a timed benchmark may write.
+  // The most that a timed benchmark may write.
   constexpr uint64_t kUnknown = uint64_t{64} << 30;
   const uint64_t longest = options.key_size + schedule->pass.runner.value_sizes.Longest();
   uint64_t keys = 0;

@@ -17,8 +17,8 @@
 namespace rumcask::bench {
 
 struct BenchOptions {
-  std::string benchmarks;  // db_bench's, or
-  std::string workload;    // YCSB's
+  std::string benchmarks;  // names as in db_bench; or
+  std::string workload;    // a workload of YCSB
   std::vector<std::string> property_files;
   std::vector<std::string> properties;
 
@@ -26,8 +26,8 @@ struct BenchOptions {
   std::string systems;
 
   uint64_t num = 1000000;
-  uint64_t reads = 0;       // 0: num
-  uint64_t batch_size = 0;  // 0: each benchmark's own
+  uint64_t reads = 0;       // 0 means num
+  uint64_t batch_size = 0;  // 0 means each benchmark's default
   uint64_t seek_nexts = 0;
   uint64_t threads = 1;
   uint64_t key_size = 16;
@@ -38,7 +38,7 @@ struct BenchOptions {
   uint64_t seed = 42;
   uint64_t rounds = 3;
   uint64_t sample = 8;
-  uint64_t cache_size = 0;  // 0: twice the data
+  uint64_t cache_size = 0;  // 0 means twice the data
   bool sync = false;
   bool cold = false;
   bool use_existing_db = false;
@@ -47,16 +47,16 @@ struct BenchOptions {
   std::string format = "table";
 };
 
-// `systems` are the names that --systems knows, besides keystores.
+// `systems` are the stores, in addition to keystores, whose names --systems knows.
 void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line,
                   BenchOptions* options);
 
-// What the flags ask for, but for the directory. `systems` are those that may be asked for. Errors
-// are InvalidArgument and the caller's fault.
+// Converts the flags to a schedule, except for the directory. `systems` are those that may be
+// requested. Errors are InvalidArgument and mean wrong usage.
 absl::StatusOr<Schedule> ScheduleOf(const BenchOptions& options,
                                     const std::vector<EngineType>& systems);
 
-// What must be equal for two runs to be compared.
+// The settings that must be equal for two runs to be compared.
 Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule);
 
 }  // namespace rumcask::bench

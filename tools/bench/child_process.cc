@@ -66,9 +66,9 @@ int AwaitEnd(pid_t child) {
   return state;
 }
 
-// What the child does, from being made to its end.
+// The whole life of the child.
 [[noreturn]] void Live(pid_t parent, int go, int result, const std::function<std::string()>& work) {
-  // An interrupted benchmark must not run on.
+  // If the benchmark is interrupted, the child must end, too.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   char byte;
@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<WaitingChild>> WaitingChild::Make(
     Close(*go);
     return result.status();
   }
-  // What is buffered would be printed twice.
+  // Otherwise buffered output would be printed twice.
   std::fflush(nullptr);
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
@@ -114,7 +114,8 @@ absl::StatusOr<std::unique_ptr<WaitingChild>> WaitingChild::Make(
 
 WaitingChild::~WaitingChild() {
   if (pid_ != 0) {
-    // Closing the pipe need not end it: a child that was made later has the pipe's end too.
+    // Closing the pipe may not end it, because a child that was made later has that end of the
+    // pipe, too.
     ::kill(pid_, SIGKILL);
     AwaitEnd(pid_);
   }
@@ -124,7 +125,7 @@ WaitingChild::~WaitingChild() {
 
 absl::StatusOr<std::string> WaitingChild::Run() {
   if (pid_ == 0) return absl::FailedPreconditionError("it has worked already");
-  // If nobody is there to read it the result tells.
+  // If the child is gone, reading the result will report it.
   (void)WriteAll(go_, "!");
   std::string result = ReadAll(result_);
   const int state = AwaitEnd(pid_);

@@ -1,4 +1,4 @@
-// Work in a process of its own.
+// Runs work in a separate process.
 
 #ifndef RUMCASK_TOOLS_BENCH_CHILD_PROCESS_H_
 #define RUMCASK_TOOLS_BENCH_CHILD_PROCESS_H_
@@ -13,32 +13,34 @@
 
 namespace rumcask::bench {
 
-// Made now, while this process has one thread, to work later, when it may have many: a child made
-// then would lack all but one, and could hang for it.
+// A child process that is made now, while this process has one thread, and works later, when this
+// process may have many. A child made then would have only one of those threads and could hang
+// because of that.
 class WaitingChild {
  public:
   static absl::StatusOr<std::unique_ptr<WaitingChild>> Make(
       const std::function<std::string()>& work);
-  // Ends it if it has not worked.
+  // Ends the child if it has not worked.
   ~WaitingChild();
   WaitingChild(const WaitingChild&) = delete;
   WaitingChild& operator=(const WaitingChild&) = delete;
 
-  // Lets it work, once, and returns what `work` returned there. Nothing that `work` left open is
-  // closed: the process just ends. If it dies that is an Internal error that names the signal.
+  // Lets it work, once, and returns the result of `work`. What `work` left open is not closed; the
+  // process just ends. If the process dies, returns an Internal error that names the signal.
   absl::StatusOr<std::string> Run();
 
  private:
   WaitingChild(pid_t pid, int go, int result) : pid_(pid), go_(go), result_(result) {}
 
-  pid_t pid_;  // 0: has ended
+  pid_t pid_;  // 0 once it has ended
   const int go_;
   const int result_;
 };
 
-// Returns what `work`, called in a child of this process, returned. So memory, CPU time and bytes
-// written are those of one store alone, whatever ran before, and if it dies the others go on: that
-// is an Internal error that names the signal. This process must have one thread.
+// Calls `work` in a child of this process and returns its result. So memory, CPU time and bytes
+// written are those of a single store, whatever ran before, and if the child dies, the other stores
+// can still be measured. A death is an Internal error that names the signal. This process must have
+// one thread.
 absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work);
 
 }  // namespace rumcask::bench

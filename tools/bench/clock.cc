@@ -16,7 +16,7 @@ class MonotonicClock : public Clock {
   }
 
   void WaitUntil(uint64_t time) override {
-    // Longer than a sleeper may oversleep.
+    // Longer than a sleeping thread may oversleep.
     constexpr uint64_t kSpin = 100000;
     for (uint64_t now = Now(); now < time; now = Now()) {
       if (time - now > kSpin) {

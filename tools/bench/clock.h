@@ -1,4 +1,4 @@
-// Time, replaceable by tests.
+// A clock that tests can replace.
 
 #ifndef RUMCASK_TOOLS_BENCH_CLOCK_H_
 #define RUMCASK_TOOLS_BENCH_CLOCK_H_
@@ -11,16 +11,16 @@ namespace rumcask::bench {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Nanoseconds since some moment.
+  // Nanoseconds since some fixed time.
   virtual uint64_t Now() = 0;
   // Returns when Now would return at least `time`.
   virtual void WaitUntil(uint64_t time) = 0;
 };
 
-// The monotonic clock of the system. WaitUntil sleeps while there is time and spins at the end.
+// The monotonic clock of the system. WaitUntil sleeps first and spins at the end.
 Clock* SystemClock();
 
-// What one call of Now costs, in nanoseconds.
+// The cost of one call of Now in nanoseconds.
 double ClockCost(Clock* clock);
 
 }  // namespace rumcask::bench

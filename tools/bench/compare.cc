@@ -25,7 +25,7 @@ std::string FactOf(const Facts& facts, std::string_view name) {
   return "nothing";
 }
 
-// "threads 1 and 2, num 10 and 20", or nothing.
+// "threads 1 and 2, num 10 and 20"; empty if there are no differences.
 std::string Differences(const Facts& before, const Facts& after) {
   Facts names = before;
   for (const auto& fact : after) {
@@ -99,7 +99,7 @@ std::string VerdictText(Comparison::Verdict verdict) {
   return "";
 }
 
-// Four digits; large figures whole, not as powers of ten.
+// Four digits; large figures are written out and not as powers of ten.
 std::string Figure(double figure) {
   return figure >= 1000 ? absl::StrFormat("%.0f", figure) : absl::StrFormat("%.4g", figure);
 }
@@ -133,7 +133,7 @@ absl::StatusOr<std::vector<Comparison>> Compare(const Report& before, const Repo
     if (result.Done() && other_done) {
       Judge(result, *other, threshold, comparison);
     } else {
-      // What could be done before and fails now is worse than slow.
+      // What worked before and fails now counts as worse than slow.
       comparison->verdict = result.Done() && other != nullptr ? Comparison::Verdict::kWorse
                                                               : Comparison::Verdict::kMissing;
     }

@@ -1,4 +1,4 @@
-// Whether one run was slower than another.
+// Decides whether one run was slower than another.
 
 #ifndef RUMCASK_TOOLS_BENCH_COMPARE_H_
 #define RUMCASK_TOOLS_BENCH_COMPARE_H_
@@ -15,15 +15,15 @@ namespace rumcask::bench {
 struct Comparison {
   enum class Verdict {
     kSame,     // the change is below the threshold
-    kUnclear,  // it is not, but the bands overlap: more rounds, or a quieter machine
+    kUnclear,  // the change is not, but the bands overlap: use more rounds, or a quieter machine
     kBetter,
     kWorse,
-    kOnce,          // of something that is done once a round, like closing: too rough to be judged
-    kTooFewRounds,  // one of the runs has less than kMinRounds
-    kMissing,       // done in one run only
+    kOnce,          // done once a round, like closing, so too rough to be judged
+    kTooFewRounds,  // one of the runs has fewer than kMinRounds rounds
+    kMissing,       // done in only one of the runs
   };
-  // A band of n rounds does not overlap another by chance alone in one of C(2n, n) cases on one
-  // side: 1 of 20 for three rounds, 1 of 252 for five.
+  // The probability that two bands of n rounds do not overlap, to one side, by chance alone is 1 in
+  // C(2n, n): 1 in 20 for three rounds, 1 in 252 for five.
   static constexpr int kMinRounds = 3;
 
   std::string benchmark;
@@ -35,11 +35,11 @@ struct Comparison {
   Verdict verdict = Verdict::kSame;
 };
 
-// Each result of `before` and `after` by benchmark and system. Of closed loops the speed is
-// compared, of open ones the 99th percentile of the response times. Worse or better is what changed
-// by more than `threshold` and whose bands, from the slowest to the fastest round, do not overlap.
-// What is done once a round is shown and not judged.
-// FailedPrecondition if the settings differ, since then the work was another.
+// Compares the results of `before` and `after` by benchmark and system. For closed loops it
+// compares the speed, for open loops the 99th percentile of the response times. A result is worse
+// or better if it changed by more than `threshold` and if the bands from the slowest to the fastest
+// round do not overlap. Results of work that is done once a round are shown but not judged.
+// FailedPrecondition if the settings differ, because then the work was different.
 absl::StatusOr<std::vector<Comparison>> Compare(const Report& before, const Report& after,
                                                 double threshold);
 

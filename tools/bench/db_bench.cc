@@ -101,8 +101,9 @@ Workload SeekRandom(const DbBenchSettings& settings) {
   return workload;
 }
 
-// Half of the overwrites beside a snapshot of their own, and all beside large ones: two of half the
-// keys each at first, and then more and more, up to what the store allows.
+// Half of the overwrites run beside a snapshot of their own. All of them run beside large
+// snapshots: at first two with half of the keys each, later more and more, up to what the store
+// allows.
 Workload SnapshotsBeside(const DbBenchSettings& settings) {
   Workload workload = Overwrite(settings);
   workload.operations = settings.reads.value_or(4 * settings.num);
@@ -126,7 +127,7 @@ Workload ReadWhileWriting(const DbBenchSettings& settings) {
   return workload;
 }
 
-// The settings' keys are in the queue, and each read is a turn.
+// The queue has the keys of the settings, and each read is one turn.
 Workload Queue(const DbBenchSettings& settings) {
   Workload workload = Read(settings);
   workload.action = Workload::Action::kQueue;
@@ -147,7 +148,8 @@ Workload Open(const DbBenchSettings& settings) {
   return workload;
 }
 
-// What opening has to do depends on what was written before the end: here to a tenth of the keys.
+// How much an opening has to do depends on what was written before the process ended; here that is
+// a tenth of the keys.
 Workload OpenUnclean(const DbBenchSettings& settings) {
   Workload workload = Overwrite(settings);
   workload.action = Workload::Action::kOpenUnclean;

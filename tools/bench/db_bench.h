@@ -1,4 +1,4 @@
-// The benchmarks that LevelDB's and RocksDB's db_bench made known.
+// The benchmarks that db_bench of LevelDB and RocksDB has made known.
 
 #ifndef RUMCASK_TOOLS_BENCH_DB_BENCH_H_
 #define RUMCASK_TOOLS_BENCH_DB_BENCH_H_
@@ -15,7 +15,7 @@
 
 namespace rumcask::bench {
 
-// Flags of the same names.
+// The flags of the same names.
 struct DbBenchSettings {
   uint64_t num = 1000000;
   std::optional<uint64_t> reads;  // num if not given
@@ -27,11 +27,11 @@ struct DbBenchSettings {
   bool use_existing_db = false;
 };
 
-// Known names, in the order in which they make sense.
+// The known names, in a sensible order.
 std::vector<std::string> DbBenchNames();
 
-// The benchmarks of a list such as "fillseq,readrandom"; InvalidArgument naming one that is not
-// known.
+// The benchmarks of a list such as "fillseq,readrandom". InvalidArgument naming the first unknown
+// one.
 absl::StatusOr<std::vector<Workload>> DbBenchWorkloads(std::string_view list,
                                                        const DbBenchSettings& settings);
 

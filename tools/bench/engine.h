@@ -1,4 +1,4 @@
-// A store that can be benchmarked. The one thing to implement for another.
+// A store that can be benchmarked. To add another store, implement this.
 
 #ifndef RUMCASK_TOOLS_BENCH_ENGINE_H_
 #define RUMCASK_TOOLS_BENCH_ENGINE_H_
@@ -23,69 +23,73 @@ class EngineCursor {
  public:
   virtual ~EngineCursor() = default;
   virtual absl::Status SeekToFirst() = 0;
-  // To the first key from `key` on; Unimplemented where keys have no order.
+  // Moves to the first key >= `key`. Unimplemented if keys have no order.
   virtual absl::Status Seek(std::string_view key) = 0;
   virtual bool Valid() const = 0;
   virtual void Next() = 0;
-  // Until the next call that is not const.
+  // Valid until the next non-const call.
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   virtual absl::Status status() const = 0;
 };
 
 // An open store. Thread-safe unless its type says otherwise. What it cannot do is Unimplemented,
-// with the reason as message.
+// with the reason as the message.
 //
-// Writes without `sync` survive the death of the process; with it, they survive a power cut before
-// they return.
+// A write without `sync` survives the death of the process; one with `sync` survives a power cut
+// once it has returned.
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Copies the value into `*value`, whose memory is reused; NotFound with an empty message.
+  // Copies the value into `*value`, whose memory is reused. NotFound with an empty message if there
+  // is no such key.
   virtual absl::Status Get(std::string_view key, std::string* value) = 0;
-  // Reads keys[i] into (*values)[i], which is resized, and counts those found.
+  // Reads keys[i] into (*values)[i], which is resized, and adds the number of keys found to
+  // `*found`.
   virtual absl::Status MultiGet(absl::Span<const std::string_view> keys,
                                 std::vector<std::string>* values, uint64_t* found) = 0;
   virtual absl::Status Put(std::string_view key, std::string_view value, bool sync) = 0;
   virtual absl::Status Delete(std::string_view key, bool sync) = 0;
-  // All or nothing.
+  // Writes all of the entries or none.
   virtual absl::Status Write(
       absl::Span<const std::pair<std::string_view, std::string_view>> entries, bool sync) = 0;
   virtual absl::StatusOr<std::unique_ptr<EngineCursor>> NewCursor() = 0;
-  // Held as long as what it returns, which must not outlive the store.
+  // The snapshot exists as long as the result, which must not outlive the store.
   virtual absl::StatusOr<std::shared_ptr<const void>> TakeSnapshot() {
     return absl::UnimplementedError("its snapshots are not measured");
   }
 
-  // Everything written so far survives a power cut.
+  // Makes everything written so far survive a power cut.
   virtual absl::Status Sync() = 0;
-  // Reclaims what is dead and returns when nothing more can be.
+  // Reclaims dead space, and returns when no more can be reclaimed.
   virtual absl::Status Compact() = 0;
-  // Nothing else may be called afterwards.
+  // No other function may be called afterwards.
   virtual absl::Status Close() = 0;
 };
 
-// How to open one.
+// How to open a store.
 struct EngineSettings {
-  std::string path;  // of a directory, which exists
-  // For stores with caches of their own: as much as all the data, so that hot is hot everywhere.
+  std::string path;  // an existing directory
+  // For stores with their own caches: enough for all data, so that cached data is cached in every
+  // store.
   uint64_t cache_bytes = 0;
-  // Upper bounds of what will be written, for stores that must know.
+  // Upper bounds of what will be written, for stores that need them.
   uint64_t expected_keys = 0;
   uint64_t expected_bytes = 0;
 };
 
 struct EngineType {
-  // The column's head, and the value of the flag that asks for it.
+  // The title of the column, and the name by which the store is requested.
   std::string name;
   // "LevelDB 1.23"
   std::string library;
-  // Whether the library was built with assertions, in words.
+  // A phrase that says whether the library was built with assertions.
   std::string assertions;
-  // Settings that matter, in words.
+  // A phrase with the settings that matter.
   std::function<std::string(const EngineSettings& settings)> options;
-  // How an unsynced write survives the death of the process, or that it does not.
+  // A phrase that says how an unsynced write survives the death of the process, or that it does
+  // not.
   std::string durability;
   bool ordered = false;
   // Whether it can be closed and opened again.

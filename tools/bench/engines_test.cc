@@ -1,4 +1,4 @@
-// Every store does what engine.h says. The binary of the peers runs the same on theirs.
+// Tests that every store does what engine.h says. The peers have a binary that runs the same tests.
 
 #include <cstdint>
 #include <filesystem>
@@ -94,7 +94,7 @@ TEST_P(EngineTest, BatchesAndMultiGet) {
   ASSERT_EQ(values.size(), 3);
   EXPECT_EQ(values[0], "v3");
   EXPECT_EQ(values[2], "v1");
-  // Fewer and more than the last time, the last one missing.
+  // Fewer keys than the last time, and then more, the last of which is missing.
   const std::vector<std::string_view> fewer = {"missing"};
   found = 0;
   EXPECT_TRUE(engine_->MultiGet(fewer, &values, &found).ok());
@@ -143,7 +143,7 @@ TEST_P(EngineTest, Walks) {
   EXPECT_EQ((*cursor)->key(), "key1201");
   EXPECT_TRUE((*cursor)->Seek("z").ok());
   EXPECT_FALSE((*cursor)->Valid());
-  // One that is sought at once, then before and behind that.
+  // A cursor that is first moved by Seek, then to keys before and after that.
   cursor = engine_->NewCursor();
   ASSERT_TRUE(cursor.ok()) << cursor.status();
   for (const std::string key : {"key1300", "key1100", "key1499", "key1000", "key1300"}) {

@@ -1,4 +1,4 @@
-// Stores and clocks for this package's tests.
+// Fake stores and clocks for this package's tests.
 
 #ifndef RUMCASK_TOOLS_BENCH_FAKE_ENGINE_H_
 #define RUMCASK_TOOLS_BENCH_FAKE_ENGINE_H_
@@ -22,7 +22,7 @@
 
 namespace rumcask::bench {
 
-// Stands still until someone waits or a store takes its time. For one thread.
+// Advances only when someone waits or a store takes its time. For one thread.
 class ManualClock : public Clock {
  public:
   uint64_t Now() override { return now_; }
@@ -117,7 +117,7 @@ class FakeEngine : public Engine {
   absl::Status Compact() override { return absl::UnimplementedError("it is a fake"); }
   absl::Status Close() override { return absl::OkStatus(); }
 
-  // Within on_call alone, which is called under the lock.
+  // Only to be called within on_call, which runs under the lock.
   uint64_t held_snapshots() ABSL_NO_THREAD_SAFETY_ANALYSIS { return counts_.snapshots_held; }
 
   Counts counts() {
@@ -129,7 +129,8 @@ class FakeEngine : public Engine {
     return entries_;
   }
 
-  // Called within each call, with its name and key; what it returns is the call's error.
+  // Called within each call, with the name of the call and the key. Its result is the error of the
+  // call.
   std::function<absl::Status(std::string_view call, std::string_view key)> on_call;
 
  private:
@@ -168,7 +169,7 @@ class FakeEngine : public Engine {
   std::map<std::string, std::string, std::less<>> entries_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Each store it opens is empty.
+// Every store that it opens is empty.
 inline EngineType FakeType(std::string name) {
   EngineType type;
   type.name = std::move(name);

@@ -1,4 +1,4 @@
-// The snapshots that one thread of a benchmark has.
+// The snapshots that one thread of a benchmark holds.
 
 #ifndef RUMCASK_TOOLS_BENCH_HELD_SNAPSHOTS_H_
 #define RUMCASK_TOOLS_BENCH_HELD_SNAPSHOTS_H_
@@ -16,10 +16,11 @@ namespace rumcask::bench {
 
 class HeldSnapshots {
  public:
-  // For so many calls; UINT64_MAX if that is not known, and then all of them are of the first half.
+  // `calls` is the number of calls. If it is UINT64_MAX, it is not known, and all calls count as
+  // the first half.
   HeldSnapshots(const Workload::Snapshots& plan, uint64_t calls) : plan_(plan), calls_(calls) {}
 
-  // To be called before each call of the store, and after it.
+  // To be called before and after each call of the store.
   absl::Status Before(Engine* engine);
   void After() { brief_.reset(); }
 

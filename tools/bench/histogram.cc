@@ -14,7 +14,7 @@
 namespace rumcask::bench {
 namespace {
 
-// Buckets per power of two: the smallest that keeps three digits.
+// Buckets per power of two; this is the smallest number that keeps three digits.
 constexpr int kHalfBits = 10;
 constexpr uint64_t kHalf = uint64_t{1} << kHalfBits;
 constexpr size_t kBuckets = (64 - kHalfBits - 1) * kHalf + 2 * kHalf;
@@ -89,7 +89,7 @@ double Histogram::StandardDeviation() const {
 uint64_t Histogram::ValueAtPercentile(double percentile) const {
   if (count_ == 0) return 0;
   const double share = std::min(percentile, 100.0) / 100;
-  // 99.9 % of 1,000 is 999, though not in binary fractions.
+  // 99.9 % of 1,000 is 999, although not exactly in binary fractions.
   const double wanted = std::ceil(share * static_cast<double>(count_) - 1e-6);
   const uint64_t rank =
       std::clamp<uint64_t>(wanted < 1 ? 1 : static_cast<uint64_t>(wanted), 1, count_);

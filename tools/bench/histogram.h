@@ -1,4 +1,4 @@
-// How often each latency occurred, to three significant digits.
+// Counts latencies with a precision of three significant digits.
 
 #ifndef RUMCASK_TOOLS_BENCH_HISTOGRAM_H_
 #define RUMCASK_TOOLS_BENCH_HISTOGRAM_H_
@@ -11,9 +11,10 @@
 
 namespace rumcask::bench {
 
-// Counts 64-bit values in log-linear buckets, as HdrHistogram does with three significant digits:
-// below 2,048 each value has its own, above that each power of two is divided in 1,024. So no value
-// is reported more than 0.1 % too high. Not thread-safe; give each thread its own and merge.
+// Counts 64-bit values in log-linear buckets, as HdrHistogram does with three significant digits.
+// Below 2,048 each value has its own bucket; above that, each power of two is divided into 1,024.
+// So no value is reported more than 0.1 % too high. Not thread-safe; give each thread its own
+// histogram and merge them.
 class Histogram {
  public:
   Histogram();
@@ -24,22 +25,22 @@ class Histogram {
   void Clear();
 
   uint64_t count() const { return count_; }
-  // Exact; 0 of an empty histogram.
+  // Exact. 0 for an empty histogram.
   uint64_t min() const { return count_ == 0 ? 0 : min_; }
   uint64_t max() const { return max_; }
   double Mean() const;
   double StandardDeviation() const;
 
-  // The smallest value, to the bucket's precision, that at least `percentile` percent of the
-  // values do not exceed; 0 of an empty histogram.
+  // The smallest value, to the precision of the buckets, that at least `percentile` percent of the
+  // values do not exceed. 0 for an empty histogram.
   uint64_t ValueAtPercentile(double percentile) const;
 
-  // The text that HdrHistogram's plotter reads: values divided by `unit`, five lines for each
-  // halving of the distance to 100 %.
+  // The text format of HdrHistogram's plotter: values are divided by `unit`, and there are five
+  // lines for each halving of the distance to 100 %.
   std::string PercentileText(double unit) const;
 
-  // The buckets in use, as (index, count). FromBuckets restores everything but the exact extremes
-  // and sum, which it is given.
+  // The buckets in use, as (index, count). FromBuckets restores the histogram, but is given the
+  // exact extremes and the sum.
   std::vector<std::pair<size_t, uint64_t>> Buckets() const;
   uint64_t sum() const { return sum_; }
   static Histogram FromBuckets(const std::vector<std::pair<size_t, uint64_t>>& buckets,

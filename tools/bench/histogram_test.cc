@@ -57,7 +57,7 @@ TEST(HistogramTest, NoValueIsReportedMoreThanAThousandthTooHigh) {
       const uint64_t value = (uint64_t{1} << bits) + random.Below(uint64_t{1} << bits);
       Histogram histogram;
       histogram.Record(value);
-      // A larger one, so that the bucket's end is reported and not the maximum.
+      // A larger value is added, so that the end of the bucket is reported and not the maximum.
       histogram.Record(UINT64_MAX);
       const uint64_t reported = histogram.ValueAtPercentile(50);
       ASSERT_GE(reported, value);
@@ -117,7 +117,7 @@ TEST(HistogramTest, BucketsBringItBack) {
   EXPECT_EQ(back.Buckets(), histogram.Buckets());
   EXPECT_EQ(back.ValueAtPercentile(100), histogram.max());
   EXPECT_EQ(back.Mean(), histogram.Mean());
-  // Out of range, as in a file that someone edited.
+  // Out of range, as in a file that someone has edited.
   EXPECT_EQ(Histogram::FromBuckets({{Histogram::BucketCount(), 1}}, 1, 1, 1).count(), 0);
 }
 
@@ -132,7 +132,7 @@ TEST(HistogramTest, ClearForgets) {
 }
 
 // Computed by hand from HdrHistogram's definition: levels 0, 10, ... 50 %, then five for each
-// halving of what is left.
+// halving of the rest.
 TEST(HistogramTest, PercentileText) {
   Histogram histogram;
   for (uint64_t value = 1; value <= 10; ++value) histogram.Record(value * 100);

@@ -39,7 +39,7 @@ Facts FactsFromJson(const Json& json) {
   return facts;
 }
 
-// What a reader wants without computing it.
+// The figures that a reader would otherwise have to compute.
 Json Summary(const Result& result) {
   const Spread spread = SpeedOf(result);
   Json json;
@@ -69,7 +69,7 @@ Json Summary(const Result& result) {
   return json;
 }
 
-// Throws what Json throws, too.
+// May throw the exceptions of Json.
 absl::StatusOr<Report> Parse(const Json& json) {
   Report report;
   report.command = json.at("command").get<std::string>();
@@ -96,7 +96,7 @@ absl::StatusOr<Report> Parse(const Json& json) {
   return report;
 }
 
-// Remarks have errors in them, with paths and what else is not ours.
+// Remarks contain errors, which contain paths and other arbitrary bytes.
 std::string Quoted(std::string_view raw) {
   const std::string text = cli::Printable(raw);
   if (text.find_first_of(",\"") == std::string::npos) return text;

@@ -1,4 +1,4 @@
-// A report for programs.
+// Formats a report for programs.
 
 #ifndef RUMCASK_TOOLS_BENCH_JSON_REPORT_H_
 #define RUMCASK_TOOLS_BENCH_JSON_REPORT_H_
@@ -14,10 +14,10 @@ namespace rumcask::bench {
 
 std::string AsJson(const Report& report);
 
-// Reads what AsJson wrote; InvalidArgument if it is something else.
+// Reads the output of AsJson. InvalidArgument if the text is something else.
 absl::StatusOr<Report> ReportFromJson(std::string_view text);
 
-// One line for each round of each result, under one line of names.
+// One line for each round of each result, below a line with the names of the columns.
 std::string AsCsv(const Report& report);
 
 }  // namespace rumcask::bench

@@ -1,4 +1,4 @@
-// How the number of a key becomes its bytes.
+// Converts the number of a key to its bytes.
 
 #ifndef RUMCASK_TOOLS_BENCH_KEY_FORMAT_H_
 #define RUMCASK_TOOLS_BENCH_KEY_FORMAT_H_
@@ -12,8 +12,8 @@
 
 namespace rumcask::bench {
 
-// Keys of one size: up to 16 hexadecimal digits, then zeros. Ordered like their numbers, or, if
-// `hashed`, scattered over all such keys.
+// Keys of one size: up to 16 hexadecimal digits, followed by zeros. They are in the order of their
+// numbers or, if `hashed`, scattered over all such keys.
 class KeyFormat {
  public:
   KeyFormat(size_t key_size, bool hashed)
@@ -21,7 +21,7 @@ class KeyFormat {
 
   size_t size() const { return size_; }
 
-  // How many numbers have a key of their own.
+  // The number of different keys of this size.
   static uint64_t Capacity(size_t key_size) {
     return key_size >= 16 ? UINT64_MAX : uint64_t{1} << (4 * key_size);
   }
@@ -37,7 +37,7 @@ class KeyFormat {
     }
   }
 
-  // A key that no number has, next to the one of this number.
+  // Writes a key that no number has, next to the key of this number.
   void WriteMissing(uint64_t number, std::string* key) const {
     Write(number, key);
     key->push_back('.');

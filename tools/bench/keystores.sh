@@ -3,9 +3,9 @@
 #
 #   tools/bench/keystores.sh PEERS RESULTS STORES [SCALE]
 #
-# PEERS is the program //tools/bench:peers. A table for each run comes into the directory RESULTS.
-# STORES is a directory on the disk to measure, with 15 GB to spare; what is made there goes again.
-# SCALE divides the numbers of keys and the seconds: 1000 for a try.
+# PEERS is the program //tools/bench:peers. RESULTS is a directory that receives a table for each
+# run. STORES is a directory on the disk to measure, with 15 GB to spare; everything made there is
+# removed again. SCALE divides the numbers of keys and the seconds; use 1000 for a trial run.
 
 set -euo pipefail
 
@@ -28,7 +28,7 @@ for size in 100 1000; do
   common=("${all[@]}" --num=$num --value_size=$size)
   run "$size-put-get-open" "${common[@]}" --reads=$((1000000 / scale)) \
     --benchmarks=filluniquerandom,readrandom,readmissing,overwrite,open,openunclean
-  # Of the stores as these left them.
+  # The following runs read the stores that this run left.
   common+=(--use_existing_db)
   run "$size-scan" "${common[@]}" --benchmarks=readseq
   run "$size-seek" "${common[@]}" --benchmarks=seekrandom --seek_nexts=49 \

@@ -89,7 +89,7 @@ class LevelDbStore : public Engine {
 
   absl::Status MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                         uint64_t* found) override {
-    // It has no such call.
+    // LevelDB has no such call.
     values->resize(keys.size());
     for (size_t i = 0; i < keys.size(); ++i) {
       const leveldb::Status status =
@@ -123,7 +123,7 @@ class LevelDbStore : public Engine {
   }
 
   absl::Status Sync() override {
-    // A synced write takes those before it along.
+    // A synced write also syncs the writes before it.
     leveldb::WriteBatch batch;
     return StatusOf(db_->Write(OptionsOf(true), &batch));
   }
@@ -139,7 +139,7 @@ class LevelDbStore : public Engine {
   }
 
  private:
-  // The database goes before what it uses.
+  // Destroyed after the database, which uses it.
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
   std::unique_ptr<leveldb::DB> db_;

@@ -1,4 +1,4 @@
-// Which keys a store must hold after the operations it was given.
+// Computes which keys a store must hold after the operations it was given.
 
 #ifndef RUMCASK_TOOLS_BENCH_LIVE_KEYS_H_
 #define RUMCASK_TOOLS_BENCH_LIVE_KEYS_H_
@@ -12,19 +12,19 @@
 
 namespace rumcask::bench {
 
-// Goes through the operations again, outside the time that is measured. Exact but for deletes that
-// other threads' writes of the same keys ran beside.
+// Repeats the operations outside the time that is measured. Exact, except for deletes that ran
+// beside other threads' writes of the same keys.
 class LiveKeys {
  public:
   void Clear();
-  // All keys below `keys` are there.
+  // Sets all keys below `keys` to present.
   void Fill(uint64_t keys);
 
-  // The first taken[i] operations of thread i.
+  // Applies the first taken[i] operations of each thread i.
   void Apply(const Workload& workload, const ValueSizes& sizes, uint64_t seed, const Taken& taken);
 
   uint64_t count() const { return count_; }
-  // One more than the highest key that is or was there.
+  // The highest key that is or was present, plus one.
   uint64_t size() const { return live_.size(); }
 
  private:

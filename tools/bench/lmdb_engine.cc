@@ -21,7 +21,7 @@ namespace rumcask::bench {
 namespace {
 
 MDB_val ValueOf(std::string_view text) {
-  // LMDB does not write to it.
+  // LMDB does not write to the bytes.
   return {text.size(), const_cast<char*>(text.data())};
 }
 
@@ -35,7 +35,7 @@ absl::Status StatusOf(int error) {
   return absl::InternalError(absl::StrFormat("LMDB: %s", ::mdb_strerror(error)));
 }
 
-// A thread's read transaction, which is renewed for each read instead of made anew.
+// The read transaction of a thread, which is renewed for each read instead of made anew.
 class ReadTransaction {
  public:
   ~ReadTransaction() { Abort(); }
@@ -125,7 +125,7 @@ class LmdbStore : public Engine {
 
   absl::Status MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                         uint64_t* found) override {
-    // One transaction for all is as close as it comes.
+    // LMDB has no such call; one transaction for all keys comes closest.
     values->resize(keys.size());
     MDB_txn* transaction;
     int error = read_transaction.Begin(env_, &transaction);
@@ -189,7 +189,7 @@ class LmdbStore : public Engine {
   absl::Status Close() override {
     if (env_ == nullptr) return absl::OkStatus();
     read_transaction.Abort();
-    // What closing means for the others.
+    // For the other stores, closing includes a sync.
     const absl::Status status = Sync();
     ::mdb_env_close(env_);
     env_ = nullptr;
@@ -200,7 +200,7 @@ class LmdbStore : public Engine {
   int Start(const EngineSettings& settings) {
     int error = ::mdb_env_create(&env_);
     if (error != MDB_SUCCESS) return error;
-    // Pages are half full at worst, and those of large values are rounded up.
+    // At worst, pages are half full, and the pages of large values are rounded up.
     const uint64_t map_bytes =
         (uint64_t{1} << 30) + 4 * settings.expected_bytes + 4096 * settings.expected_keys;
     error = ::mdb_env_set_mapsize(env_, map_bytes / 4096 * 4096);
@@ -230,8 +230,8 @@ class LmdbStore : public Engine {
 
   template <typename Body>
   absl::Status Change(bool sync, const Body& body) {
-    // LMDB would take its own lock for the same time; with this one, the flag holds for this
-    // transaction.
+    // LMDB would take its own lock for the same time. With this lock, the flag applies to this
+    // transaction only.
     const std::lock_guard<std::mutex> lock(mutex_);
     if (sync != synced_) {
       const int error = ::mdb_env_set_flags(env_, MDB_NOSYNC, sync ? 0 : 1);

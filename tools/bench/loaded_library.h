@@ -1,4 +1,4 @@
-// What can be told of a shared library this program runs with.
+// Examines a shared library that this program has loaded.
 
 #ifndef RUMCASK_TOOLS_BENCH_LOADED_LIBRARY_H_
 #define RUMCASK_TOOLS_BENCH_LOADED_LIBRARY_H_
@@ -8,8 +8,9 @@
 
 namespace rumcask::bench {
 
-// Whether the loaded library whose file name begins with `name`, such as "librocksdb.so", was built
-// with assertions, in words: it was if it refers to the function that a failed one calls.
+// A phrase that says whether the loaded library whose file name begins with `name`, such as
+// "librocksdb.so", was built with assertions. It was if it refers to the function that a failed
+// assertion calls.
 std::string AssertionsOf(std::string_view name);
 
 }  // namespace rumcask::bench

@@ -73,7 +73,7 @@ std::string FileSystemOf(const std::string& path, const std::string& mounts) {
     std::string type;
     words >> device >> place >> type;
     const std::string prefix = place == "/" ? place : place + "/";
-    // Of two mounted at one place the later is on top.
+    // If two are mounted at the same place, the later one covers the earlier.
     if ((path + "/").rfind(prefix, 0) == 0 && place.size() >= best_place.size()) {
       best_place = place;
       best = absl::StrCat(type, " on ", device);

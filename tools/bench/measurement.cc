@@ -60,7 +60,7 @@ Measurement Parse(const Json& json) {
   m.system_calls = Count(json.at("system_calls"));
   m.instructions = Count(json.at("instructions"));
   m.memory_bytes = json.at("memory_bytes").get<uint64_t>();
-  // Reports of earlier releases don't have it.
+  // Reports of earlier releases lack it.
   m.peak_memory_bytes = json.value("peak_memory_bytes", m.memory_bytes);
   m.disk_bytes = json.at("disk_bytes").get<uint64_t>();
   m.live_keys = json.at("live_keys").get<uint64_t>();

@@ -61,7 +61,8 @@ uint64_t OperationStream::NextNumber() {
       return scrambled_->Next(&random_);
     case KeyOrder::kLatest: {
       const uint64_t age = latest_->Next(&random_);
-      // The newest keys are this thread's own: what others inserted meanwhile is their business.
+      // The newest keys are this thread's own; what other threads insert meanwhile is not
+      // considered.
       if (age < inserted_) return keys + (inserted_ - 1 - age) * threads_ + thread_;
       return keys - 1 - (age - inserted_);
     }

@@ -1,4 +1,4 @@
-// The operations of one thread, one after the other, from nothing but a seed.
+// The operations of one thread, one after the other, determined by a seed alone.
 
 #ifndef RUMCASK_TOOLS_BENCH_OPERATION_STREAM_H_
 #define RUMCASK_TOOLS_BENCH_OPERATION_STREAM_H_
@@ -26,23 +26,23 @@ enum class OperationKind : uint8_t {
 
 struct Operation {
   OperationKind kind;
-  uint64_t number;  // of the key
-  uint64_t size;    // bytes of the value to write, or entries to read
+  uint64_t number;  // number of the key
+  uint64_t size;    // bytes of the value to write, or number of entries to read
 };
 
-// The same arguments make the same operations, whatever other threads and stores do. Of two
-// threads' streams no insert has the same key, and no permuted or sequential operation unless the
-// keys are used up.
+// The same arguments give the same operations, whatever other threads and stores do. The streams of
+// two threads never insert the same key, and in permuted or sequential order they share no key
+// unless the keys are used up.
 class OperationStream {
  public:
-  // For thread number `thread` of `threads`.
+  // The stream for thread number `thread` of `threads`.
   OperationStream(const Workload& workload, const ValueSizes& sizes, uint64_t seed, int thread,
                   int threads);
 
-  // How many operations this thread has; UINT64_MAX if it goes on for a time.
+  // The number of operations of this thread; UINT64_MAX if it runs for a given time.
   uint64_t length() const { return length_; }
 
-  // Whether there was one more.
+  // False if there are no more operations.
   bool Next(Operation* operation);
 
   // A digest of all operations so far, in their order. Equal work has equal digests.

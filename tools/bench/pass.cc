@@ -24,7 +24,7 @@ namespace {
 
 std::optional<uint64_t> Difference(std::optional<uint64_t> after, std::optional<uint64_t> before) {
   if (!after.has_value() || !before.has_value()) return std::nullopt;
-  // Pages that were dropped before they were written count backwards.
+  // Dirty pages that are dropped before they are written reduce the count.
   return *after > *before ? *after - *before : 0;
 }
 
@@ -49,7 +49,7 @@ std::vector<Measurement> Pass::Run() {
     if (settings_.announce != nullptr) settings_.announce(workload.name);
     Measurement& measurement = measurements_[i];
     std::string remark;
-    // A failure may leave anything; only an empty store is as good as new.
+    // After a failure the store may be in any state; only an empty store can be used again.
     if (broken.ok() || workload.fresh) broken = Ready(workload, &remark);
     if (broken.ok()) {
       Measure(i, &measurement);
@@ -86,11 +86,11 @@ absl::Status Pass::Close() {
 absl::Status Pass::Ready(const Workload& workload, std::string* remark) {
   absl::Status status;
   if (workload.fresh && !settings_.use_existing) {
-    // Whatever closing says: nothing of it is kept.
+    // The result of closing does not matter, because nothing of the store is kept.
     (void)Close();
     status = BenchDirectory::MakeEmpty(settings_.engine.path);
     if (!status.ok()) return status;
-    // Memory that the last store gave back is not the next one's.
+    // Memory that the last store released must not be used by the next one.
     ::malloc_trim(0);
     live_.Clear();
     written_bytes_ = 0;
@@ -121,7 +121,7 @@ absl::Status Pass::Ready(const Workload& workload, std::string* remark) {
 
 uint64_t Pass::SeedOf(size_t i) const { return Scatter(settings_.seed) + i; }
 
-// Looks at the memory beside telling of the progress.
+// Samples the memory whenever progress is reported.
 RunnerSettings Pass::Watching(RunnerSettings settings) {
   settings.progress = [this, progress = settings.progress](uint64_t done, uint64_t total) {
     peak_memory_ = std::max(peak_memory_, counters_.Read().anonymous_bytes);
@@ -139,7 +139,7 @@ void Pass::Measure(size_t i, Measurement* measurement) {
     return;
   }
   if (workload.action == Workload::Action::kOpen) {
-    // What closing costs is not opening's.
+    // The time of closing is not part of opening.
     const absl::Status status =
         type_.persistent ? Close()
                          : absl::UnimplementedError("nothing is kept that could be opened");
@@ -249,7 +249,7 @@ void Pass::MeasureClose(Measurement* measurement) {
   measurement->benchmark = "close";
   peak_memory_ = 0;
   MeasureOnce(&Pass::Close, measurement);
-  // Of everything since the store was empty.
+  // The following figures cover everything since the store was empty.
   const double cpu_seconds = measurement->cpu_seconds;
   AddUsage(since_empty_, measurement);
   measurement->cpu_seconds = cpu_seconds;
@@ -261,7 +261,7 @@ void Pass::MeasureClose(Measurement* measurement) {
 
 void Pass::Account(const Workload& workload, uint64_t seed, const Taken& taken,
                    Measurement* measurement) {
-  // First, so that what follows does not add to it.
+  // Read first, so that what follows does not add to it.
   const uint64_t memory = counters_.Read().anonymous_bytes;
   written_bytes_ += measurement->written_bytes;
   if (workload.deletes == 0) {

@@ -1,4 +1,4 @@
-// One store going through all benchmarks of a run, once.
+// Runs all benchmarks of a run on one store, once.
 
 #ifndef RUMCASK_TOOLS_BENCH_PASS_H_
 #define RUMCASK_TOOLS_BENCH_PASS_H_
@@ -29,13 +29,13 @@ struct PassSettings {
   RunnerSettings runner;
   std::vector<Workload> workloads;
   uint64_t seed = 0;
-  // The store is there already and is filled no more.
+  // The store exists already and is not filled.
   bool use_existing = false;
-  // Before each benchmark that does not begin with an empty store, close it, drop it from the page
-  // cache and open it again.
+  // Before each benchmark that does not begin with an empty store, closes the store, drops it from
+  // the page cache and opens it again.
   bool cold = false;
   EngineSettings engine;
-  // Told of each benchmark before it begins. May be null.
+  // Called with the name of each benchmark before it begins. May be null.
   std::function<void(const std::string& benchmark)> announce;
 };
 
@@ -43,15 +43,15 @@ class Pass {
  public:
   Pass(const PassSettings& settings, const EngineType& type, Clock* clock);
 
-  // To be called once, in a process of one thread. One measurement for each workload, then one
-  // called "close": how long closing took, what is on the disk afterwards, and what all benchmarks
-  // since the store was last empty wrote.
+  // To be called once, in a process with one thread. Returns one measurement for each workload, and
+  // a last one called "close": how long closing took, what is on the disk afterwards, and what all
+  // benchmarks since the store was last empty wrote.
   std::vector<Measurement> Run();
 
  private:
   absl::Status Open();
   absl::Status Close();
-  // Makes the store what the workload begins with.
+  // Brings the store to the state with which the workload begins.
   absl::Status Ready(const Workload& workload, std::string* remark);
   void Measure(size_t i, Measurement* measurement);
   uint64_t SeedOf(size_t i) const;
@@ -61,7 +61,7 @@ class Pass {
   absl::Status MakeCareless();
   void MeasureOpenUnclean(const Workload& workload, uint64_t seed, WaitingChild* careless,
                           Measurement* measurement);
-  // What such a process does.
+  // The work of such a process.
   std::string WriteAndLeave(const Workload& workload, uint64_t seed) const;
   RunnerSettings Watching(RunnerSettings settings);
   void MeasureClose(Measurement* measurement);
@@ -75,21 +75,21 @@ class Pass {
   const EngineType type_;
   Clock* const clock_;
   Runner runner_;
-  // Made here, since this memory must not count as the store's.
+  // Allocated here, because this memory must not count as the store's.
   std::vector<Measurement> measurements_;
   const ProcessCounters counters_;
   const uint64_t memory_before_;
   std::unique_ptr<Engine> engine_;
   LiveKeys live_;
-  // Since the store was last empty.
+  // The counts at the time when the store was last empty.
   ProcessCounts since_empty_;
   uint64_t written_bytes_ = 0;
   uint64_t put_bytes_ = 0;
   uint64_t puts_ = 0;
-  uint64_t careless_device_bytes_ = 0;  // that other processes wrote
-  // The most anonymous memory since the benchmark began.
+  uint64_t careless_device_bytes_ = 0;  // written by other processes
+  // The maximum of anonymous memory since the benchmark began.
   uint64_t peak_memory_ = 0;
-  // By the number of the workload.
+  // Keyed by the number of the workload.
   std::map<size_t, std::unique_ptr<WaitingChild>> careless_;
 };
 

@@ -11,7 +11,7 @@
 
 namespace rumcask::bench {
 
-// A bijection of [0, size) chosen by a seed.
+// A bijection of [0, size) that a seed chooses.
 class Permutation {
  public:
   Permutation(uint64_t size, uint64_t seed)
@@ -23,8 +23,8 @@ class Permutation {
 
   // `index` must be below the size.
   uint64_t operator()(uint64_t index) const {
-    // Walks the cycle of a bijection of a power of two until it is back inside: at most every
-    // second number is outside.
+    // Applies a bijection of a power of two repeatedly until the result is below the size. At most
+    // every second number is not.
     uint64_t x = index;
     do {
       x = Mix(x);

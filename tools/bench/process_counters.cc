@@ -59,7 +59,8 @@ double Seconds(const struct timeval& time) {
 std::optional<uint64_t> NumberAfter(const std::string& text, const std::string& name) {
   const std::string wanted = name + ":";
   for (size_t at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
-    // write_bytes is also the end of cancelled_write_bytes.
+    // The name must be at the beginning of a line: write_bytes is also the end of
+    // cancelled_write_bytes.
     if (at > 0 && text[at - 1] != '\n') continue;
     return std::strtoull(text.c_str() + at + wanted.size(), nullptr, 10);
   }

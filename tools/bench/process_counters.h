@@ -11,15 +11,16 @@ namespace rumcask::bench {
 
 struct ProcessCounts {
   double cpu_seconds = 0;  // user and system, all threads
-  // Of files' pages made dirty, less those dropped again before they were written.
+  // Bytes of file pages that were made dirty, without those that were dropped before they were
+  // written.
   std::optional<uint64_t> device_bytes;
   std::optional<uint64_t> system_calls;
   std::optional<uint64_t> instructions;  // user space
-  uint64_t anonymous_bytes = 0;          // memory in use that is no file's
+  uint64_t anonymous_bytes = 0;          // memory in use that belongs to no file
 };
 
-// Counts this thread and those that are started later. Where the kernel or the virtual machine
-// does not let it count, the figure is missing.
+// Counts for this thread and for threads that are started later. A figure is missing where the
+// kernel or the virtual machine does not allow counting it.
 class ProcessCounters {
  public:
   ProcessCounters();
@@ -34,7 +35,7 @@ class ProcessCounters {
   const int system_calls_fd_;
 };
 
-// The number that `name` has in a file of lines such as "RssAnon:  123 kB".
+// The number that follows `name` in a file with lines such as "RssAnon:  123 kB".
 std::optional<uint64_t> NumberAfter(const std::string& text, const std::string& name);
 
 }  // namespace rumcask::bench

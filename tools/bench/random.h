@@ -14,7 +14,7 @@ inline uint64_t Scatter(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// SplitMix64. Small and fast, so that it disappears beside what is measured.
+// SplitMix64. It is small and fast, so that its cost is negligible beside what is measured.
 class Random {
  public:
   explicit Random(uint64_t seed) : state_(seed) {}

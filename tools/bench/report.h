@@ -30,14 +30,14 @@ struct SystemReport {
 
 // One benchmark on one store: a measurement for each round.
 struct Result {
-  std::string benchmark;  // unique: the second "load" is "load 2"
+  std::string benchmark;  // unique: the second "load" is called "load 2"
   std::string system;
   std::vector<Measurement> rounds;
 
   bool Done() const;
-  // Why not, of the first round that was not done.
+  // The reason of the first round that was not done.
   std::string WhyNot() const;
-  // All rounds' latencies in one.
+  // The latencies of all rounds in one histogram.
   Histogram Latency() const;
 };
 
@@ -45,32 +45,34 @@ struct Report {
   std::string command;
   std::string date;
   Facts machine;
-  // Those two reports must share to be compared.
+  // The facts that two reports must share to be compared.
   Facts settings;
   std::vector<SystemReport> systems;
-  // By benchmark, then by system, in the order they ran.
+  // Ordered by benchmark, then by system, as they ran.
   std::vector<Result> results;
 
   const Result* Find(std::string_view benchmark, std::string_view system) const;
-  // Each once, in order.
+  // Each name once, in order.
   std::vector<std::string> Benchmarks() const;
 };
 
-// The middle of some figures and their extremes; the mean of the middle two if they are even.
+// The median of some figures and their extremes. For an even number of figures, the median is the
+// mean of the middle two.
 struct Spread {
   double median = 0;
   double min = 0;
   double max = 0;
 
-  // Half the distance of the extremes, as a share of the median.
+  // Half the distance between the extremes, as a share of the median.
   double Relative() const { return median > 0 ? (max - min) / 2 / median : 0; }
 };
 Spread SpreadOf(std::vector<double> figures);
 
-// Operations per second, or of what is done once, seconds.
+// Operations per second; seconds for work that is done once.
 Spread SpeedOf(const Result& result);
 
-// What is told of each result beside its speed; none where it cannot be counted or means nothing.
+// What is shown for each result in addition to its speed. A figure is missing where it cannot be
+// counted or has no meaning.
 struct Resources {
   std::optional<double> memory_per_key;
   std::optional<double> peak_memory_per_key;
@@ -83,7 +85,7 @@ struct Resources {
   std::optional<double> instructions;     // per operation
 };
 Resources ResourcesOf(const Measurement& measurement);
-// Medians over the rounds.
+// The medians over the rounds.
 Resources ResourcesOf(const Result& result);
 
 // The percentiles that are reported.

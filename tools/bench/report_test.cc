@@ -1,4 +1,4 @@
-// Tables, JSON, CSV and verdicts of reports made by hand.
+// Tests tables, JSON, CSV and verdicts with reports made by hand.
 
 #include "tools/bench/report.h"
 
@@ -372,10 +372,10 @@ TEST(CompareTest, Verdicts) {
   EXPECT_EQ(VerdictOf(before, before), V::kSame);
   EXPECT_EQ(VerdictOf(before, Single({1.20, 1.25, 1.30})), V::kWorse);
   EXPECT_EQ(VerdictOf(before, Single({0.80, 0.70, 0.75})), V::kBetter);
-  // The bands overlap: one slow round of before, one fast round of after.
+  // The bands overlap, because of one slow round of `before` and one fast round of `after`.
   EXPECT_EQ(VerdictOf(before, Single({1.03, 1.25, 1.30})), V::kUnclear);
   EXPECT_EQ(VerdictOf(before, Single({1.00, 6.00, 7.00})), V::kUnclear);
-  // They do not, but 4 % are below the threshold.
+  // The bands do not overlap, but 4 % are below the threshold.
   EXPECT_EQ(VerdictOf(before, Single({1.05, 1.06, 1.07})), V::kSame);
   EXPECT_EQ(VerdictOf(before, Single({1.30, 1.30})), V::kTooFewRounds);
 }

@@ -8,7 +8,7 @@
 namespace rumcask::bench {
 
 EngineType RocksDbEngine();
-// BlobDB: RocksDB keeping keys in its tables and values apart.
+// BlobDB: RocksDB with keys in its tables and values in separate files.
 EngineType RocksDbBlobEngine();
 
 }  // namespace rumcask::bench

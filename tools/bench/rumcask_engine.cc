@@ -35,7 +35,8 @@ class RumcaskCursor : public EngineCursor {
       iterator_->Seek(key);
       return iterator_->status();
     }
-    // An iterator is made at its first key: made at `key`, it need not be moved there.
+    // The iterator is made with `key` as its lower bound, so that it begins there and need not be
+    // moved.
     IteratorOptions options;
     options.lower = std::string(key);
     options.ordered = true;
@@ -60,7 +61,7 @@ class RumcaskCursor : public EngineCursor {
   }
 
   DB* const db_;
-  std::string lower_;  // of iterator_
+  std::string lower_;  // lower bound of iterator_
   std::unique_ptr<Iterator> iterator_;
 };
 

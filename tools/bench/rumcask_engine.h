@@ -8,8 +8,9 @@
 
 namespace rumcask::bench {
 
-// With the given keystore, whose name it has; but with one on disk it is called rumcask_NAME, since
-// the library below is a store of its own that holds the values as well: `lmdb` is LMDB.
+// rumcask with the given keystore, under the keystore's name. With a keystore on disk it is called
+// rumcask_NAME, because the library itself is a separate store that holds the values as well:
+// `lmdb` is LMDB.
 EngineType RumcaskEngine(const KeystoreFactory& keystore);
 
 }  // namespace rumcask::bench

@@ -19,10 +19,10 @@
 namespace rumcask::bench {
 namespace {
 
-// A rate that is missed by less is kept.
+// A target rate counts as reached if at least this share of it was.
 constexpr double kSustained = 0.99;
 
-// Runs workers beside each other: all start together, and the first error stops all.
+// Runs workers beside each other. All start together, and the first error stops all.
 class Crew {
  public:
   explicit Crew(WorkerSignals* signals) : signals_(signals) {}
@@ -44,7 +44,7 @@ class Crew {
     changed_.NotifyAll();
   }
 
-  // Whether all have ended; waits a moment for it.
+  // Whether all have ended; waits up to `moment` for that.
   bool Ended(std::chrono::milliseconds moment) {
     const MutexLock lock(mutex_);
     if (running_ > 0) changed_.WaitFor(mutex_, moment);
@@ -92,7 +92,7 @@ Workload WriterOf(const Workload& workload) {
   return writer;
 }
 
-// What a thread did, of which `type` knows more than others.
+// What a thread's work cost. For some types of store more is known.
 std::string Costs(const EngineType& type, uint64_t operations, uint64_t cpu_nanoseconds,
                   uint64_t lock_wait_nanoseconds, double nanoseconds) {
   const double cpu = operations == 0 ? 0
@@ -152,7 +152,7 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
   settings.value_sizes = settings_.value_sizes;
   settings.seed = seed;
   settings.threads = settings_.threads;
-  // What matters of these is the longest.
+  // With snapshots the longest calls matter, so every call is timed.
   settings.sample = workload.TakesSnapshots() ? 1 : settings_.sample;
   settings.target = settings_.target / settings_.threads;
   for (int i = 0; i < settings_.threads; ++i) {
@@ -200,7 +200,7 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
     measurement.found += worker.found();
     measurement.read_bytes += worker.read_bytes();
     measurement.written_bytes += worker.written_bytes();
-    // Which thread did what does not matter.
+    // The sum does not depend on which thread did which operations.
     measurement.work += worker.work();
     measurement.latency.Merge(desks_[i].latency);
     stalls += worker.stalls();

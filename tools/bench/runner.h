@@ -23,25 +23,26 @@ struct RunnerSettings {
   int threads = 1;
   uint64_t sample = 1;
   double target = 0;  // of all threads together
-  // Called a few times a second on the thread that waits, with operations done and to do (0 if
-  // that is not known). Null: never.
+  // Called a few times a second on the waiting thread, with the number of operations done and to do
+  // (0 if that is not known). Null: never.
   std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
-// Of a benchmark's operations, how many each thread's stream gave out.
+// For each thread, how many operations its stream gave out.
 using Taken = std::vector<uint64_t>;
 
 class Runner {
  public:
   Runner(const RunnerSettings& settings, Clock* clock);
 
-  // Adds what the threads did and how long it took to `*measurement`, which is new; resources are
-  // left out.
+  // Adds what the threads did and how long it took to `*measurement`, which must be new. Leaves the
+  // resources out.
   void Run(const Workload& workload, uint64_t seed, const EngineType& type, Engine* engine,
            Taken* taken, Measurement* measurement);
 
  private:
-  // One thread's, made before a store is opened: this memory must not count as the store's.
+  // The data of one thread, made before a store is opened, because this memory must not count as
+  // the store's.
   struct Desk {
     explicit Desk(const ValueBytes& bytes) : values(bytes) {}
     ValueBytes values;
@@ -53,7 +54,7 @@ class Runner {
   std::vector<Desk> desks_;
 };
 
-// "not supported", or "failed" with what happened.
+// Sets the outcome to "not supported", or to "failed" with the error.
 void SetOutcome(const absl::Status& status, Measurement* measurement);
 
 }  // namespace rumcask::bench

@@ -49,7 +49,7 @@ RunnerSettings Threads(int threads) {
   return settings;
 }
 
-// What is counted is what the store was asked to do.
+// The counts are those of what the store was asked to do.
 TEST(RunnerTest, CountedIsDone) {
   for (const int threads : {1, 3}) {
     FakeEngine engine;
@@ -141,7 +141,7 @@ TEST(RunnerTest, SameSeedSameWork) {
   }
 }
 
-// One call in 400 takes a millisecond, all others one microsecond.
+// One call in 400 takes a millisecond; all others take one microsecond.
 class StallTest : public testing::Test {
  protected:
   StallTest() {
@@ -167,13 +167,14 @@ TEST_F(StallTest, ClosedLoopHardlySeesIt) {
 
 TEST_F(StallTest, OpenLoopSeesWhomItDelays) {
   RunnerSettings settings;
-  settings.target = 100000;  // one each 10 microseconds
+  settings.target = 100000;  // one every 10 microseconds
   const Measurement m = Measure(DbBench("readrandom", 100000), &engine_, settings, &clock_);
   EXPECT_EQ(m.latency.count(), 100000);
   EXPECT_TRUE(m.sustained);
   EXPECT_EQ(m.latency.max(), kMillisecond);
-  // A quarter of the calls waits for the end of a stall: 111 of 400, those that begin within it
-  // and until the queue is empty, so also the 99.9th percentile is near the stall's whole length.
+  // A quarter of the calls waits for the end of a stall: those 111 of 400 that begin within it or
+  // before the queue is empty again. So the 99.9th percentile is close to the full length of the
+  // stall, too.
   EXPECT_EQ(m.latency.ValueAtPercentile(50), kMicrosecond);
   EXPECT_GT(m.latency.ValueAtPercentile(99.9), 990 * kMicrosecond);
   EXPECT_GT(m.latency.ValueAtPercentile(90), 500 * kMicrosecond);
@@ -181,7 +182,7 @@ TEST_F(StallTest, OpenLoopSeesWhomItDelays) {
 
 TEST_F(StallTest, TargetNotSustained) {
   RunnerSettings settings;
-  settings.target = 2000000;  // the store does less than 300,000
+  settings.target = 2000000;  // the store can do less than 300,000
   const Measurement m = Measure(DbBench("readrandom", 10000), &engine_, settings, &clock_);
   EXPECT_FALSE(m.sustained);
   EXPECT_LT(m.PerSecond(), 300000);
@@ -276,11 +277,11 @@ TEST(RunnerTest, AQueuesTurns) {
   ManualClock clock;
   uint64_t deletes = 0;
   engine.on_call = [&](std::string_view call, std::string_view key) {
-    // In their order, whatever number they have.
+    // The keys of a queue are deleted in their order, whatever their numbers are.
     if (call == "delete") {
       EXPECT_EQ(key, absl::StrFormat("%016x", deletes));
       ++deletes;
-      // Twice as long in the end.
+      // At the end a delete takes twice as long.
       clock.Advance(deletes > 1000 ? 2 * kMicrosecond : kMicrosecond);
     }
     return absl::OkStatus();
@@ -312,7 +313,7 @@ TEST(RunnerTest, SnapshotsBesideTheCalls) {
   EXPECT_EQ(workload.operations, 4000);
   uint64_t calls = 0;
   engine.on_call = [&](std::string_view, std::string_view) {
-    // Those that are held on to: one at first, then two, then all.
+    // The number of snapshots kept: one at first, then two, then all.
     const uint64_t held = calls < 500 ? 1 : calls < 2000 ? 2 : calls / 500 - 1;
     const uint64_t brief = calls % 2 == 0 ? 1 : 0;
     ++calls;

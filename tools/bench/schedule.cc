@@ -59,7 +59,7 @@ std::vector<Measurement> RunPass(const Schedule& schedule, const PassSettings& s
   return measurements.ok() ? *std::move(measurements) : Failed(schedule, measurements.status());
 }
 
-// Tells how far the whole run is.
+// Shows how far the whole run has got.
 void ShowProgress(const Schedule& schedule, int round, const std::string& system,
                   PassSettings* settings) {
   if (schedule.show == nullptr) return;
@@ -76,7 +76,7 @@ void ShowProgress(const Schedule& schedule, int round, const std::string& system
   };
 }
 
-// The second benchmark of a name is "name 2".
+// The second benchmark with a name is called "name 2".
 std::vector<std::string> UniqueNames(const Schedule& schedule) {
   std::vector<std::string> names;
   std::map<std::string, int> seen;
@@ -93,7 +93,7 @@ std::vector<std::string> UniqueNames(const Schedule& schedule) {
 void RunSchedule(const Schedule& schedule, Clock* clock, Report* report) {
   const std::vector<std::string> names = UniqueNames(schedule);
   const size_t systems = schedule.systems.size();
-  // By benchmark, then by system.
+  // Ordered by benchmark, then by system.
   std::vector<Result> results(names.size() * systems);
   for (size_t i = 0; i < results.size(); ++i) {
     results[i].benchmark = names[i / systems];
@@ -118,7 +118,7 @@ void RunSchedule(const Schedule& schedule, Clock* clock, Report* report) {
       }
       const bool last = round + 1 == schedule.rounds;
       if (!settings.use_existing && !(last && schedule.keep)) {
-        // Its dirty pages must not be written in the next one's time.
+        // Its dirty pages must not be written while the next store is measured.
         (void)BenchDirectory::MakeEmpty(settings.engine.path);
       }
     }

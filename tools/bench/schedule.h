@@ -1,4 +1,4 @@
-// All rounds of all stores.
+// Runs all rounds of all stores.
 
 #ifndef RUMCASK_TOOLS_BENCH_SCHEDULE_H_
 #define RUMCASK_TOOLS_BENCH_SCHEDULE_H_
@@ -17,23 +17,23 @@
 namespace rumcask::bench {
 
 struct Schedule {
-  // For every store, but for the path.
+  // For every store, except for the path.
   PassSettings pass;
   std::vector<EngineType> systems;
   int rounds = 1;
-  // Holds a directory for each store.
+  // Contains a directory for each store.
   std::string directory;
-  // Each pass in a process of its own.
+  // Run each pass in a separate process.
   bool isolate = true;
-  // Whether to leave the stores of the last round.
+  // Keep the stores of the last round.
   bool keep = false;
-  // A line for the terminal, or an empty one for none. May be null.
+  // Shows a line on the terminal, or removes it if the text is empty. May be null.
   std::function<void(const std::string& line)> show;
 };
 
-// Round after round, and in each round one store after the other, another one first each time: what
-// slows the machine down for a while hits them all. Appends to report->systems and report->results;
-// a store that fails does not stop the others.
+// Runs round after round, and in each round one store after the other, beginning with a different
+// one each time, so that whatever slows the machine down for a while affects all of them. Appends
+// to report->systems and report->results. If a store fails, the others still run.
 void RunSchedule(const Schedule& schedule, Clock* clock, Report* report);
 
 }  // namespace rumcask::bench

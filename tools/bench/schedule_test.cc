@@ -66,7 +66,7 @@ TEST_F(ScheduleTest, EveryRoundOfEveryStore) {
   schedule.isolate = false;
   Report report;
   RunSchedule(schedule, SystemClock(), &report);
-  // Each round another one is first; each fill opens an empty store.
+  // Each round begins with another store, and each fill opens an empty store.
   EXPECT_EQ(order, (std::vector<std::string>{"one", "one", "two", "two", "three", "three", "two",
                                              "two", "three", "three", "one", "one"}));
   EXPECT_EQ(report.Benchmarks(),
@@ -85,14 +85,14 @@ TEST_F(ScheduleTest, EveryRoundOfEveryStore) {
       EXPECT_EQ(m.live_bytes, 58000) << result.benchmark;
       EXPECT_GE(m.disk_bytes, 100000) << result.benchmark;
     }
-    // The same work for all, in all rounds.
+    // All stores do the same work in all rounds.
     const Result* one = report.Find(result.benchmark, "one");
     EXPECT_EQ(result.rounds[0].work, one->rounds[0].work) << result.benchmark;
     EXPECT_EQ(result.rounds[0].work, result.rounds[1].work) << result.benchmark;
   }
   EXPECT_NE(report.Find("fillseq", "one")->rounds[0].work, 0);
   EXPECT_EQ(report.Find("close", "one")->rounds[0].written_bytes, 58000);
-  // Nothing is left.
+  // No store is left.
   for (const char* name : {"one", "two", "three"}) {
     EXPECT_TRUE(fs::is_empty(BenchDirectory::StorePath(directory_, name)));
   }
@@ -147,13 +147,13 @@ TEST_F(ScheduleTest, ColdStoresAreOpenedAgain) {
   schedule.pass.cold = true;
   Report report;
   RunSchedule(schedule, SystemClock(), &report);
-  // For the fill, the read, before the last benchmark and in it.
+  // Opened for the fill, for the read, before the last benchmark, and during it.
   EXPECT_EQ(opened, 4);
   const Measurement& read = report.Find("readrandom", "fake")->rounds[0];
   EXPECT_EQ(read.remark.rfind("page cache dropped before, ", 0), 0) << read.remark;
   EXPECT_TRUE(report.Find("open", "fake")->rounds[0].single);
 
-  // What is only in memory stays open.
+  // A store that exists only in memory stays open.
   opened = 0;
   schedule.systems[0].persistent = false;
   Report in_memory;
@@ -163,11 +163,12 @@ TEST_F(ScheduleTest, ColdStoresAreOpenedAgain) {
   EXPECT_FALSE(in_memory.Find("open", "fake")->Done());
 }
 
-// The process that does not close is another one: what it wrote shows in the files only.
+// The store is left unclosed by another process, so what that process wrote is visible only in the
+// files.
 TEST_F(ScheduleTest, UncleanStoresAreOpenedAgain) {
   Schedule schedule = Of("fillseq,openunclean,deleterandom,openunclean,readrandom", 1000);
   EngineType type = FakeType("fake");
-  // Tells of each process's opening, puts and closing by appending to a file.
+  // Records each process's openings, puts and closings by appending to a file.
   class Telling : public FakeEngine {
    public:
     explicit Telling(std::string path) : path_(std::move(path)) { Tell("open"); }
@@ -202,7 +203,7 @@ TEST_F(ScheduleTest, UncleanStoresAreOpenedAgain) {
     EXPECT_TRUE(first.single);
     EXPECT_EQ(first.remark, "100 puts before, by a process that ended without closing");
     EXPECT_EQ(first.live_keys, 1000);
-    // Some of the keys that were deleted are there again.
+    // Some of the deleted keys exist again.
     const Measurement& deleted = report.Find("deleterandom", "fake")->rounds[0];
     const Measurement& second = report.Find("openunclean 2", "fake")->rounds[0];
     EXPECT_GT(second.live_keys, deleted.live_keys);
@@ -282,7 +283,7 @@ TEST(ChildProcessTest, WaitsUntilItIsLetWork) {
   EXPECT_FALSE(fs::exists(path));
   const auto child = WaitingChild::Make(touch);
   ASSERT_TRUE(child.ok());
-  // By then there may be threads.
+  // By then this process may have threads.
   std::thread thread([&] { EXPECT_EQ((*child)->Run().value(), "done"); });
   thread.join();
   EXPECT_TRUE(fs::exists(path));

@@ -95,12 +95,12 @@ absl::Status DropPageCache(const std::string& path) {
   for (const std::string& name : FilesBelow(path)) {
     const OpenFile file(name);
     if (file.fd() < 0) return Error("open", name, errno);
-    // Dirty pages are not dropped.
+    // Dirty pages would not be dropped.
     if (::fsync(file.fd()) != 0) return Error("sync", name, errno);
     const int error = ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
     if (error != 0) return Error("drop the pages of", name, error);
   }
-  // Only root may; without it a few pages stay.
+  // Only root may do this; otherwise a few pages stay.
   std::ofstream("/proc/sys/vm/drop_caches") << "1\n";
   return absl::OkStatus();
 }
@@ -128,7 +128,7 @@ absl::Status BenchDirectory::Make(const std::string& path) {
           "%s exists and was not made by this tool: name another directory for the stores", path));
     }
   } else if (!fs::create_directory(path, error)) {
-    // A mistyped path is an error, not a tree of directories.
+    // A mistyped path must be an error and not create a tree of directories.
     if (error == std::errc::no_such_file_or_directory) {
       return absl::NotFoundError(
           absl::StrCat(path, ": cannot be created, as its parent directory is missing"));

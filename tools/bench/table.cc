@@ -61,7 +61,7 @@ std::string Cell(const Result* result) {
   return "not supported";
 }
 
-// What a reader must know of one cell, or nothing.
+// A remark that the reader needs for a cell; empty if there is none.
 std::string RemarkOn(const Result& result) {
   if (!result.Done()) return result.WhyNot();
   const Measurement& last = result.rounds.back();
@@ -79,7 +79,7 @@ std::string RemarkOn(const Result& result) {
   return absl::StrJoin(remarks, "; ");
 }
 
-// One line for those of a benchmark that share a remark.
+// One line for all results of a benchmark that share a remark.
 std::string Remarks(const Report& report) {
   std::string text;
   for (const std::string& benchmark : report.Benchmarks()) {
@@ -105,8 +105,8 @@ std::string Remarks(const Report& report) {
   return text;
 }
 
-// The command of a report as one could type it again: what is too wide goes on in the next line
-// behind a backslash, broken between arguments, never within one that is quoted.
+// The command of a report in a form that could be typed again. A command that is too wide is
+// continued in the next line after a backslash. It is broken only between arguments.
 std::string WrappedCommand(std::string_view command) {
   std::string text = "$";
   size_t width = 1;
@@ -120,7 +120,7 @@ std::string WrappedCommand(std::string_view command) {
     end = std::min(end, command.size());
     const std::string word = Printable(command.substr(begin, end - begin));
     const bool last = end + 1 >= command.size();
-    // The backslash must fit behind the word.
+    // There must be room for the backslash after the word.
     if (begin > 0 && width + 1 + Width(word) + (last ? 0 : 2) > kColumns) {
       text += " \\\n   ";
       width = 3;
@@ -175,7 +175,7 @@ std::string LatencyTable(const Report& report) {
   return rows.size() == 1 ? "" : Aligned(rows, /*labels=*/2);
 }
 
-// Without columns of which nothing is known.
+// Leaves out columns without any figure.
 void DropEmptyColumns(std::vector<std::vector<std::string>>* rows) {
   for (size_t column = rows->front().size(); column-- > 0;) {
     const bool empty = std::all_of(rows->begin() + 1, rows->end(), [&](const auto& row) {
@@ -222,7 +222,7 @@ std::string Aligned(const std::vector<std::vector<std::string>>& cells, size_t l
   }
   std::string text;
   for (size_t next = labels; next < widths.size() || text.empty();) {
-    // As many columns as fit, one at the least.
+    // As many columns as fit, but at least one.
     std::vector<size_t> columns;
     size_t width = 0;
     for (size_t i = 0; i < std::min(labels, widths.size()); ++i) {

@@ -1,4 +1,4 @@
-// A report for people.
+// Formats a report for people.
 
 #ifndef RUMCASK_TOOLS_BENCH_TABLE_H_
 #define RUMCASK_TOOLS_BENCH_TABLE_H_
@@ -16,9 +16,9 @@ std::string AsTable(const Report& report);
 // The percentile text of every result that was done.
 std::string AsPercentiles(const Report& report);
 
-// Rows of cells as lines: the first column to the left, the others to the right. Columns that would
-// make the lines wider than a terminal follow below in a table of their own, behind the first
-// `labels` columns again. What a terminal would obey is escaped.
+// Formats rows of cells as lines: the first column is aligned left, the others right. Columns that
+// would make the lines wider than a terminal follow below in another table, after a repetition of
+// the first `labels` columns. Characters that a terminal would obey are escaped.
 std::string Aligned(const std::vector<std::vector<std::string>>& cells, size_t labels);
 
 }  // namespace rumcask::bench

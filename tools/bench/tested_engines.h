@@ -1,4 +1,4 @@
-// Which stores engines_test.cc is about.
+// The stores that engines_test.cc tests.
 
 #ifndef RUMCASK_TOOLS_BENCH_TESTED_ENGINES_H_
 #define RUMCASK_TOOLS_BENCH_TESTED_ENGINES_H_

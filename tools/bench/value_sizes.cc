@@ -20,7 +20,7 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
-// `text` is two numbers with `separator` between them.
+// Whether `text` is two numbers with `separator` between them.
 bool ParsePair(std::string_view text, char separator, double* a, double* b) {
   const size_t middle = text.find(separator);
   return middle != std::string_view::npos && absl::SimpleAtod(Text(text.substr(0, middle)), a) &&
@@ -72,7 +72,7 @@ uint64_t ValueSizes::Next(Random* random) const {
     case Kind::kUniform:
       return static_cast<uint64_t>(a_) + random->Below(static_cast<uint64_t>(b_ - a_) + 1);
     case Kind::kNormal: {
-      // Box and Muller's method.
+      // The Box-Muller method.
       const double radius = std::sqrt(-2 * std::log(1 - random->NextDouble()));
       size = std::round(a_ + b_ * radius * std::cos(2 * kPi * random->NextDouble()));
       break;

@@ -1,4 +1,4 @@
-// How long the values are.
+// The lengths of values.
 
 #ifndef RUMCASK_TOOLS_BENCH_VALUE_SIZES_H_
 #define RUMCASK_TOOLS_BENCH_VALUE_SIZES_H_
@@ -21,17 +21,18 @@ class ValueSizes {
 
   explicit ValueSizes(uint64_t fixed) : kind_(Kind::kFixed), a_(static_cast<double>(fixed)) {}
 
-  // "100" or "fixed:100"; "uniform:10-1000", both ends included; "normal:MEAN,DEVIATION", cut at 0;
-  // "pareto:SHAPE,SCALE", the generalised Pareto distribution, at least 1. InvalidArgument if it is
-  // something else.
+  // The distribution described by "100" or "fixed:100"; "uniform:10-1000", with both ends included;
+  // "normal:MEAN,DEVIATION", cut at 0; or "pareto:SHAPE,SCALE", the generalised Pareto
+  // distribution, at least 1. InvalidArgument for other texts.
   static absl::StatusOr<ValueSizes> Parse(std::string_view text);
 
   uint64_t Next(Random* random) const;
 
-  // As Parse would take it.
+  // In the form that Parse takes.
   std::string ToString() const;
 
-  // Longer ones are cut to this: 6 deviations above a normal mean, 1 MiB of a Pareto distribution.
+  // Longer sizes are cut to this: 6 deviations above the mean of a normal distribution, 1 MiB for a
+  // Pareto distribution.
   uint64_t Longest() const;
 
  private:
@@ -43,16 +44,17 @@ class ValueSizes {
   double b_ = 0;
 };
 
-// Values to write: pieces of one megabyte that does not compress. The pieces live as long as this.
+// Values to write, which are pieces of one megabyte of incompressible bytes. The pieces are valid
+// as long as this object.
 class ValueBytes {
  public:
-  // For values up to `longest` bytes.
+  // For values of up to `longest` bytes.
   ValueBytes(uint64_t seed, uint64_t longest);
 
-  // Begins again with the first piece.
+  // Begins with the first piece again.
   void Restart() { position_ = 0; }
 
-  // `size` bytes, other ones than the last time.
+  // `size` bytes that differ from the ones before.
   std::string_view Next(size_t size) {
     if (position_ + size > bytes_.size()) position_ = 0;
     const std::string_view piece(bytes_.data() + position_, size);

@@ -20,8 +20,8 @@ namespace {
 
 constexpr double kNanoseconds = 1e9;
 
-// How much longer the last turns of a queue may take than the first, and an iterator over a store
-// that was emptied.
+// By this factor, the last turns of a queue may take longer than the first, and so may an iterator
+// over a store that was emptied.
 constexpr double kTurnBudget = 1.25;
 constexpr double kEmptiedBudget = 1e6;
 
@@ -107,7 +107,7 @@ absl::Status Worker::RunClosed() {
 
 absl::Status Worker::RunOpen() {
   const double interval = kNanoseconds * static_cast<double>(workload_.batch) / settings_.target;
-  // Threads take turns.
+  // The threads' calls are spread evenly over the interval.
   const double offset = interval * settings_.thread / settings_.threads;
   const uint64_t length = static_cast<uint64_t>(workload_.seconds * kNanoseconds);
   for (uint64_t i = 0; !Stopped() && Prepare(); ++i) {
@@ -136,7 +136,7 @@ bool Worker::Prepare() {
     }
     return true;
   }
-  // All of one kind.
+  // All operations of a batch are of one kind.
   read_batch_.clear();
   write_batch_.clear();
   for (std::string& key : batch_keys_) {
@@ -258,14 +258,15 @@ absl::Status Worker::Queue() {
     Count(1);
   }
   end_ = clock_->Now();
-  // Those that are left, in their order where it is that of the numbers.
+  // Removes the keys that are left, in the order of their numbers, which is right if the store has
+  // that order.
   const uint64_t most = workload_.keys + turns;
   for (uint64_t i = std::min(turns, most); status.ok() && i < most && !Stopped(); ++i) {
     keys_.Write(i, &key);
     status = engine_->Delete(key, workload_.sync);
   }
   if (!status.ok() || Stopped()) return status;
-  // Where keys have no order, others are left.
+  // In a store without order, other keys are left.
   bool left = true;
   uint64_t nanoseconds = 0;
   while (left) {

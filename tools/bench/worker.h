@@ -1,4 +1,4 @@
-// One thread that does operations and takes the time.
+// One thread that performs operations and measures their time.
 
 #ifndef RUMCASK_TOOLS_BENCH_WORKER_H_
 #define RUMCASK_TOOLS_BENCH_WORKER_H_
@@ -30,30 +30,30 @@ struct WorkerSettings {
   uint64_t seed = 0;
   int thread = 0;
   int threads = 1;
-  // Times one call in so many, if there is no target: reading the clock costs as much as a fifth of
-  // a get.
+  // If there is no target, times one call in this many, because reading the clock costs up to a
+  // fifth of a get.
   uint64_t sample = 1;
-  // Operations per second of this thread, or 0 to go on as fast as the store can.
+  // Operations per second of this thread; 0 means as fast as the store can.
   double target = 0;
 };
 
 // What all workers of a benchmark share.
 struct WorkerSignals {
   std::atomic<bool> stop{false};
-  std::atomic<uint64_t> done{0};  // operations, now and then
+  std::atomic<uint64_t> done{0};  // number of operations, updated from time to time
 };
 
 class Worker {
  public:
-  // None of the pointers is owned.
+  // Owns none of the pointers.
   Worker(const Workload& workload, const WorkerSettings& settings, Engine* engine, Clock* clock,
          WorkerSignals* signals, ValueBytes* values, Histogram* latency);
 
-  // Goes through the stream, or until its time is over, or until it is told to stop.
+  // Runs until the stream ends, its time is over, or it is told to stop.
   //
-  // Without a target the loop is closed: the next call begins when the last has ended, and what is
-  // recorded is service time. With a target it is open: calls have moments at which they should
-  // begin, and what is recorded is the time from there, so that a stall counts for every call it
+  // Without a target the loop is closed: the next call begins when the last one has ended, and the
+  // service time is recorded. With a target it is open: each call has a time at which it should
+  // begin, and the time from then on is recorded, so that a stall counts for every call that it
   // delays.
   absl::Status Run();
 
@@ -68,17 +68,18 @@ class Worker {
   // Of its thread, while it ran.
   uint64_t cpu_nanoseconds() const { return cpu_nanoseconds_; }
   uint64_t lock_wait_nanoseconds() const { return lock_wait_nanoseconds_; }
-  // What else there is to say, or empty.
+  // A remark on the result, or empty.
   const std::string& remark() const { return remark_; }
   uint64_t taken() const { return stream_.taken(); }
   uint64_t work() const { return stream_.work(); }
-  // Of the calls that were timed, those that took more than kStall.
+  // The number of timed calls that took longer than kStall.
   uint64_t stalls() const { return stalls_; }
 
   static constexpr uint64_t kStall = 5000000;  // nanoseconds
 
  private:
-  // Takes the operations of the next call and makes their keys and values; none left: false.
+  // Takes the operations of the next call and makes their keys and values. False if there are none
+  // left.
   bool Prepare();
   absl::Status Call();
   absl::Status CallStore();

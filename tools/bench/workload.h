@@ -1,4 +1,4 @@
-// What one benchmark does to a store, whatever store it is.
+// What one benchmark does to a store, whichever store it is.
 
 #ifndef RUMCASK_TOOLS_BENCH_WORKLOAD_H_
 #define RUMCASK_TOOLS_BENCH_WORKLOAD_H_
@@ -10,42 +10,44 @@
 
 namespace rumcask::bench {
 
-// Which key comes next.
+// How the next key is chosen.
 enum class KeyOrder {
   kSequential,  // 0, 1, 2, ...
-  kPermuted,    // each once, in random order
+  kPermuted,    // each key once, in random order
   kUniform,
-  kZipfian,  // a few popular keys, scattered
-  kLatest,   // those inserted last are popular
+  kZipfian,  // a few keys are popular; they are scattered
+  kLatest,   // the keys inserted last are popular
 };
 
-// db_bench's benchmarks and YCSB's workloads both come down to this.
+// All benchmarks of db_bench and workloads of YCSB can be expressed as this.
 struct Workload {
   enum class Action {
     kOperations,  // the mix below
-    kReadAll,     // one walk through all keys by each thread
-    // By one thread: read the first key that a cursor gives, remove it, and put a new one behind
-    // all; in the end remove them all.
+    kReadAll,     // each thread walks through all keys once
+    // One thread takes turns: it reads the first key that a cursor gives, removes it, and puts a
+    // new key after all others. At the end it removes all keys.
     kQueue,
     kCompact,
     kOpen,  // close and open again
-    // Close; open in a process that does the operations and ends without closing; open again.
+    // Close the store, open it in a process that does the operations and ends without closing, and
+    // open it again.
     kOpenUnclean,
   };
 
   std::string name;
   Action action = Action::kOperations;
 
-  // Start with an empty store.
+  // Begin with an empty store.
   bool fresh = false;
-  // Keys present before, numbered from 0: what the order draws from. Inserts add to them.
+  // The number of keys present before, which are numbered from 0. The key order draws from these.
+  // Inserts add to them.
   uint64_t keys = 0;
-  // Of all threads together.
+  // The sum over all threads.
   uint64_t operations = 0;
-  // If not 0, go on for so long instead.
+  // If not 0, run for this long instead.
   double seconds = 0;
 
-  // Shares of the operations; they add up to 1.
+  // Shares of the operations, which add up to 1.
   double reads = 0;
   double missing_reads = 0;
   double updates = 0;
@@ -56,31 +58,32 @@ struct Workload {
 
   KeyOrder order = KeyOrder::kUniform;
   double theta = Zipf::kTheta;
-  // Keys are scattered instead of ordered like their numbers.
+  // Keys are scattered instead of in the order of their numbers.
   bool hashed_keys = false;
-  // So many reads or writes in one call; 1 for single ones.
+  // The number of reads or writes in one call; 1 for single ones.
   uint64_t batch = 1;
-  // A scan seeks and reads a number of entries, uniform from the first to the second.
+  // A scan seeks and then reads a number of entries, which is uniform between these two.
   uint64_t min_scan_length = 0;
   uint64_t max_scan_length = 0;
 
   // Writes survive a power cut before they return.
   bool sync = false;
 
-  // Snapshots that each thread takes and lets go of between its calls; that counts as part of them.
+  // Snapshots that each thread takes and releases between its calls. The time for that counts as
+  // part of the calls.
   struct Snapshots {
-    // One call in so many gets one that ends with it. 0: none.
+    // One call in this many gets a snapshot that is released after the call. 0: none.
     uint64_t brief_each = 0;
-    // One call in so many gets one that is held on to. 0: none.
+    // One call in this many takes a snapshot that is kept. 0: none.
     uint64_t long_each = 0;
-    // Held at a time in the first half of the calls, the oldest being let go of; in the second half
-    // all are held.
+    // How many snapshots are kept at a time in the first half of the calls; the oldest is released
+    // when there are more. In the second half none is released.
     uint64_t held = 0;
   };
   Snapshots snapshots;
 
-  // One more thread overwrites keys as long as the others go on, so many a second (0: as fast as it
-  // can). It is not counted.
+  // An additional thread overwrites keys as long as the others run, at this rate per second (0: as
+  // fast as it can). Its operations are not counted.
   bool writer_beside = false;
   double writer_rate = 0;
 

@@ -36,7 +36,7 @@ TEST(KeyFormatTest, SizesAndCapacity) {
   KeyFormat(20, false).Write(0xbeef, &key);
   EXPECT_EQ(key, "000000000000beef0000");
   EXPECT_EQ(KeyFormat::Capacity(20), UINT64_MAX);
-  // A string that was longer, and one with other bytes in it.
+  // The string was longer and had other bytes before.
   KeyFormat(4, false).Write(1, &key);
   EXPECT_EQ(key, "0001");
   KeyFormat(4, false).WriteMissing(1, &key);
@@ -67,7 +67,7 @@ TEST(ValueSizesTest, Distributions) {
   };
   for (const Case& c : {Case{"100", 100, 100, 100}, Case{"fixed:0", 0, 0, 0},
                         Case{"uniform:10-30", 20, 10, 30}, Case{"normal:1000,100", 1000, 0, 1600},
-                        // scale / (1 - shape), less the half byte that is cut.
+                        // scale / (1 - shape), minus the half byte that is cut off.
                         Case{"pareto:0.2615,25.45", 33.96, 1, 1 << 20}}) {
     const absl::StatusOr<ValueSizes> sizes = ValueSizes::Parse(c.text);
     ASSERT_TRUE(sizes.ok()) << sizes.status();
@@ -100,7 +100,7 @@ TEST(ValueBytesTest, PiecesDiffer) {
   const std::string first(bytes.Next(100));
   EXPECT_EQ(first.size(), 100);
   EXPECT_NE(bytes.Next(100), first);
-  // Again and again, past the end of what there is.
+  // Continues past the end of the available bytes many times.
   for (int i = 0; i < 100000; ++i) ASSERT_EQ(bytes.Next(100).size(), 100);
   bytes.Restart();
   EXPECT_EQ(bytes.Next(100), first);

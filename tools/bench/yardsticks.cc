@@ -32,13 +32,14 @@ constexpr char kAssertions[] = "on";
 
 constexpr uint64_t kChunkBytes = uint64_t{64} << 20;
 
-// A mapped file whose blocks and pages are there before they are needed.
+// A mapped file whose blocks and pages are made before they are needed.
 class Chunk {
  public:
   static absl::StatusOr<std::unique_ptr<Chunk>> Create(const std::string& path, uint64_t bytes) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return Error("open", path);
-    // Written zeros and not fallocate: faults on unwritten blocks cost several times as much.
+    // Zeros are written instead of using fallocate, because faults on unwritten blocks cost several
+    // times as much.
     const std::string zeros(uint64_t{1} << 20, '\0');
     for (uint64_t offset = 0; offset < bytes; offset += zeros.size()) {
       const uint64_t length = std::min<uint64_t>(zeros.size(), bytes - offset);
@@ -157,7 +158,7 @@ class Yardstick : public Engine {
     return XXH3_64bits_withSeed(value.data(), value.size(), Digest(key));
   }
 
-  // Leaves the record's location in newest_.
+  // Leaves the location of the record in newest_.
   absl::Status Append(std::string_view key, std::string_view value) {
     const uint64_t bytes = (sizeof(RecordHeader) + key.size() + value.size() + 7) / 8 * 8;
     if (used_ + bytes > chunks_.back()->bytes()) {
@@ -191,7 +192,7 @@ class Yardstick : public Engine {
     return absl::OkStatus();
   }
 
-  // Goes on in the next chunk, which was made meanwhile, and has the one after it made.
+  // Continues in the next chunk, which has been made meanwhile, and starts making the one after it.
   absl::Status Roll(uint64_t record_bytes) {
     absl::StatusOr<std::unique_ptr<Chunk>> chunk =
         next_.valid() && record_bytes <= kChunkBytes

@@ -21,7 +21,7 @@
 namespace rumcask::bench {
 namespace {
 
-// Those of YCSB's CoreWorkload and Client that mean something here.
+// The properties of YCSB's CoreWorkload and Client that have a meaning here.
 constexpr std::string_view kKnown[] = {
     "fieldcount",       "fieldlength",      "insertorder",
     "insertproportion", "maxexecutiontime", "maxscanlength",
@@ -31,8 +31,8 @@ constexpr std::string_view kKnown[] = {
     "zipfianconstant",
 };
 
-// Those whose meaning is the same whatever their value is, because there is one store, one table
-// and one value per record.
+// Properties whose value makes no difference, because there is one store, one table and one value
+// per record.
 constexpr std::string_view kIgnored[] = {
     "core_workload_insertion_retry_interval",
     "core_workload_insertion_retry_limit",
@@ -50,7 +50,7 @@ struct Core {
   std::vector<std::pair<std::string_view, std::string_view>> properties;
 };
 
-// As in YCSB's workloads/workloada to workloadf.
+// The same as in YCSB's files workloads/workloada to workloadf.
 const std::vector<Core>& CoreWorkloads() {
   static const auto* const workloads = new std::vector<Core>{
       {"a", {{"readproportion", "0.5"}, {"updateproportion", "0.5"}}},

@@ -1,5 +1,4 @@
-// The core workloads of YCSB, the Yahoo! Cloud Serving Benchmark, under the names of its
-// properties.
+// The core workloads of YCSB, the Yahoo! Cloud Serving Benchmark, with the names of its properties.
 
 #ifndef RUMCASK_TOOLS_BENCH_YCSB_H_
 #define RUMCASK_TOOLS_BENCH_YCSB_H_
@@ -17,31 +16,32 @@
 
 namespace rumcask::bench {
 
-// Properties, each a name and a value, and what they mean. A record's fields are stored as one
-// value of fieldcount x fieldlength bytes, so readallfields and writeallfields make no difference.
+// Properties, each of which is a name and a value, and their meaning. The fields of a record are
+// stored as one value of fieldcount x fieldlength bytes, so readallfields and writeallfields make
+// no difference.
 class YcsbProperties {
  public:
-  // Those of workload a, b, c, d, e or f; InvalidArgument otherwise.
+  // The properties of workload a, b, c, d, e or f; InvalidArgument for other letters.
   static absl::StatusOr<YcsbProperties> OfWorkload(std::string_view letter);
 
-  // Later settings win. InvalidArgument if the name is not one of YCSB's core properties: a
-  // mistyped one would be ignored.
+  // A later setting replaces an earlier one. InvalidArgument if the name is not one of YCSB's core
+  // properties, because a mistyped name would otherwise be ignored.
   absl::Status Set(std::string_view name, std::string_view value);
 
   // "name=value".
   absl::Status SetPair(std::string_view pair);
 
-  // A file of such lines, as in YCSB's workloads/; empty lines and those that begin with # do not
-  // count. Errors name the line.
+  // Sets the properties of a file of such lines, as in YCSB's workloads/. Empty lines and lines
+  // that begin with # are ignored. Errors name the line.
   absl::Status SetAll(std::string_view file_name, std::string_view text);
 
-  // Bytes of a record.
+  // The number of bytes of a record.
   absl::StatusOr<uint64_t> RecordBytes() const;
-  // Both phases; InvalidArgument if a value makes no sense.
+  // The two phases. InvalidArgument if a value makes no sense.
   absl::StatusOr<Workload> LoadPhase() const;
   absl::StatusOr<Workload> RunPhase() const;
 
-  // The number of threads asked for, or 0.
+  // The requested number of threads, or 0.
   absl::StatusOr<uint64_t> ThreadCount() const;
 
  private:

@@ -12,7 +12,7 @@ double Zeta(uint64_t n, double theta) {
   double sum = 0;
   for (uint64_t i = 1; i <= head; ++i) sum += std::pow(static_cast<double>(i), -theta);
   if (n == head) return sum;
-  // Euler and Maclaurin's formula for the rest; its next term is below 1e-12.
+  // The Euler-Maclaurin formula for the rest; its next term is below 1e-12.
   const double a = static_cast<double>(head);
   const double b = static_cast<double>(n);
   const double integral = (std::pow(b, 1 - theta) - std::pow(a, 1 - theta)) / (1 - theta);

@@ -1,4 +1,4 @@
-// Frequencies of the generators, with fixed seeds: the outcome is the same in each run.
+// Tests the frequencies of the generators with fixed seeds, so that every run has the same result.
 
 #include "tools/bench/zipf.h"
 
@@ -27,7 +27,8 @@ double ChiSquare(const std::vector<uint64_t>& observed, const std::vector<double
   return sum;
 }
 
-// What chi-square with `freedom` degrees exceeds once in 10,000 times, by Wilson and Hilferty.
+// The limit that chi-square with `freedom` degrees of freedom exceeds once in 10,000 times, by
+// Wilson and Hilferty.
 double Limit(size_t freedom) {
   constexpr double kNormal = 3.719;
   const double part = 2.0 / (9.0 * static_cast<double>(freedom));
@@ -51,7 +52,7 @@ TEST(RandomTest, IsUniform) {
   EXPECT_EQ(random.Below(1), 0);
 }
 
-// SplitMix64's published sequence for the seed 1234567.
+// The published sequence of SplitMix64 for the seed 1234567.
 TEST(RandomTest, KnownAnswers) {
   Random random(1234567);
   for (const uint64_t expected : {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
@@ -83,7 +84,7 @@ TEST(PermutationTest, LooksRandom) {
     if (permutation(i) + 1 == permutation(i + 1)) ++neighbours;
     if (permutation(i) == other(i)) ++equal;
   }
-  // One of each is to be expected.
+  // One is to be expected.
   EXPECT_LT(neighbours, 10);
   EXPECT_LT(equal, 10);
 }
@@ -102,8 +103,8 @@ TEST(ZetaTest, EqualsTheSum) {
   EXPECT_NEAR(Zeta(10000000000, 0.99), 26.46902820178302, 1e-9);
 }
 
-// Gray's method: exact for the first two ranks, and for the others the inverse of the integral,
-// which gives rank r or less with the probability that solves r + 1 = n (eta u - eta + 1)^alpha.
+// Gray's method is exact for the first two ranks. For the others it inverts the integral, so that
+// rank r or less has the probability that solves r + 1 = n (eta u - eta + 1)^alpha.
 std::vector<double> GrayShares(uint64_t items, double theta) {
   const double zeta = Zeta(items, theta);
   const double second = std::pow(0.5, theta);
@@ -131,13 +132,13 @@ TEST(ZipfTest, FrequenciesAreGrays) {
   EXPECT_LT(ChiSquare(observed, expected), Limit(kItems - 1));
 }
 
-// How far that is from the distribution itself.
+// Tests how far that is from the distribution itself.
 TEST(ZipfTest, FrequenciesAreNearlyZipfs) {
   constexpr uint64_t kItems = 1000000;
   constexpr uint64_t kDraws = 4000000;
   const Zipf zipf(kItems, Zipf::kTheta);
   Random random(6);
-  // Ranks 0, 1, 2-3, 4-7, and so on.
+  // The cells are ranks 0, 1, 2-3, 4-7, and so on.
   std::vector<uint64_t> observed(21);
   for (uint64_t i = 0; i < kDraws; ++i) {
     const uint64_t rank = zipf.Next(&random);
@@ -149,7 +150,7 @@ TEST(ZipfTest, FrequenciesAreNearlyZipfs) {
     const uint64_t begin = bits == 0 ? 0 : uint64_t{1} << (bits - 1);
     const uint64_t end = std::min(bits == 0 ? 1 : uint64_t{1} << bits, kItems);
     const double share = (Zeta(end, Zipf::kTheta) - Zeta(begin, Zipf::kTheta)) / zeta;
-    // Ranks 2 and 3 get a sixth too much, the next ones less and less.
+    // Ranks 2 and 3 get a sixth too much, and the error of later ranks becomes smaller and smaller.
     const double tolerance = bits < 2 ? 0.01 : 0.2;
     EXPECT_NEAR(static_cast<double>(observed[bits]) / kDraws / share, 1, tolerance)
         << "ranks " << begin << " to " << end;
@@ -186,7 +187,7 @@ TEST(ScrambledZipfTest, PopularKeysAreScatteredAndStayPopular) {
   // The first of 10^10 ranks.
   EXPECT_NEAR(static_cast<double>(*most) / kDraws, 1 / 26.469, 0.001);
   EXPECT_EQ(static_cast<uint64_t>(most - observed.begin()), Scatter(1) % kItems);
-  // The halves of the numbers are about as popular, but for the hottest key.
+  // Both halves of the numbers are about equally popular, apart from the most popular key.
   uint64_t lower = 0;
   for (uint64_t i = 0; i < kItems / 2; ++i) lower += observed[i];
   EXPECT_NEAR(static_cast<double>(lower) / kDraws, 0.5, 0.1);

@@ -8,7 +8,7 @@ load("@rules_cc//cc:cc_library.bzl", "cc_library")
 load("@rules_cc//cc:cc_test.bzl", "cc_test")
 
 _WARNINGS = [
-    # Some warnings below exist in one compiler only.
+    # Some of the warnings below exist in only one of the compilers.
     "-Wno-unknown-warning-option",
     "-Wall",
     "-Wextra",
@@ -22,7 +22,7 @@ _WARNINGS = [
     "-Wshadow",
     "-Wundef",
     "-Wvla",
-    # GCC 12 reports these falsely at -O2 inside inlined standard headers.
+    # GCC 12 falsely reports these at -O2 inside inlined standard headers.
     "-Wno-error=array-bounds",
     "-Wno-error=free-nonheap-object",
     "-Wno-error=maybe-uninitialized",
@@ -37,7 +37,7 @@ _CLANG_WARNINGS = _WARNINGS + [
 ]
 
 def _label(name):
-    # Resolved here, not in the package that calls the macro.
+    # Resolved here, and not in the package that calls the macro.
     return str(Label("//tools/build_defs:" + name))
 
 def _copts():

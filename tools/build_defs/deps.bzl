@@ -5,8 +5,8 @@ for only when a target that needs it is built: a program with the hash keystore
 needs neither LMDB nor RocksDB. Labels are those of the Bazel Central Registry.
 """
 
-# Repository -> header that shows it is installed, Debian package, and targets
-# as {"name": libraries to link with}, dependents before dependencies.
+# Repository -> header that shows that it is installed, Debian package, and targets as {"name":
+# libraries to link with}, with dependents before their dependencies.
 SYSTEM_LIBRARIES = {
     # Its targets are in _ABSEIL_TARGETS.
     "abseil-cpp": struct(
@@ -63,13 +63,13 @@ SYSTEM_LIBRARIES = {
     "xxhash": struct(
         header = "xxhash.h",
         package = "libxxhash-dev",
-        # The archive, so that users of XXH_INLINE_ALL link with nothing.
+        # The archive is used so that users of XXH_INLINE_ALL link with nothing.
         targets = {"xxhash": [":libxxhash.a"]},
     ),
 }
 
-# Package below @abseil-cpp//absl -> targets, as in Abseil itself. All of them
-# stand for the whole library.
+# Package below @abseil-cpp//absl -> targets, as in Abseil itself. Each of them stands for the whole
+# library.
 _ABSEIL_TARGETS = {
     "algorithm": ["algorithm", "container"],
     "base": [
@@ -151,9 +151,9 @@ def _existing(ctx, directory, names, suffix):
 # Bazel links a lib*.a into programs and the lib*.pic.a beside it into shared objects. The linker
 # takes both for scripts that name the files to link with.
 #
-# Programs get the archives, of which the linker takes what they use: they would load dozens of
-# shared libraries at every start. Shared objects get the shared libraries, as Debian's archives of
-# Abseil are not position-independent.
+# Programs are linked with the archives, from which the linker takes only what they use; with shared
+# libraries they would load dozens of them at every start. Shared objects are linked with the shared
+# libraries, because Debian's archives of Abseil are not position-independent.
 _LINKER_SCRIPTS = ["libsystem.a", "libsystem.pic.a"]
 
 def _linker_scripts(ctx, archives, shared_libraries):
@@ -203,16 +203,16 @@ def _system_library_impl(ctx):
         for name, libraries in library.targets.items()
     ]))
 
-# Local, so that a library that was installed, upgraded or removed is noticed
-# when Bazel's server next starts.
+# Local, so that Bazel notices when its server next starts that a library was installed, upgraded or
+# removed.
 system_library = repository_rule(
     implementation = _system_library_impl,
     attrs = {"library": attr.string(mandatory = True, values = SYSTEM_LIBRARIES.keys())},
     local = True,
 )
 
-# Rules that were part of Bazel before 8. Older Bazels download these
-# repositories, even for builds that use no more than the C++ rules.
+# Rules that were part of Bazel before version 8. Older versions download these repositories even
+# for builds that use only the C++ rules.
 _NATIVE_CC_RULES = [
     "cc_binary",
     "cc_import",
@@ -264,7 +264,7 @@ compiler_flag = _compiler_flag
 """
 
 def _maybe(rule, name, **kwargs):
-    # An embedding project's own repository wins.
+    # A repository of the embedding project takes precedence.
     if not native.existing_rule(name):
         rule(name = name, **kwargs)
 
@@ -286,7 +286,7 @@ def rumcask_deps():
         "proto/defs.bzl": "ProtoInfo = ProtoInfo\n" + _native(_NATIVE_PROTO_RULES),
     })
 
-    # Named by every test, used by `bazel coverage` alone, which is not offered.
+    # Every test names it, but only `bazel coverage` uses it, which is not supported here.
     _maybe(native_rules, "remote_coverage_tools", files = {
         "BUILD.bazel": """
 [filegroup(

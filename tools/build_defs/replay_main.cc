@@ -1,5 +1,5 @@
-// A main() for fuzz targets built without libFuzzer: runs the target once on each file named on the
-// command line, so that the corpus is a regression test with any compiler.
+// A main() for fuzz targets that are built without libFuzzer. It runs the target once on each file
+// named on the command line, so that the corpus is a regression test with any compiler.
 
 #include <cstddef>
 #include <cstdint>

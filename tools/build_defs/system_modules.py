@@ -16,8 +16,8 @@ import ast
 import os
 import sys
 
-# Debian's Bazel brings its own rules but not these, which bazel_tools names for builds that are not
-# C++, and which are looked for all the same.
+# Debian's Bazel brings its own rules, but not these. bazel_tools names them for builds that are not
+# C++, so Bazel looks for them all the same.
 UNUSED = ["apple_support", "buildozer", "protobuf", "zlib"]
 
 MODULE = """module(name = "{name}")
@@ -31,7 +31,7 @@ use_repo(libraries, system = "{name}")
 UNUSED_MODULE = """module(name = "{name}")
 """
 
-# What bazel_tools loads of it when it reads its MODULE.bazel.
+# What bazel_tools loads from it when it reads its MODULE.bazel.
 BUILDOZER_BINARY = """buildozer_binary = module_extension(implementation = lambda _: None)
 """
 

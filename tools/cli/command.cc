@@ -29,7 +29,7 @@
 namespace rumcask::cli {
 namespace {
 
-// Marks a status as the caller's fault.
+// The payload of a status that reports an error in the command line.
 constexpr char kUsagePayload[] = "rumcask/usage";
 
 std::string CommandList(absl::Span<const Command> commands) {
@@ -47,12 +47,12 @@ std::string CommandList(absl::Span<const Command> commands) {
   return text;
 }
 
-// Without the three standard files a file of the database could get the number of one of them, and
-// be written to in its place. Stands in something that fails.
+// Opens /dev/null for each of the three standard files that is missing. Otherwise a file of the
+// database could get the number of one of them, and output would be written into it.
 void OccupyStandardFiles() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
-      // Gets the lowest number that is free, which is `fd`.
+      // open returns the lowest free number, which is `fd`.
       (void)::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
     }
   }
@@ -65,7 +65,7 @@ int PrintOrFail(const std::string& text) {
   return kExitError;
 }
 
-// The command line names no command. `names` are those there are.
+// Reports that the command line names no known command; `names` are the known ones.
 int UnknownCommand(const std::string& word, std::vector<std::string_view> names) {
   const bool option = !word.empty() && word[0] == '-';
   if (option) names = {"--help", "--version"};
@@ -120,7 +120,7 @@ int Run(std::string_view name, CommandLine* line, const std::vector<std::string>
   if (status.ok()) return kExitOk;
   if (absl::IsCancelled(status)) {
     PrintError(std::string_view(status.message().data(), status.message().size()));
-    // Ends as the signal would have ended it, so that a shell's loop ends too.
+    // Ends the process as the signal would have ended it, so that a shell's loop ends too.
     ::signal(SIGINT, SIG_DFL);
     ::raise(SIGINT);
   }
@@ -138,11 +138,11 @@ int Run(std::string_view name, CommandLine* line, const std::vector<std::string>
 
 int Main(int argc, char** argv, absl::Span<const Command> commands) {
   OccupyStandardFiles();
-  // A reader that went away shows as an error of write; see output.h.
+  // A reader that has gone away is reported as an error of write; see output.h.
   ::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> arguments(argv + 1, argv + argc);
   if (!arguments.empty() && arguments[0] == "help") {
-    // help COMMAND is COMMAND --help.
+    // `help COMMAND` is the same as `COMMAND --help`.
     arguments.erase(arguments.begin());
     arguments.push_back("--help");
   }
@@ -182,8 +182,8 @@ absl::Status UsageError(std::string_view message) {
 }
 
 void PrintError(std::string_view message) {
-  // One call, so that the lines of several processes do not mix. Paths, arguments and what a file
-  // has in its lines come back in messages, and none of it may command the terminal.
+  // Written in one call, so that lines of several processes do not mix. Messages contain paths,
+  // arguments and lines of files, none of which may control the terminal.
   const std::string line = absl::StrFormat("rumcask: %s\n", Printable(message));
   std::fflush(stderr);
   (void)!::write(STDERR_FILENO, line.data(), line.size());
@@ -199,7 +199,7 @@ int ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kOk:
       return kExitOk;
     case absl::StatusCode::kNotFound:
-      // With a message it is the database, or a file, that is missing.
+      // With a message, what is missing is the database or a file, not a key.
       return status.message().empty() ? kExitNotFound : kExitError;
     case absl::StatusCode::kDataLoss:
       return kExitDamage;

@@ -21,10 +21,10 @@
 namespace rumcask::cli {
 namespace {
 
-// The column where CLI11 begins to describe an option.
+// The column in which CLI11 begins the description of an option.
 constexpr size_t kDescription = 30;
 
-// Breaks long lines between words. Those of a list go on below their description.
+// Breaks long lines between words. Lines of a list continue below their description.
 std::string WrappedHelp(const std::string& help) {
   std::string text;
   for (size_t begin = 0; begin < help.size();) {
@@ -36,7 +36,8 @@ std::string WrappedHelp(const std::string& help) {
   return text;
 }
 
-// About the first of the arguments that looks like an option and is none; empty if there is none.
+// A message about the first argument that looks like an option but is unknown; empty if there is
+// none.
 std::string UnknownOption(const CLI::App& app, const std::vector<std::string>& arguments) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -48,11 +49,11 @@ std::string UnknownOption(const CLI::App& app, const std::vector<std::string>& a
     if (word.size() < 2 || word[0] != '-') continue;
     const CLI::Option* const option = app.get_option_no_throw(word);
     if (option != nullptr) {
-      // Its value may begin with a dash.
+      // The value of an option may begin with a dash.
       if (option->get_items_expected_max() > 0 && word == arguments[i]) ++i;
       continue;
     }
-    // A single letter is like any other.
+    // Single letters are too similar to each other for a suggestion.
     const std::optional<std::string_view> similar =
         word.size() == 2 ? std::nullopt : MostSimilar(word, {names.begin(), names.end()});
     return "unknown option '" + word + "'" +
@@ -62,7 +63,8 @@ std::string UnknownOption(const CLI::App& app, const std::vector<std::string>& a
   return "";
 }
 
-// About the first flag that is given a value; empty if none is. CLI11 takes numbers for true.
+// A message about the first flag that is given a value; empty if there is none. CLI11 would take a
+// number for true.
 std::string FlagWithValue(const CLI::App& app, const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     const std::string word = arguments[i].substr(0, arguments[i].find('='));
@@ -77,7 +79,7 @@ std::string FlagWithValue(const CLI::App& app, const std::vector<std::string>& a
   return "";
 }
 
-// `--option=` gives the empty value, for which CLI11 would take the next argument.
+// `--option=` gives an empty value; CLI11 would take the next argument as the value.
 std::vector<std::string> WithEmptyValues(const CLI::App& app,
                                          const std::vector<std::string>& arguments) {
   std::vector<std::string> all;
@@ -105,7 +107,8 @@ std::vector<std::string> WithEmptyValues(const CLI::App& app,
   return all;
 }
 
-// An option without a value, or with several, in words. CLI11's error begins with its name.
+// A message about an option without a value or with several. CLI11's error begins with the option's
+// name.
 std::string Mismatch(const CLI::App& app, const CLI::ArgumentMismatch& error) {
   const std::string text = error.what();
   const std::string name = text.substr(0, text.find(':'));
@@ -123,7 +126,7 @@ bool IsCount(const std::string& text) {
 }
 
 bool IsAmount(const std::string& text) {
-  // strtod alone would take spaces before it, and hexadecimal digits.
+  // strtod alone would accept leading spaces and hexadecimal digits.
   if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string::npos) return false;
   char* end = nullptr;
   const double amount = std::strtod(text.c_str(), &end);
@@ -164,7 +167,7 @@ void CommandLine::Option(std::string_view name, std::string_view metavar, uint64
                          std::string_view help) {
   app_->add_option(std::string(name), *value, std::string(help))
       ->type_name(std::string(metavar))
-      // CLI11 would take -1, and what is too large, for the largest number.
+      // CLI11 would take -1, and numbers that are too large, for the largest number.
       ->check([](const std::string& text) {
         if (IsCount(text)) return std::string();
         const bool digits =
@@ -186,7 +189,7 @@ void CommandLine::RepeatedOption(std::string_view name, std::string_view metavar
                                  std::vector<std::string>* values, std::string_view help) {
   app_->add_option(std::string(name), *values, std::string(help))
       ->type_name(std::string(metavar))
-      // One at a time: the next word is no value of it.
+      // One value at a time; the next word does not belong to the option.
       ->expected(1)
       ->take_all();
 }
@@ -205,7 +208,7 @@ CommandLine::Outcome CommandLine::Parse(std::string_view program,
   *text = FlagWithValue(*app_, arguments);
   if (!text->empty()) return Outcome::kWrong;
   try {
-    // In reverse is how CLI11 wants them.
+    // CLI11 requires the arguments in reverse order.
     const std::vector<std::string> all = WithEmptyValues(*app_, arguments);
     app_->parse(std::vector<std::string>(all.rbegin(), all.rend()));
     return Outcome::kParsed;
@@ -213,7 +216,7 @@ CommandLine::Outcome CommandLine::Parse(std::string_view program,
     *text = WrappedHelp(app_->help());
     return Outcome::kHelp;
   } catch (const CLI::ExtrasError&) {
-    // CLI11 names what is left over from its back.
+    // CLI11 would name the last argument that is left over, not the first.
     *text = UnknownOption(*app_, arguments);
     if (text->empty()) *text = "unexpected argument '" + app_->remaining().front() + "'";
     return Outcome::kWrong;

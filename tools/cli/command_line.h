@@ -1,4 +1,4 @@
-// Declares and reads the arguments of one command. A front of CLI11, which takes long to compile.
+// Declares and parses the arguments of one command. Hides CLI11, which takes long to compile.
 
 #ifndef RUMCASK_TOOLS_CLI_COMMAND_LINE_H_
 #define RUMCASK_TOOLS_CLI_COMMAND_LINE_H_
@@ -16,8 +16,8 @@ class App;
 
 namespace rumcask::cli {
 
-// The values pointed to are set by Parse and keep what they have if they are not given. `metavar`
-// is how the help calls an option's value.
+// Parse sets the values pointed to; what is not given keeps its value. `metavar` is the name of an
+// option's value in the help.
 class CommandLine {
  public:
   explicit CommandLine(std::string_view description);
@@ -25,12 +25,12 @@ class CommandLine {
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
-  // By position, in the order of the calls.
+  // Arguments are positional, in the order of the calls.
   void Argument(std::string_view name, std::string* value, std::string_view help);
   void OptionalArgument(std::string_view name, std::optional<std::string>* value,
                         std::string_view help);
 
-  // `name` begins with the two dashes.
+  // `name` includes the two leading dashes.
   void Flag(std::string_view name, bool* value, std::string_view help);
   void Option(std::string_view name, std::string_view metavar, std::string* value,
               std::string_view help);
@@ -39,7 +39,7 @@ class CommandLine {
   void Option(std::string_view name, std::string_view metavar, uint64_t* value,
               std::string_view help);
   void Option(std::string_view name, std::string_view metavar, double* value,
-              std::string_view help);  // not negative
+              std::string_view help);  // must not be negative
   // May be given several times.
   void RepeatedOption(std::string_view name, std::string_view metavar,
                       std::vector<std::string>* values, std::string_view help);
@@ -48,8 +48,8 @@ class CommandLine {
 
   enum class Outcome {
     kParsed,
-    kHelp,   // help was asked for: `*text` is it
-    kWrong,  // `*text` tells why
+    kHelp,   // help was requested; `*text` contains it
+    kWrong,  // `*text` says what is wrong
   };
   Outcome Parse(std::string_view program, const std::vector<std::string>& arguments,
                 std::string* text);

@@ -1,4 +1,4 @@
-// The verbs of the rumcask tool, each in a file of its own.
+// The commands of the rumcask tool, each in its own file.
 
 #ifndef RUMCASK_TOOLS_CLI_COMMANDS_H_
 #define RUMCASK_TOOLS_CLI_COMMANDS_H_
@@ -8,7 +8,7 @@
 
 namespace rumcask::cli {
 
-// Each gets what follows the verb on the command line and returns an ExitCode.
+// Each gets the arguments that follow its name and returns an ExitCode.
 int RunPut(const std::vector<std::string>& arguments);
 int RunGet(const std::vector<std::string>& arguments);
 int RunDelete(const std::vector<std::string>& arguments);

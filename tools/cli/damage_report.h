@@ -1,4 +1,4 @@
-// Damages as text, for verify and repair.
+// Formats damages as text, for verify and repair.
 
 #ifndef RUMCASK_TOOLS_CLI_DAMAGE_REPORT_H_
 #define RUMCASK_TOOLS_CLI_DAMAGE_REPORT_H_
@@ -13,7 +13,7 @@
 
 namespace rumcask::cli {
 
-// A line for each: where, how much, why.
+// One line for each damage: where, how much, why.
 std::string DamageLines(const std::vector<Damage>& damages);
 
 nlohmann::ordered_json DamagesAsJson(const std::vector<Damage>& damages);

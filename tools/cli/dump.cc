@@ -43,7 +43,7 @@ absl::Status CopyRecords(const ReadOnlyDatabase& database, Iterator* it, uint64_
     ++*records;
     progress.Update(*records, *records);
   }
-  // Without its end it is seen to be incomplete.
+  // Without its last line the dump is recognized as incomplete.
   const absl::Status damage = it->status().ok() ? database.complete : it->status();
   if (damage.ok()) writer->End();
   absl::Status status = output->Flush();

@@ -17,7 +17,7 @@ namespace rumcask::cli {
 namespace {
 
 constexpr size_t kMaxHeaderLineBytes = 4096;
-// Of what is written at a time.
+// The size of the pieces that are written.
 constexpr size_t kPieceBytes = size_t{16} << 10;
 
 absl::Status EndsWithCr() {
@@ -26,7 +26,7 @@ absl::Status EndsWithCr() {
       "'\\r'");
 }
 
-// Of a line of the header.
+// Checks a line of the header.
 absl::Status CheckText(std::string_view line, bool first) {
   if (first && (line.substr(0, 3) == "\xef\xbb\xbf" || line.substr(0, 2) == "\xff\xfe" ||
                 line.substr(0, 2) == "\xfe\xff")) {
@@ -38,8 +38,8 @@ absl::Status CheckText(std::string_view line, bool first) {
 
 bool IsPrintable(char byte) { return byte >= ' ' && byte <= '~'; }
 
-// A page of LMDB's is at least half full, counting the large values that have pages of their own,
-// and its inner pages and those in transit add less than that; the constant is for small databases.
+// A page of LMDB is at least half full, counting the large values that have pages of their own;
+// inner pages and pages being replaced add less than that. The constant is for small databases.
 uint64_t MapBytes(uint64_t content_bytes) {
   constexpr uint64_t kMiB = uint64_t{1} << 20;
   return (content_bytes * 4 / kMiB + 16) * kMiB;
@@ -147,7 +147,7 @@ absl::Status DumpReader::EndOfHeader() const {
 }
 
 absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view value) {
-  // Other names are about the database that the dump was made from.
+  // Other names describe the database that was dumped.
   if (name == "VERSION" && value != "3") {
     return absl::InvalidArgumentError(
         absl::StrFormat("version %s of the db_dump format is not known", value));
@@ -228,7 +228,7 @@ absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::stri
     if (decoded.ok()) decoded = decoder.Append(piece.substr(0, piece.size() - (cr ? 1 : 0)));
   } while (decoded.ok() && lines_->NextPiece(&piece));
   if (decoded.ok()) {
-    // Whether it ends where it should is a question only of a line that was read to its end.
+    // Only for a line that was read to its end does it matter whether it ends in the right place.
     absl::Status status = EndOfData(what);
     if (!status.ok()) return status;
     if (cr) return EndsWithCr();
@@ -290,7 +290,8 @@ void DumpWriter::WriteLine(std::string_view bytes) {
       } else if (IsPrintable(byte) && byte != '\\') {
         text.push_back(byte);
       } else {
-        // Not two backslashes for one, which some readers take for something else.
+        // A backslash is written as its two digits and not doubled, because some readers misread a
+        // doubled one.
         text.push_back('\\');
         AppendHexByte(static_cast<unsigned char>(byte), &text);
       }

@@ -1,4 +1,4 @@
-// The text format of Berkeley DB's db_dump, which LMDB's mdb_dump and mdb_load speak as well.
+// The text format of Berkeley DB's db_dump, which LMDB's mdb_dump and mdb_load use as well.
 //
 //   VERSION=3
 //   format=print
@@ -8,11 +8,12 @@
 //    value
 //   DATA=END
 //
-// A line of data begins with a space. format=bytevalue gives bytes as two hexadecimal digits each,
-// format=print gives printable ASCII as it is and the rest as a backslash and two such digits.
+// A data line begins with a space. With format=bytevalue, each byte is two hexadecimal digits. With
+// format=print, printable ASCII is written unchanged and any other byte as a backslash and two such
+// digits.
 //
-// mdb_dump -p of LMDB before 0.9.25 does not escape backslashes: `\ab` in what it has written may
-// be three bytes or one. Nothing in the file tells which version it was.
+// mdb_dump -p of LMDB before 0.9.25 does not escape backslashes: `\ab` in its output may be three
+// bytes or one. The file does not say which version wrote it.
 
 #ifndef RUMCASK_TOOLS_CLI_DUMP_FORMAT_H_
 #define RUMCASK_TOOLS_CLI_DUMP_FORMAT_H_
@@ -33,14 +34,14 @@ namespace rumcask::cli {
 
 enum class DumpEncoding { kByteValue, kPrint };
 
-// Decodes one line of data, given in pieces without its leading space.
+// Decodes one data line, given in pieces without its leading space.
 class DumpDecoder {
  public:
   // Appends to `*to`, at most `limit` bytes. `what` is for messages.
   DumpDecoder(DumpEncoding encoding, std::string_view what, size_t limit, std::string* to)
       : encoding_(encoding), what_(what), limit_(limit), to_(to) {}
 
-  // InvalidArgument if that is no such line.
+  // InvalidArgument if the line is malformed.
   absl::Status Append(std::string_view piece);
   absl::Status Finish() const;
 
@@ -65,8 +66,8 @@ class DumpDecoder {
 // Reads a dump of one database without duplicate keys.
 class DumpReader : public RecordReader {
  public:
-  // `escapes_confirmed`: a backslash escapes, whatever program has written the dump, which must be
-  // format=print.
+  // `escapes_confirmed`: a backslash is an escape, whichever program wrote the dump, which must
+  // have format=print.
   DumpReader(bool escapes_confirmed, LineReader* lines)
       : escapes_confirmed_(escapes_confirmed), lines_(lines) {}
 
@@ -78,27 +79,27 @@ class DumpReader : public RecordReader {
  private:
   absl::Status EndOfHeader() const;
   absl::Status TakeHeaderLine(std::string_view name, std::string_view value);
-  // The line just started, whose leading space has been seen if `rest` is given.
+  // Reads the line just started. If `rest` is given, its leading space has been read already.
   absl::Status ReadData(std::string_view what, size_t limit, std::string_view rest,
                         std::string* to);
-  // Whether the line of data was there to its end.
+  // An error if the data line ended early.
   absl::Status EndOfData(std::string_view what);
   absl::Status AfterLastRecord(std::string_view first_piece);
 
   const bool escapes_confirmed_;
   LineReader* const lines_;
   DumpEncoding encoding_ = DumpEncoding::kByteValue;
-  // LMDB's mdb_dump alone writes this line.
+  // Only LMDB's mdb_dump writes this line.
   bool has_maxreaders_ = false;
   Remedy remedy_ = Remedy::kNone;
 };
 
-// Whose loader shall read the dump. LMDB's needs a line that Berkeley DB's refuses.
+// The program that is to load the dump. LMDB's needs a line that Berkeley DB's rejects.
 enum class DumpTarget { kLmdb, kBerkeleyDb };
 
 class DumpWriter : public RecordWriter {
  public:
-  // `content_bytes`: about how much there will be to write. LMDB must be told how large a database
+  // `content_bytes`: approximately how much will be written. LMDB must be told how large a database
   // may become, so the header claims several times that, which costs nothing until it is used.
   DumpWriter(DumpEncoding encoding, DumpTarget target, uint64_t content_bytes, Output* output)
       : encoding_(encoding), target_(target), content_bytes_(content_bytes), output_(output) {}

@@ -28,7 +28,7 @@ std::string FormatBytes(uint64_t bytes) {
   constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   size_t unit = 0;
   double amount = static_cast<double>(bytes) / 1024;
-  // What would be printed as 1024.0 is 1.0 of the next unit.
+  // An amount that would be printed as 1024.0 is printed as 1.0 of the next unit.
   while (amount >= 1023.95 && unit + 1 < std::size(kUnits)) {
     amount /= 1024;
     ++unit;

@@ -1,4 +1,4 @@
-// Numbers for people.
+// Formats numbers for people.
 
 #ifndef RUMCASK_TOOLS_CLI_FIGURES_H_
 #define RUMCASK_TOOLS_CLI_FIGURES_H_
@@ -18,7 +18,7 @@ std::string FormatCount(uint64_t count, std::string_view noun);
 // "512 B", "1.4 MiB"
 std::string FormatBytes(uint64_t bytes);
 
-// "12.5 %"; "-" of nothing.
+// "12.5 %"; "-" if `whole` is 0.
 std::string FormatShare(uint64_t part, uint64_t whole);
 
 // "0:07", "1:02:33"

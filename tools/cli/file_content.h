@@ -1,4 +1,4 @@
-// Small files, as a whole.
+// Reads small files as a whole.
 
 #ifndef RUMCASK_TOOLS_CLI_FILE_CONTENT_H_
 #define RUMCASK_TOOLS_CLI_FILE_CONTENT_H_
@@ -9,7 +9,7 @@
 
 namespace rumcask::cli {
 
-// FailedPrecondition naming the file and why if it cannot be read.
+// FailedPrecondition with the file's name and the reason if it cannot be read.
 absl::StatusOr<std::string> FileContent(const std::string& path);
 
 }  // namespace rumcask::cli

@@ -39,7 +39,7 @@ using ::testing::Pair;
 
 using Records = std::vector<std::pair<std::string, std::string>>;
 
-// A file that is gone when the test is.
+// A file that is removed at the end of the test.
 class TemporaryFile {
  public:
   TemporaryFile() : file_(std::tmpfile()) {}
@@ -67,7 +67,7 @@ class TemporaryFile {
   std::FILE* const file_;
 };
 
-// What a reader reads, and how it ends.
+// What a reader reads, and the status with which it ends.
 struct Reading {
   Records records;
   absl::Status status;
@@ -105,7 +105,7 @@ Reading ReadLines(std::string_view content, std::string_view separator, bool hex
   return ReadAll(&reader, lines);
 }
 
-// With one more line of data.
+// A dump with one more data line.
 std::string PrintDump(std::string_view line) {
   return "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n key\n " + std::string(line) +
          "\nDATA=END\n";
@@ -217,7 +217,7 @@ TEST(DumpReader, NamesWhatIsWrong) {
   }
 }
 
-// A pipe in which more could follow, but does not.
+// A pipe in which more could follow but does not.
 class OpenPipe {
  public:
   explicit OpenPipe(std::string_view content) {
@@ -271,7 +271,7 @@ TEST(DumpReader, SkipsWithoutLooking) {
   EXPECT_FALSE(*reader.Next(nullptr, nullptr));
 }
 
-// Every byte, and lengths around those of buffers.
+// Records with every byte value, and with lengths around those of buffers.
 Records AnyRecords() {
   Records records;
   std::mt19937_64 random(1);
@@ -380,7 +380,7 @@ TEST(Printable, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(Printable("one\ntwo\tthree\r", Escaping::kLines), "one\ntwo\tthree\\0d");
   EXPECT_EQ(Printable("a\\b\n", Escaping::kBackslash), "a\\5cb\\0a");
   EXPECT_EQ(Printable(std::string_view("\0\x7f", 2)), "\\00\\7f");
-  // UTF-8 stays; what is none, and its control characters, do not.
+  // Valid UTF-8 stays; invalid bytes and control characters are escaped.
   EXPECT_EQ(Printable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
             "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
   EXPECT_EQ(Printable("\xc2\x9b"
@@ -389,7 +389,7 @@ TEST(Printable, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(Printable("\xff\xc3"), "\\ff\\c3");
   EXPECT_EQ(Printable("\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80"),
             "\\c0\\af \\ed\\a0\\80 \\f4\\90\\80\\80");
-  // Directions of writing, and their neighbours.
+  // Characters that change the direction of writing, and their neighbours.
   EXPECT_EQ(Printable("\xe2\x80\xa9 \xe2\x80\xae \xe2\x81\xa5 \xe2\x81\xa6"),
             "\xe2\x80\xa9 \\e2\\80\\ae \xe2\x81\xa5 \\e2\\81\\a6");
 }

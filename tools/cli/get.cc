@@ -33,7 +33,8 @@ absl::Status Get(const Flags& flags, std::string_view key_text) {
   }
   if (!status.ok()) return status;
   if (flags.hex) return Print(ToHex(value.value()) + "\n");
-  // On a terminal the prompt would follow on the same line, and control characters would be obeyed.
+  // On a terminal the prompt would follow on the same line, and control characters would take
+  // effect.
   if (::isatty(STDOUT_FILENO) == 1) {
     return Print(Printable(value.value(), Escaping::kLines) + "\n");
   }

@@ -25,9 +25,10 @@ void Interrupt::Pause() { ::sigaction(SIGINT, &before_, nullptr); }
 void Interrupt::Resume() {
   struct sigaction action = {};
   action.sa_handler = [](int) { raised = 1; };
-  // Without SA_RESTART a read that waits comes back; the next signal is not caught any more.
+  // Without SA_RESTART a waiting read returns. SA_RESETHAND: the next signal is not caught.
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  // A command that was told to ignore it, as by nohup or in the background, goes on doing so.
+  // A command that was started with SIGINT ignored, as by nohup or in the background, goes on
+  // ignoring it.
   if (before_.sa_handler != SIG_IGN) ::sigaction(SIGINT, &action, nullptr);
 }
 

@@ -1,4 +1,4 @@
-// Ctrl-C in a command that has to come to an orderly end.
+// Handles Ctrl-C in a command that must end in an orderly way.
 
 #ifndef RUMCASK_TOOLS_CLI_INTERRUPT_H_
 #define RUMCASK_TOOLS_CLI_INTERRUPT_H_
@@ -7,8 +7,8 @@
 
 namespace rumcask::cli {
 
-// While one lives, the first SIGINT only sets a flag, and interrupts a read that waits; the second
-// ends the process at once. One at a time.
+// While an object exists, the first SIGINT only sets a flag and interrupts a read that waits; the
+// second ends the process at once. Only one object may exist at a time.
 class Interrupt {
  public:
   Interrupt();
@@ -16,12 +16,12 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  // In between SIGINT does what it did before: for what can take long and needs no orderly end. One
-  // that came before stays Raised.
+  // From now on SIGINT has its former effect again, for work that can take long and needs no
+  // orderly end. A SIGINT that came before stays Raised.
   void Pause();
   void Resume();
 
-  // Whether one has come to the one that lives.
+  // Whether a SIGINT has come while the current object existed.
   static bool Raised();
 
  private:

@@ -11,7 +11,7 @@
 namespace rumcask::cli {
 namespace {
 
-// Of a character in UTF-8 of up to three bytes.
+// The code point of a character of up to three bytes in UTF-8.
 unsigned CodePoint(std::string_view character) {
   const auto bits = [&](size_t i) { return static_cast<unsigned char>(character[i]) & 0x3fu; };
   const auto first = static_cast<unsigned char>(character[0]);
@@ -25,7 +25,7 @@ unsigned CodePoint(std::string_view character) {
 std::string JsonText(const nlohmann::ordered_json& json, int indent) {
   const std::string dumped =
       json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  // Below U+0020 there is nothing but newlines between the values.
+  // The only characters below U+0020 are newlines between the values.
   std::string text;
   for (std::string_view rest = dumped; !rest.empty();) {
     const std::string_view character = rest.substr(0, CharacterBytes(rest));

@@ -1,4 +1,4 @@
-// JSON as it is printed.
+// Formats JSON for printing.
 
 #ifndef RUMCASK_TOOLS_CLI_JSON_TEXT_H_
 #define RUMCASK_TOOLS_CLI_JSON_TEXT_H_
@@ -9,9 +9,9 @@
 
 namespace rumcask::cli {
 
-// `json` with `indent` spaces a level; -1: on one line. Never fails: bytes that are no UTF-8, as a
-// path may have, become U+FFFD. What a terminal would obey (see Printable) is escaped, which means
-// the same to every reader of JSON.
+// `json` with `indent` spaces per level, or on one line if it is -1. Never fails: bytes that are
+// not UTF-8, which a path may contain, become U+FFFD. Characters that control a terminal (see
+// Printable) are escaped, which means the same to every reader of JSON.
 std::string JsonText(const nlohmann::ordered_json& json, int indent);
 
 }  // namespace rumcask::cli

@@ -31,7 +31,8 @@ bool LineReader::Fill() {
   position_ = size_ = 0;
   while (true) {
     const ssize_t count = Interrupt::Raised() ? 0 : ::read(fd_, buffer_.get(), kBufferBytes);
-    // Asked again: Ctrl-C also ends the program that writes into a pipe, whose end is then none.
+    // Checked again, because Ctrl-C also ends the program that writes into a pipe, and its output
+    // is then incomplete.
     if (Interrupt::Raised()) {
       status_ = absl::CancelledError("interrupted");
       return false;

@@ -1,4 +1,4 @@
-// Lines of any length, in pieces.
+// Reads lines of any length in pieces.
 
 #ifndef RUMCASK_TOOLS_CLI_LINE_READER_H_
 #define RUMCASK_TOOLS_CLI_LINE_READER_H_
@@ -21,28 +21,29 @@ namespace rumcask::cli {
 //   if (!lines.status().ok()) ...
 class LineReader {
  public:
-  // Does not own `fd`. Begins where the file's offset is.
+  // Does not own `fd`. Begins at the file's current offset.
   explicit LineReader(int fd);
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // Goes to the next line, past what is left of this one. False at the end of the file, or if it
-  // cannot be read, which is Cancelled after Ctrl-C (see Interrupt): see status().
+  // Goes to the next line and skips what is left of the current one. False at the end of the file
+  // or on an error; status() tells which. After Ctrl-C (see Interrupt) the error is Cancelled.
   bool StartLine();
 
-  // The next piece of the line, without the newline; false at its end. Valid until the next call.
+  // The next piece of the line, without the newline. False at the end of the line. Valid until the
+  // next call.
   bool NextPiece(std::string_view* piece);
 
-  // Reads what is left of the line, or fails with InvalidArgument if it has more than `limit`
-  // bytes.
+  // Reads the rest of the line. InvalidArgument if it has more than `limit` bytes.
   absl::Status ReadRest(size_t limit, std::string* line);
 
-  // Whether the line, read to its end, had a newline and not the end of the file.
+  // Whether the line, which was read to its end, ended with a newline and not with the end of the
+  // file.
   bool terminated() const { return terminated_; }
 
-  // Counted from 1; of the line that was started last.
+  // The number of the line that was started last, counted from 1.
   uint64_t line_number() const { return line_number_; }
-  // Bytes of the file that lie behind.
+  // Bytes of the file that have been consumed.
   uint64_t consumed() const { return consumed_before_buffer_ + position_; }
   const absl::Status& status() const { return status_; }
 

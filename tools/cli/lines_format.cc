@@ -26,7 +26,7 @@ absl::Status DecodeHex(std::string_view what, std::string* text) {
   return absl::OkStatus();
 }
 
-// It would silently become part of the first key.
+// A byte-order mark would silently become part of the first key.
 absl::Status CheckByteOrderMark(std::string_view line) {
   if (line.substr(0, 3) == "\xef\xbb\xbf") {
     return absl::InvalidArgumentError(
@@ -35,8 +35,7 @@ absl::Status CheckByteOrderMark(std::string_view line) {
         "with: sed '1s/^\\xef\\xbb\\xbf//'");
   }
   if (line.substr(0, 2) == "\xff\xfe" || line.substr(0, 2) == "\xfe\xff") {
-    return absl::InvalidArgumentError(
-        "the file is UTF-16, whose newlines are none of ours; convert it with: iconv -t UTF-8");
+    return absl::InvalidArgumentError("the file is UTF-16; convert it with: iconv -t UTF-8");
   }
   return absl::OkStatus();
 }
@@ -129,7 +128,7 @@ absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
   if (key.find('\n') != std::string_view::npos) {
     return absl::InvalidArgumentError("a key has a newline");
   }
-  // Also where the end of the key and the separator together contain one.
+  // Also refuses a key whose end together with the separator contains an earlier separator.
   if ((std::string(key) + separator_).find(separator_) != key.size()) {
     return absl::InvalidArgumentError("a key has the separator in it");
   }

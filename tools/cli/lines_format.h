@@ -1,4 +1,4 @@
-// One record a line: key, separator, value.
+// One record per line: key, separator, value.
 
 #ifndef RUMCASK_TOOLS_CLI_LINES_FORMAT_H_
 #define RUMCASK_TOOLS_CLI_LINES_FORMAT_H_
@@ -16,14 +16,14 @@
 
 namespace rumcask::cli {
 
-// The separator that the user means by `text`: `\t` is a tab. InvalidArgument if it is empty or has
-// a newline or, with hex, a hexadecimal digit.
+// The separator that the user means by `text`; `\t` is a tab. InvalidArgument if it is empty or
+// contains a newline or, with `hex`, a hexadecimal digit.
 absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex);
 
 // Splits each line at the first separator. The last line may lack its newline.
 class LinesReader : public RecordReader {
  public:
-  // With `hex` keys and values are in hexadecimal.
+  // With `hex`, keys and values are in hexadecimal.
   LinesReader(std::string_view separator, bool hex, LineReader* lines)
       : separator_(separator), hex_(hex), lines_(lines) {}
 
@@ -38,17 +38,18 @@ class LinesReader : public RecordReader {
   LineReader* const lines_;
   std::string line_;
   Remedy remedy_ = Remedy::kNone;
-  // Of the lines that were looked into and had a newline; of those, the ones with a CR before it.
+  // The number of lines that were decoded and had a newline, and how many of them had a CR before
+  // it.
   uint64_t lines_read_ = 0;
   uint64_t lines_with_cr_ = 0;
   uint64_t first_with_cr_ = 0;
 };
 
-// Refuses records that would not come back the same.
+// Refuses records that could not be read back unchanged.
 class LinesWriter : public RecordWriter {
  public:
-  // `on_terminal`: keys and values are escaped, for people to look at; what is printed can't be
-  // loaded then.
+  // `on_terminal`: keys and values are escaped for people to read; the output cannot be loaded
+  // then.
   LinesWriter(std::string_view separator, bool hex, bool on_terminal, Output* output)
       : separator_(separator), hex_(hex), on_terminal_(on_terminal), output_(output) {}
 

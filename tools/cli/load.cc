@@ -35,7 +35,7 @@ namespace {
 
 struct LoadFlags {
   std::string file;
-  std::optional<std::string> separator;  // none: the format of db_dump
+  std::optional<std::string> separator;  // none: the format is that of db_dump
   uint64_t skip = 0;
   std::optional<std::string> format;
 };
@@ -84,10 +84,10 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   }
   Loader loader(name, sized ? static_cast<uint64_t>(about.st_size) : 0, load.skip, &lines,
                 records.get());
-  // Before opening, so that a wrong file creates no database.
+  // Done before opening, so that a wrong file creates no database.
   absl::Status status = loader.Begin();
   if (!status.ok()) return status;
-  // Neither waiting for the database nor opening it needs an orderly end.
+  // Waiting for the database and opening it need no orderly end.
   interrupt.Pause();
   if (Interrupt::Raised()) return loader.Interrupted();
   absl::StatusOr<std::unique_ptr<DB>> db = OpenForWriting(flags, /*create_if_missing=*/true);

@@ -18,7 +18,7 @@
 namespace rumcask::cli {
 namespace {
 
-// A batch is written once it has this much.
+// A batch is written once it has this size.
 constexpr uint64_t kBatchBytes = uint64_t{256} << 10;
 constexpr size_t kBatchRecords = 1000;
 
@@ -85,7 +85,7 @@ absl::Status Loader::StoreAll(DB* db) {
     ReadNext();
     progress_.Update(committed_ + batch_.size(), lines_->consumed());
   }
-  // What came before a bad line, or before Ctrl-C, counts.
+  // The records before a bad line or before Ctrl-C are kept.
   return Commit(db);
 }
 
@@ -99,7 +99,7 @@ absl::Status Loader::Commit(DB* db) {
   if (batch_.empty()) return absl::OkStatus();
   absl::Status status;
   if (batch_.size() == 1) {
-    // It may be large.
+    // A single record may be too large for a batch.
     status = db->Put(batch_.front().key, batch_.front().value);
   } else {
     WriteBatch batch;
@@ -162,7 +162,7 @@ std::string Loader::WayOn(const absl::Status& status, RecordReader::Remedy remed
   const uint64_t done = skip_ + committed_;
   const std::string loaded = FormatCount(committed_, "record") + " loaded before";
   if (!absl::IsInvalidArgument(status)) {
-    // No fault of what the file says.
+    // The cause is not in the file.
     return done == 0 ? "; nothing was loaded"
                      : absl::StrFormat("; %s, go on with --skip %d", loaded, done);
   }

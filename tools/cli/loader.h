@@ -1,4 +1,4 @@
-// Takes records from a file to a database.
+// Loads records from a file into a database.
 
 #ifndef RUMCASK_TOOLS_CLI_LOADER_H_
 #define RUMCASK_TOOLS_CLI_LOADER_H_
@@ -17,23 +17,23 @@
 
 namespace rumcask::cli {
 
-// Errors name the file and the line and tell how to go on, if there is a way.
+// Errors name the file and the line and say how to continue, if that is possible.
 class Loader {
  public:
-  // `file` is for messages, `file_bytes` its size if that is known, else 0. The first `skip`
-  // records are left out.
+  // `file` is for messages. `file_bytes` is the file's size, or 0 if it is not known. The first
+  // `skip` records are left out.
   Loader(std::string file, uint64_t file_bytes, uint64_t skip, LineReader* lines,
          RecordReader* records);
 
-  // Reads up to the first record that is to be stored, and that one: what is no file of records is
-  // refused before there is a database.
+  // Reads up to and including the first record to be stored, so that a file that contains no
+  // records is refused before a database is created.
   absl::Status Begin();
 
-  // Stores the records, a batch at a time. Whatever ends it, those before it are stored and
+  // Stores the records in batches. Whatever ends it, the records before that point are stored and
   // survive a power cut.
   absl::Status LoadInto(DB* db);
 
-  // The error after Ctrl-C, from which LoadInto and Begin come back by themselves.
+  // The error to report after Ctrl-C. LoadInto and Begin return by themselves then.
   absl::Status Interrupted() const;
 
   // Records stored so far.
@@ -51,12 +51,14 @@ class Loader {
   void ReadNext();
   bool BatchIsFull() const;
   absl::Status Commit(DB* db);
-  // Those up to the first that the database refuses; that one is the error.
+  // Writes the records of the batch one by one, up to the first that the database refuses, and
+  // returns that error.
   absl::Status CommitOneByOne(DB* db);
   absl::Status StoreAll(DB* db);
   void TellNote();
 
-  // `status` of reading, at the line where the reader stands, with the way to go on.
+  // `status`, which came from reading, with the line at which the reader stands and the way to
+  // continue.
   absl::Status WhileReading(const absl::Status& status) const;
   absl::Status At(uint64_t line, const absl::Status& status) const;
   std::string WayOn(const absl::Status& status, RecordReader::Remedy remedy) const;
@@ -66,7 +68,8 @@ class Loader {
   LineReader* const lines_;
   RecordReader* const records_;
   Progress progress_;
-  // Read and not yet in the batch. Without one: why, or OK at the end of the file.
+  // The record that was read and is not in the batch yet. If there is none: the error, or OK at the
+  // end of the file.
   Record next_;
   bool has_next_ = false;
   absl::Status end_;

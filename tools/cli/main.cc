@@ -1,4 +1,4 @@
-// The rumcask tool: looks after databases from the command line.
+// The rumcask tool, which manages databases from the command line.
 
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"

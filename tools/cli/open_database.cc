@@ -35,7 +35,7 @@
 namespace rumcask::cli {
 namespace {
 
-// Keeps what opening says about damage.
+// Collects the damage that opening reports.
 class DamageCollector : public Listener {
  public:
   void OnDamage(const absl::Status& status) override {
@@ -62,7 +62,7 @@ absl::StatusOr<std::unique_ptr<DB>> Opened(
 }
 
 absl::Status Complete(const std::vector<absl::Status>& damages, const Stats& stats) {
-  // A damaged footer hides nothing: the records themselves were read.
+  // A damaged footer hides no keys, because the records themselves were read.
   if (damages.size() <= stats.recovery.damaged_footers) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(
       damages.front().message(), "; keys may be hidden by damage, 'rumcask verify' lists it"));
@@ -78,10 +78,11 @@ absl::Status AboutPath(std::string_view path, bool create, const absl::Status& s
   };
   struct stat about = {};
   const int error = ::stat(name.c_str(), &about) == 0 ? 0 : errno;
-  if (error == ENOTDIR) return told("what should be a directory on the way there is none");
-  if (error == EACCES) return told("no permission to look there");
-  if (error == 0 && !S_ISDIR(about.st_mode)) return told("it is no directory, so no database");
-  // Where one shall be created, what is missing is something else: its parent.
+  if (error == ENOTDIR) return told("a part of the path is not a directory");
+  if (error == EACCES) return told("no permission to access it");
+  if (error == 0 && !S_ISDIR(about.st_mode))
+    return told("it is not a directory, so it is no database");
+  // If the database is to be created, NotFound means that its parent is missing.
   if (absl::IsNotFound(status) && !create) return told("there is no database");
   if (!absl::IsPermissionDenied(status)) return status;
   if (error == ENOENT && create) return told("it cannot be created: no permission to write there");
@@ -98,7 +99,7 @@ absl::StatusOr<KeystoreFactory> NamedKeystore(std::string_view name) {
 absl::StatusOr<KeystoreFactory> KeystoreOf(const Flags& flags) {
   if (!flags.keystore.empty()) return NamedKeystore(flags.keystore);
   absl::StatusOr<std::string> stored = DB::StoredKeystore(flags.db);
-  // A database that was not made to the end has none.
+  // A database whose creation did not finish has no keystore yet.
   if (!stored.ok() || stored->empty()) return NamedKeystore(KeystoreNames().front());
   absl::StatusOr<KeystoreFactory> factory = KeystoreByName(*stored);
   if (factory.ok()) return factory;

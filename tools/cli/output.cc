@@ -49,12 +49,12 @@ void Output::Write(std::string_view bytes) {
     if (written >= 0) {
       bytes.remove_prefix(static_cast<size_t>(written));
     } else if (errno == EPIPE && fd_ == STDOUT_FILENO) {
-      // Whoever read has gone, as `head` does: no error, and nothing is left to do for him.
+      // The reader has gone, as `head` does. That is no error, and there is nothing left to do.
       ::signal(SIGPIPE, SIG_DFL);
       ::raise(SIGPIPE);
       status_ = absl::CancelledError("nobody reads standard output");
     } else if (errno == EAGAIN) {
-      // Whoever gave us the file made it non-blocking.
+      // The file is non-blocking because another process made it so.
       struct pollfd ready = {fd_, POLLOUT, 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {

@@ -1,4 +1,4 @@
-// Standard output, whose errors count.
+// Output to a file such as standard output, with its errors.
 
 #ifndef RUMCASK_TOOLS_CLI_OUTPUT_H_
 #define RUMCASK_TOOLS_CLI_OUTPUT_H_
@@ -10,8 +10,8 @@
 
 namespace rumcask::cli {
 
-// A buffer in front of a file. After the first error everything is dropped and the error kept. A
-// standard output that nobody reads any more ends the process in silence, by SIGPIPE.
+// A buffer in front of a file. After the first error all output is dropped and the error is kept.
+// If nobody reads standard output any more, the process ends silently by SIGPIPE.
 class Output {
  public:
   // Does not own `fd`. `name` is for messages.
@@ -21,10 +21,10 @@ class Output {
 
   void Append(std::string_view bytes);
 
-  // What went wrong so far, if anything.
+  // The first error so far, or OK.
   const absl::Status& status() const { return status_; }
 
-  // Writes what is buffered. Without it the end is lost.
+  // Writes what is buffered. Must be called at the end, or the buffered rest is lost.
   absl::Status Flush();
 
  private:

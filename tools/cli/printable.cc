@@ -17,7 +17,7 @@ size_t CharacterBytes(std::string_view text) {
   for (size_t i = 1; i < size; ++i) {
     if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
   }
-  // Longer than need be, a surrogate, or beyond U+10FFFF.
+  // Longer than necessary, a surrogate, or beyond U+10FFFF.
   if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
       (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) {
     return 0;
@@ -28,9 +28,9 @@ size_t CharacterBytes(std::string_view text) {
 bool CommandsTerminal(std::string_view character) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
   if (byte(0) < 0x20 || byte(0) == 0x7f) return true;
-  // U+0080 to U+009F: some terminals take U+009B for ESC [.
+  // U+0080 to U+009F; some terminals take U+009B for ESC [.
   if (byte(0) == 0xc2) return byte(1) < 0xa0;
-  // U+202A to U+202E and U+2066 to U+2069 have what follows shown in another order.
+  // U+202A to U+202E and U+2066 to U+2069 make the text that follows appear in another order.
   return byte(0) == 0xe2 && ((byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) ||
                              (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
 }

@@ -1,4 +1,4 @@
-// Bytes that may be anything, made fit for a terminal.
+// Makes arbitrary bytes safe to show on a terminal.
 
 #ifndef RUMCASK_TOOLS_CLI_PRINTABLE_H_
 #define RUMCASK_TOOLS_CLI_PRINTABLE_H_
@@ -9,23 +9,24 @@
 
 namespace rumcask::cli {
 
-// What besides control characters and bytes that are no UTF-8 is escaped, or is not.
+// What is escaped in addition to control characters and invalid UTF-8, or excepted from that.
 enum class Escaping {
-  kMessage,    // a sentence on one line: nothing else
-  kBackslash,  // backslashes too, so that the bytes can be told from the text
-  kLines,      // not newlines and tabs: a text of several lines
+  kMessage,    // for a sentence on one line: nothing else
+  kBackslash,  // backslashes, too, so that the result is unambiguous
+  kLines,      // for text of several lines: newlines and tabs are not escaped
 };
 
-// `bytes` with each byte of what CommandsTerminal, and each byte that belongs to no valid UTF-8, as
-// a backslash and two hexadecimal digits. A terminal takes such bytes for commands: they could hide
-// or reorder what follows, retitle the window, or have it answer with input of their choice.
+// `bytes` with each byte of a character that CommandsTerminal, and each byte of invalid UTF-8,
+// replaced by a backslash and two hexadecimal digits. A terminal would obey such bytes: they could
+// hide or reorder what follows, change the window's title, or make the terminal answer with input
+// of their choice.
 std::string Printable(std::string_view bytes, Escaping escaping = Escaping::kMessage);
 
-// The bytes of the character at the front of `text`, which is not empty, in UTF-8 as RFC 3629 has
-// it; 0 if there is none.
+// The number of bytes of the character at the front of `text`, which must not be empty. 0 if it is
+// not valid UTF-8 according to RFC 3629.
 size_t CharacterBytes(std::string_view text);
 
-// Whether that character is a control character or one that changes the direction of writing.
+// Whether the character is a control character or changes the direction of writing.
 bool CommandsTerminal(std::string_view character);
 
 }  // namespace rumcask::cli

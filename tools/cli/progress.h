@@ -1,4 +1,4 @@
-// A line on the terminal that tells how far a long command is.
+// Shows on the terminal how far a long command has got.
 
 #ifndef RUMCASK_TOOLS_CLI_PROGRESS_H_
 #define RUMCASK_TOOLS_CLI_PROGRESS_H_
@@ -10,11 +10,12 @@
 
 namespace rumcask::cli {
 
-// "load: 1,200,000 records, 40.0 %, 0:12 left". Shown on stderr only if that is a terminal, a
-// second after the beginning, a few times a second, and erased at the end.
+// "load: 1,200,000 records, 40.0 %, 0:12 left". The line is shown on stderr only if that is a
+// terminal. It appears a second after the beginning, is updated a few times a second, and is erased
+// at the end.
 class Progress {
  public:
-  // `total` is what `done` below will be at the end; 0 if that is not known.
+  // `total` is the value that `done` will have at the end; 0 if it is not known.
   Progress(std::string_view label, uint64_t total);
   ~Progress();
   Progress(const Progress&) = delete;
@@ -25,12 +26,12 @@ class Progress {
     if (enabled_ && ++calls_ % 64 == 0) Show(records, done);
   }
 
-  // The same for steps that are long.
+  // The same for steps that take long each.
   void Now(uint64_t records, uint64_t done) {
     if (enabled_) Show(records, done);
   }
 
-  // Removes the line, until the next Update. For whoever wants to print something else.
+  // Removes the line until the next Update, so that something else can be printed.
   void Erase();
 
  private:
@@ -47,7 +48,7 @@ class Progress {
   bool shown_ = false;
 };
 
-// The line's text after `seconds`.
+// The text of the line after `seconds`.
 std::string ProgressLine(std::string_view label, uint64_t records, uint64_t done, uint64_t total,
                          double seconds);
 

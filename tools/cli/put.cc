@@ -44,7 +44,7 @@ absl::StatusOr<std::string> ValueFromStandardInput(const Flags& flags) {
   absl::StatusOr<std::string> text =
       ReadStandardInput(flags.hex ? kMaxValueBytes * 2 + 1 : kMaxValueBytes);
   if (!text.ok() || !flags.hex) return text;
-  // As get --hex prints it.
+  // A trailing newline is ignored, because get --hex prints one.
   if (!text->empty() && text->back() == '\n') text->pop_back();
   std::optional<std::string> bytes = FromHex(*text);
   if (!bytes) return absl::InvalidArgumentError("standard input is not hexadecimal");
@@ -55,7 +55,7 @@ absl::Status Put(const Flags& flags, std::string_view key_text,
                  const std::optional<std::string>& value_text) {
   absl::StatusOr<std::string> key = DecodeArgument(flags, key_text);
   if (!key.ok()) return key.status();
-  // Before opening, so that nobody is locked out while the value is on its way.
+  // The value is read before opening, so that nobody is locked out while it arrives.
   absl::StatusOr<std::string> value = value_text && *value_text != "-"
                                           ? DecodeArgument(flags, *value_text)
                                           : ValueFromStandardInput(flags);

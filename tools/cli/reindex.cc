@@ -50,7 +50,7 @@ absl::Status Reindex(const Flags& flags, const std::string& to) {
     return DB::Open(flags.db, options);
   });
   if (!db.ok()) return AboutPath(flags.db, /*create=*/false, db.status());
-  // What is still in memory goes to the index now.
+  // Close brings what is still in memory to the index.
   absl::Status status = (*db)->Close();
   if (!status.ok()) return status;
   return Print(absl::StrFormat("%s takes the place of %s\n", to, Printable(*stored)));

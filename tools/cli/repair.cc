@@ -60,10 +60,10 @@ std::string AsText(const RepairReport& report) {
   add_count(report.records_renumbered, "record", " given a higher version");
   add_count(report.headers_damaged, "segment", " read without its header");
   add(report.manifest_lost, "MANIFEST lost",
-      ": nothing tells whether the newest segments are all there");
+      ": it is not known whether the newest segments are all there");
   add_count(report.segments_missing, "segment", " missing");
   add_count(report.values_lost, "value",
-            " lost: reading the key says so until it is written again");
+            " lost: reading the key is an error until it is written again");
   add(report.bytes_unreadable, FormatBytes(report.bytes_unreadable),
       " unreadable: keys that were only there may have come back with an older value");
   add(report.incomplete_batches,
@@ -78,10 +78,10 @@ std::string AsText(const RepairReport& report) {
   return text;
 }
 
-// What the library says of the two paths, in terms of the command line.
+// Expresses the library's errors about the two paths in terms of the command line.
 absl::Status Explained(std::string_view path, std::string_view into, const absl::Status& status) {
   if (absl::IsAlreadyExists(status)) {
-    // What is in the way may be further up.
+    // A file may be in the way further up in the path.
     if (::access(std::string(into).c_str(), F_OK) != 0 && errno == ENOTDIR) {
       return AboutPath(into, /*create=*/true, status);
     }
@@ -89,21 +89,22 @@ absl::Status Explained(std::string_view path, std::string_view into, const absl:
         absl::StrCat(Text(into), " exists; --into needs a new directory"));
   }
   const absl::Status about_path = AboutPath(path, /*create=*/false, status);
-  // Of the other one: its parent is missing, or it must not be made.
+  // Errors about `into`: its parent is missing, or it may not be created.
   const std::string start = absl::StrCat(Text(into), ":");
   const bool about_into =
       status.message().substr(0, start.size()) == start || absl::IsPermissionDenied(about_path);
   return about_into ? AboutPath(into, /*create=*/true, status) : about_path;
 }
 
-// Why the new database may not have everything.
+// The reason why the new database may not have everything.
 std::string NotComplete(const RepairReport& report, std::string_view into) {
   RepairReport with_manifest = report;
   with_manifest.manifest_lost = false;
   if (with_manifest.complete()) {
-    return absl::StrCat(Text(into),
-                        " has every record that was found; without MANIFEST nothing tells whether "
-                        "the newest segments were all there");
+    return absl::StrCat(
+        Text(into),
+        " has every record that was found; without MANIFEST it is not known whether "
+        "the newest segments were all there");
   }
   return absl::StrCat(Text(into), " is complete but for what is lost");
 }

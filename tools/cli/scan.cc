@@ -57,10 +57,10 @@ absl::StatusOr<IteratorOptions> OptionsOf(const Flags& flags, const ScanFlags& s
   return options;
 }
 
-// How keys and values are shown.
+// The form in which keys and values are printed.
 enum class Style { kPlain, kHex, kNull, kJson };
 
-// As "NAME": the text, or, if the bytes are no UTF-8, as "NAME_hex": hexadecimal digits.
+// Adds the text as "NAME" or, if the bytes are not UTF-8, as hexadecimal digits under "NAME_hex".
 void AddText(const std::string& name, std::string_view bytes, nlohmann::ordered_json* json) {
   nlohmann::ordered_json text = std::string(bytes);
   try {
@@ -71,7 +71,7 @@ void AddText(const std::string& name, std::string_view bytes, nlohmann::ordered_
   }
 }
 
-// One key, and its value unless `value_of` is null.
+// One key, with its value unless `value_of` is null.
 std::string Shown(std::string_view key, const Iterator* value_of, Style style, bool on_terminal) {
   if (style == Style::kJson) {
     nlohmann::ordered_json json;

@@ -32,11 +32,11 @@ uint64_t DeadBytes(uint64_t log_bytes, uint64_t live_bytes) {
   return log_bytes > live_bytes ? log_bytes - live_bytes : 0;
 }
 
-// What is told of an index on disk.
+// What is printed about an index on disk.
 struct IndexOnDisk {
   // Whether the database has one.
   bool exists = false;
-  // Why it could not be used; empty if it was.
+  // The reason why it could not be used; empty if it was used.
   std::string unusable;
 };
 
@@ -84,7 +84,7 @@ std::string AsJson(const Stats& stats, const IndexOnDisk& index) {
   return JsonText(json, /*indent=*/2) + "\n";
 }
 
-// How the database was left.
+// The state in which the database was left.
 std::string Condition(const RecoveryReport& recovery) {
   std::string text = recovery.was_clean ? "closed cleanly" : "not closed cleanly";
   if (recovery.dropped_bytes > 0 || recovery.dropped_segments > 0) {
@@ -101,7 +101,7 @@ std::string Condition(const RecoveryReport& recovery) {
 
 std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk& index) {
   std::string text;
-  // Paths, and errors that name them, may be long and have any bytes.
+  // Paths, and errors that contain them, may be long and may have any bytes.
   const auto row = [&text](std::string_view name, std::string_view figure,
                            const std::string& remark = "") {
     const std::string line = absl::StrFormat("%-16s %s%s", name, Printable(figure),
@@ -119,7 +119,7 @@ std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk
   row("keystore", stats.keystore);
   row("keys", FormatCount(stats.keys), stats.keys_exact ? "" : "in the index");
   row("index in memory", FormatBytes(stats.index_bytes),
-      // Of few keys it would be the size of an empty index.
+      // With few keys it would be the size of an empty index.
       stats.keys < 100
           ? ""
           : absl::StrFormat("%.1f bytes per key", static_cast<double>(stats.index_bytes) /
@@ -157,7 +157,7 @@ absl::Status PrintStats(const Flags& flags) {
   absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
   if (!database.ok()) return database.status();
   Stats stats = database->db->GetStats();
-  // Not of the one that stood in.
+  // The name of the database's keystore, not of the one used in its place.
   stats.keystore = keystore->traits.name;
   const IndexOnDisk index = {keystore->traits.persistent, database->index_unusable};
   absl::Status status = Print(flags.json ? AsJson(stats, index) : AsTable(flags.db, stats, index));

@@ -9,7 +9,7 @@
 namespace rumcask::cli {
 
 size_t EditDistance(std::string_view a, std::string_view b) {
-  // table[i][j]: between the first i characters of a and the first j of b.
+  // table[i][j] is the distance between the first i characters of a and the first j of b.
   std::vector<std::vector<size_t>> table(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) {
     for (size_t j = 0; j <= b.size(); ++j) {
@@ -29,8 +29,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 namespace {
 
-// The only candidate that goes on after `word`, whatever dashes both begin with; with
-// `whole_words`, after a dash or an underscore.
+// The only candidate that begins with `word`, ignoring leading dashes of both. With `whole_words`,
+// `word` must be followed by a dash or an underscore.
 std::optional<std::string_view> OnlyContinuation(std::string_view word,
                                                  const std::vector<std::string_view>& candidates,
                                                  bool whole_words) {
@@ -56,14 +56,14 @@ std::optional<std::string_view> OnlyContinuation(std::string_view word,
 
 std::optional<std::string_view> MostSimilar(std::string_view word,
                                             const std::vector<std::string_view>& candidates) {
-  constexpr size_t kLongest = 32;  // the table above grows with the square
+  constexpr size_t kLongest = 32;  // the table above grows with the square of the length
   if (word.size() > kLongest) return std::nullopt;
   std::optional<std::string_view> best = OnlyContinuation(word, candidates, /*whole_words=*/true);
   if (best) return best;
   size_t best_distance = 0;
   for (const std::string_view candidate : candidates) {
     const size_t distance = EditDistance(word, candidate);
-    // Half of the letters wrong is no slip of the finger.
+    // If half of the letters are wrong, it is not a typing error.
     if (distance > 2 || distance * 2 > candidate.size()) continue;
     if (!best || distance < best_distance) {
       best = candidate;

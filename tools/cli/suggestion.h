@@ -10,12 +10,12 @@
 
 namespace rumcask::cli {
 
-// How many single characters must be inserted, removed, replaced or swapped with their neighbour to
-// turn one into the other.
+// The number of single characters that must be inserted, removed, replaced or swapped with their
+// neighbour to turn one word into the other.
 size_t EditDistance(std::string_view a, std::string_view b);
 
-// The candidate that `word` was most likely meant to be: one that it abbreviates, or one that is
-// close enough.
+// The candidate that the user most likely meant by `word`: one that `word` abbreviates, or one that
+// is similar enough.
 std::optional<std::string_view> MostSimilar(std::string_view word,
                                             const std::vector<std::string_view>& candidates);
 

@@ -75,10 +75,10 @@ TEST(Wrapped, BreaksBetweenWords) {
   const std::string half(40, 'h');
   EXPECT_EQ(Wrapped(half + " " + std::string(39, 'h'), 2), half + " " + std::string(39, 'h'));
   EXPECT_EQ(Wrapped(half + " " + half, 2), half + "\n  " + half);
-  // Columns stay where they are, and so does the indentation of the first line.
+  // Columns stay where they are, as does the indentation of the first line.
   EXPECT_EQ(Wrapped("  name      " + half + " " + half, 12),
             "  name      " + half + "\n            " + half);
-  // A word that is wider stays whole.
+  // A word that is wider than the terminal is not broken.
   const std::string path(100, 'p');
   EXPECT_EQ(Wrapped("see " + path + " there", 2), "see\n  " + path + "\n  there");
 }

@@ -1,4 +1,4 @@
-// Bytes as text: hexadecimal.
+// Bytes as hexadecimal text.
 
 #ifndef RUMCASK_TOOLS_CLI_TEXT_ENCODING_H_
 #define RUMCASK_TOOLS_CLI_TEXT_ENCODING_H_
@@ -9,7 +9,7 @@
 
 namespace rumcask::cli {
 
-// 0 to 15, or -1 if `digit` is none.
+// 0 to 15, or -1 if `digit` is not a hexadecimal digit.
 inline int HexDigitValue(char digit) {
   if (digit >= '0' && digit <= '9') return digit - '0';
   if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
@@ -26,7 +26,7 @@ inline void AppendHexByte(unsigned char byte, std::string* to) {
 
 std::string ToHex(std::string_view bytes);
 
-// Nothing if `digits` are not an even number of hexadecimal digits.
+// nullopt if `digits` is not an even number of hexadecimal digits.
 std::optional<std::string> FromHex(std::string_view digits);
 
 }  // namespace rumcask::cli

@@ -16,10 +16,10 @@ size_t Width(std::string_view text) {
 std::string Wrapped(std::string_view line, size_t indent) {
   std::string text;
   std::string current;
-  // The indentation the line comes with, and after it one word at a time.
+  // First the indentation that the line has already, then one word at a time.
   const size_t first = std::min(line.find_first_not_of(' '), line.size());
   for (size_t begin = first; begin < line.size();) {
-    // Columns within a line are kept: their spaces belong to the word that follows.
+    // Columns within a line are kept: the spaces count as part of the word that follows.
     const size_t end = std::min(line.find(' ', line.find_first_not_of(' ', begin)), line.size());
     const std::string_view word =
         line.substr(begin == first ? 0 : begin, end - (begin == first ? 0 : begin));

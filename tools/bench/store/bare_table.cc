@@ -23,7 +23,7 @@ BareTable::BareTable(uint64_t log_bytes) : log_bytes_(log_bytes) {
 BareTable::~BareTable() { munmap(log_, log_bytes_); }
 
 void BareTable::Clear() {
-  // The memory of the old table goes as well: growing is part of putting.
+  // The memory of the old table is freed, too, because growing is part of putting.
   table_ = {};
   end_ = 0;
 }

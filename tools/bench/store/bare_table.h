@@ -18,21 +18,21 @@
 
 namespace rumcask::bench {
 
-// One absl::flat_hash_map from digest to place over one mapping, with the store's own record
-// layout, checksums and key digests: no locks, no limits, no errors, no recovery. The mapping is
-// shared memory of 4 KiB pages, like that of a file, but no device ever writes it back.
+// An absl::flat_hash_map from digest to place over a single mapping, with the store's own record
+// layout, checksums and key digests. It has no locks, limits, errors or recovery. The mapping is
+// shared memory with pages of 4 KiB, like that of a file, but no device ever writes it back.
 class BareTable {
  public:
-  // Room for `log_bytes` of records, all of whose pages are there beforehand.
+  // Has room for `log_bytes` of records. All of its pages exist beforehand.
   explicit BareTable(uint64_t log_bytes);
   ~BareTable();
   BareTable(const BareTable&) = delete;
   BareTable& operator=(const BareTable&) = delete;
 
-  // A bare upsert, a checksum and a memcpy into a prefaulted mapping.
+  // An upsert in the table, a checksum, and a memcpy into a prefaulted mapping.
   void Put(std::string_view key, std::string_view value) {
     PreparedKey prepared(key);
-    digests_->Prepare(&prepared);
+    digests_->Digest(&prepared);
     const uint64_t at = end_;
     RecordHeader header;
     header.sequence = ++sequence_;
@@ -46,11 +46,11 @@ class BareTable {
     table_.insert_or_assign(Digest(prepared), Place(at));
   }
 
-  // A bare digest lookup, a checksum, a key comparison and a copy from a mapping. Whether the key
-  // is there. Any number of threads may get while none puts.
+  // A lookup of the digest, a checksum, a comparison of keys and a copy from the mapping. Returns
+  // whether the key is there. Any number of threads may get while none puts.
   bool Get(std::string_view key, std::string* value) const {
     PreparedKey prepared(key);
-    digests_->Prepare(&prepared);
+    digests_->Digest(&prepared);
     const auto it = table_.find(Digest(prepared));
     if (it == table_.end()) return false;
     const uint64_t at = it->second.offset();
@@ -62,22 +62,22 @@ class BareTable {
     return true;
   }
 
-  // Only the table's part of a put.
+  // Only that part of a put that concerns the table.
   void Index(std::string_view key, uint64_t at) {
     PreparedKey prepared(key);
-    digests_->Prepare(&prepared);
+    digests_->Digest(&prepared);
     table_.insert_or_assign(Digest(prepared), Place(at));
   }
 
   uint64_t keys() const { return table_.size(); }
   uint64_t room() const { return log_bytes_ - end_; }
-  // Empty again; the mapping stays.
+  // Empties the table; the mapping stays.
   void Clear();
 
  private:
   static constexpr uint64_t kSeed = 77;
 
-  // 12 bytes, like what the hash keystore keeps of a digest.
+  // 12 bytes, as the hash keystore stores of a digest.
   struct Digest {
     explicit Digest(const PreparedKey& key)
         : words{static_cast<uint32_t>(key.digest[1]), static_cast<uint32_t>(key.digest[1] >> 32),
@@ -102,7 +102,7 @@ class BareTable {
     uint32_t words_[2];
   };
 
-  // Whose Prepare makes the digests.
+  // A keystore whose Prepare computes the digests.
   std::unique_ptr<Keystore> digests_;
   absl::flat_hash_map<Digest, Place, DigestHash, std::equal_to<Digest>> table_;
   uint64_t log_bytes_;

@@ -1,4 +1,4 @@
-// One line of the report: what the store takes beside what its yardstick takes.
+// One line of the report: the store's figure beside that of its yardstick.
 
 #ifndef RUMCASK_TOOLS_BENCH_STORE_COMPARISON_H_
 #define RUMCASK_TOOLS_BENCH_STORE_COMPARISON_H_
@@ -11,13 +11,13 @@ namespace rumcask::bench {
 
 struct Comparison {
   std::string name;
-  // What the two sides do, for the report's text.
+  // What each of the two sides does, for the text of the report.
   std::string store_text;
   std::string yardstick_text;
-  // Of the figures; less of it is better.
+  // The unit of the figures; lower is better.
   std::string unit = "ns";
-  // Budgets: the yardstick's figure is to be at least so many times the store's, and the store's
-  // at most so much; 0 for none.
+  // Budgets: the yardstick's figure must be at least min_ratio times the store's, and the store's
+  // figure at most max_figure. 0 for none.
   double min_ratio = 0;
   double max_figure = 0;
   // Each runs one round and returns its figure.

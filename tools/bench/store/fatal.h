@@ -1,4 +1,4 @@
-// A benchmark that fails has no result: it ends with a message.
+// Ends a benchmark that fails with a message, because it has no result.
 
 #ifndef RUMCASK_TOOLS_BENCH_STORE_FATAL_H_
 #define RUMCASK_TOOLS_BENCH_STORE_FATAL_H_
@@ -20,7 +20,7 @@ namespace rumcask::bench {
   std::exit(1);
 }
 
-// For system calls: names errno too.
+// For system calls; the message includes errno.
 inline void DieIf(bool failed, const char* what) {
   if (failed) Die(std::string(what) + ": " + std::strerror(errno));
 }

@@ -1,4 +1,4 @@
-// The keys and values that store and yardstick are given alike.
+// The keys and values that both store and yardstick get.
 
 #ifndef RUMCASK_TOOLS_BENCH_STORE_KEY_STREAM_H_
 #define RUMCASK_TOOLS_BENCH_STORE_KEY_STREAM_H_
@@ -12,7 +12,7 @@
 
 namespace rumcask::bench {
 
-// Scatters numbers over all 64-bit words, one to one (Steele, Lea and Flood, "Fast splittable
+// A bijection that scatters numbers over all 64-bit words (Steele, Lea and Flood, "Fast splittable
 // pseudorandom number generators", 2014).
 inline uint64_t Scatter64(uint64_t x) {
   x += 0x9e3779b97f4a7c15;
@@ -21,8 +21,8 @@ inline uint64_t Scatter64(uint64_t x) {
   return x ^ x >> 31;
 }
 
-// The 16 bytes of the key with a number. Made where they are used, for some two nanoseconds: a
-// table of keys would push the stores' own data out of the processor's caches.
+// The 16 bytes of the key with a number. They are computed where they are used, which takes some
+// two nanoseconds; a table of keys would evict the stores' own data from the processor's caches.
 class Key {
  public:
   static constexpr size_t kBytes = 16;
@@ -38,10 +38,10 @@ class Key {
   char bytes_[kBytes];
 };
 
-// Keys in random order, some of them twice and some never.
+// Keys in random order; some occur twice and some never.
 class RandomKeys {
  public:
-  // Numbers below `keys`; another `seed`, another order.
+  // Numbers below `keys`. Another `seed` gives another order.
   RandomKeys(uint64_t keys, uint64_t seed) : keys_(keys), state_(Scatter64(seed)) {}
 
   uint64_t Next() {
@@ -53,7 +53,7 @@ class RandomKeys {
   uint64_t state_;
 };
 
-// Values that differ from each other and do not compress.
+// Values that differ from each other and cannot be compressed.
 class Values {
  public:
   explicit Values(size_t value_bytes)

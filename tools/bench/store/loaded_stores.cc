@@ -20,7 +20,7 @@ std::unique_ptr<DB> OpenDatabase(const std::string& path) {
 void RemoveDatabase(const std::string& path) {
   namespace fs = std::filesystem;
   if (!fs::exists(path)) return;
-  // Only what is a database, lest a mistyped directory cost anything.
+  // Removes nothing but a database, so that a mistyped directory does no harm.
   if (!fs::exists(path + "/MANIFEST")) Die(path + " is no database; not removed");
   fs::remove_all(path);
 }
@@ -55,7 +55,7 @@ DB* LoadedStores::EmptyStore() {
 
 BareTable* LoadedStores::EmptyTable() {
   if (table_ == nullptr) {
-    // Three rounds of puts beyond the loaded keys.
+    // Has room for three rounds of puts in addition to the loaded keys.
     table_ = std::make_unique<BareTable>((keys_ + 3 * round_operations()) *
                                          RecordBytes(Key::kBytes, kValueBytes));
   }

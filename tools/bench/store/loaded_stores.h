@@ -1,4 +1,4 @@
-// The store and its yardstick with the same keys in them.
+// The store and its yardstick, both loaded with the same keys.
 
 #ifndef RUMCASK_TOOLS_BENCH_STORE_LOADED_STORES_H_
 #define RUMCASK_TOOLS_BENCH_STORE_LOADED_STORES_H_
@@ -14,14 +14,14 @@
 
 namespace rumcask::bench {
 
-// Options all default, except that the database is made if need be.
+// Opens a database with default options, and creates it if need be.
 std::unique_ptr<DB> OpenDatabase(const std::string& path);
 
-// Removes a database made by a benchmark and all that is in it, if it is there.
+// Removes a database that a benchmark made, with everything in it, if it exists.
 void RemoveDatabase(const std::string& path);
 
-// Both sides of all comparisons on 16-byte keys and 100-byte values. Made when they are first asked
-// for, so that a filtered run takes no longer than it must.
+// Both sides of all comparisons with 16-byte keys and 100-byte values. They are made when they are
+// first needed, so that a filtered run takes no longer than necessary.
 class LoadedStores {
  public:
   static constexpr size_t kValueBytes = 100;
@@ -33,23 +33,23 @@ class LoadedStores {
 
   const std::string& directory() const { return directory_; }
   uint64_t keys() const { return keys_; }
-  // Operations of a round that works on loaded stores.
+  // The number of operations in a round that works on loaded stores.
   uint64_t round_operations() const { return keys_ < 5000000 ? keys_ : keys_ / 5; }
   const Values& values() const { return values_; }
 
-  // With keys 0 to keys() - 1.
+  // The store with keys 0 to keys() - 1.
   DB* store();
-  // The same, with room for a round of puts.
+  // The yardstick with the same keys and with room for a round of puts.
   BareTable* table();
 
-  // New, with nothing in them; returned to be filled with all keys.
+  // New and empty; the caller has to fill it with all keys.
   DB* EmptyStore();
   BareTable* EmptyTable();
 
-  // Closes and opens the store; returns how many seconds the opening took.
+  // Closes the store and opens it again. Returns the duration of the opening in seconds.
   double ReopenStore();
 
-  // Puts all keys in the order of their numbers, which says nothing to a table of digests.
+  // Puts all keys in the order of their numbers, which is a random order to a table of digests.
   void PutAll(DB* store) const;
   void PutAll(BareTable* table) const;
 

@@ -3,12 +3,12 @@
 //   bazel run //tools/bench/store:memory_benchmark -- --db=/path/on/the/disk
 //       [--keys=1000000,5000000,20000000] [--key_bytes=16,100] [--keystore=hash]
 //
-// Fills a database with each size of keys, values of 8 bytes, and looks at the memory after every
-// percent of growth: tables that double hold both halves for a moment, and are half empty after it.
-// The figure is the process's anonymous memory beyond what it had before the database was opened,
-// so that allocators' losses, threads and buffers count too; pages of the log are files'. A whole
-// run takes about a minute, 3 GB of disk and 1 GB of memory. Exits with 2 if the budget is missed
-// and --enforce is given.
+// Fills a database with keys of each size and values of 8 bytes, and reads the memory after every
+// percent of growth, because a table that doubles has both halves for a moment and is half empty
+// afterwards. The figure is the growth of the process's anonymous memory since before the database
+// was opened, so that losses of allocators, threads and buffers are included. Pages of the log are
+// not, as they belong to files. A whole run takes about a minute, 3 GB of disk and 1 GB of memory.
+// Exits with 2 if the budget is exceeded and --enforce is given.
 
 #include <malloc.h>
 
@@ -61,7 +61,7 @@ std::vector<uint64_t> Numbers(const std::string& list) {
   return numbers;
 }
 
-// Bytes per key at the end, on average, and where they were most.
+// Bytes per key at the end, on average, and at the maximum.
 class Growth {
  public:
   void Add(uint64_t keys, uint64_t bytes) {
@@ -85,7 +85,7 @@ class Growth {
   uint64_t peak_keys_ = 0;
 };
 
-// A line for each number of keys, after "met" or "MISSED" for all.
+// One line for each number of keys, after "met" or "MISSED" for all of them.
 std::string Fill(const std::string& path, size_t key_bytes, const std::vector<uint64_t>& totals) {
   RemoveDatabase(path);
   Options options;
@@ -100,7 +100,7 @@ std::string Fill(const std::string& path, size_t key_bytes, const std::vector<ui
   bool met = true;
   uint64_t keys = 0;
   for (const uint64_t total : totals) {
-    // Over the last octave: in it every table doubles once.
+    // Measured over the last octave, in which every table doubles once.
     Growth index;
     Growth process;
     while (keys < total) {
@@ -141,12 +141,12 @@ int Main() {
   bool met = true;
   for (const uint64_t key_bytes : Numbers(absl::GetFlag(FLAGS_key_bytes))) {
     if (key_bytes < Key::kBytes) Die("--key_bytes must be at least 16");
-    // A process for each: what the last one's memory left behind is not the next one's.
+    // Each runs in its own process, so that memory left over from the last one does not count.
     const std::string text =
         OrDie(RunInChild([&] { return Fill(directory + "/memory", key_bytes, totals); }));
     const std::pair<std::string, std::string> parts =
         absl::StrSplit(text, absl::MaxSplits('\n', 1));
-    // A child that died has said why.
+    // A child that died has reported the reason.
     if (parts.second.empty()) return 1;
     met = met && parts.first == "met";
     absl::PrintF("%s", parts.second);

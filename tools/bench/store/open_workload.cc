@@ -12,7 +12,7 @@ double OpenStore(LoadedStores* stores) {
   return stores->ReopenStore() * 1e9 / static_cast<double>(stores->keys());
 }
 
-// From keys that lie in memory one behind the other, as in a key table, to a filled table.
+// Fills a table from keys that lie one after the other in memory, as in a key table.
 double FillFromKeys(LoadedStores* stores) {
   std::vector<Key> keys;
   keys.reserve(stores->keys());
@@ -21,7 +21,7 @@ double FillFromKeys(LoadedStores* stores) {
   const Stopwatch watch;
   for (uint64_t i = 0; i < stores->keys(); ++i) table->Index(keys[i].view(), i * 8);
   const double figure = watch.NanosecondsEach(stores->keys());
-  // Its places lead nowhere.
+  // The places in it refer to nothing.
   table->Clear();
   return figure;
 }
@@ -34,7 +34,7 @@ void AddOpenComparison(LoadedStores* stores, Comparisons* to) {
   c.store_text = "opening of a cleanly closed database whose files are in the page cache, per key";
   c.yardstick_text =
       "one thread: digest of keys in memory and insertion into an absl::flat_hash_map";
-  // 8 million keys a second.
+  // 8 million keys per second.
   c.max_figure = 125;
   c.store = [stores] { return OpenStore(stores); };
   c.yardstick = [stores] { return FillFromKeys(stores); };

@@ -14,17 +14,18 @@
 
 namespace rumcask::bench {
 
-// Registers with Google Benchmark `rounds` benchmarks NAME/store/ROUND and NAME/yardstick/ROUND,
-// whose figures are counters, in the order in which they shall run: a round of the store beside one
-// of the yardstick, each first in every other round, so that what drifts on the machine meets both.
+// Registers `rounds` benchmarks NAME/store/ROUND and NAME/yardstick/ROUND with Google Benchmark,
+// with the figures as counters, in the order in which they are to run. Each round of the store is
+// next to one of the yardstick, and each of them is first in every second round, so that changes of
+// the machine affect both.
 class RatioReport {
  public:
   RatioReport(Comparisons comparisons, int rounds);
   RatioReport(const RatioReport&) = delete;
   RatioReport& operator=(const RatioReport&) = delete;
 
-  // What each side of the comparisons that have run does, and then a line for each: medians, and
-  // the ratio's median and extremes over the rounds. Returns whether all budgets are met.
+  // Prints what each side of the comparisons does, and then a line for each comparison with medians
+  // and with the ratio's median and extremes over the rounds. Returns whether all budgets are met.
   bool Print(std::FILE* out) const;
 
  private:

@@ -1,4 +1,4 @@
-// The yardsticks of durable and of large puts: the bytes that must be written, and nothing else.
+// The yardstick of durable and of large puts: writes the necessary bytes and does nothing else.
 
 #ifndef RUMCASK_TOOLS_BENCH_STORE_RAW_LOG_H_
 #define RUMCASK_TOOLS_BENCH_STORE_RAW_LOG_H_
@@ -10,14 +10,14 @@
 
 namespace rumcask::bench {
 
-// A new file, removed in the end, of records in the store's own layout.
+// A new file of records in the store's own layout; removed at the end.
 class RawLog {
  public:
   enum class Append {
-    // memcpy into a shared mapping of blocks filled with zeros before, like the store's active
-    // segment.
+    // memcpy into a shared mapping of blocks that were filled with zeros before, like the store's
+    // active segment.
     kMapped,
-    // One pwritev each at the end of the file.
+    // One pwritev per record at the end of the file.
     kWrite,
   };
 
@@ -26,9 +26,9 @@ class RawLog {
   RawLog(const RawLog&) = delete;
   RawLog& operator=(const RawLog&) = delete;
 
-  // Checksum and append.
+  // Computes the checksum and appends the record.
   void Put(std::string_view key, std::string_view value);
-  // fdatasync.
+  // Calls fdatasync.
   void Sync();
 
  private:

@@ -15,8 +15,8 @@ namespace {
 
 constexpr uint64_t kWritesPerSecond = 200000;
 
-// Nanoseconds a thread takes for a call of `get`(value) while `threads` of them do the same; each
-// gets its own seed.
+// Nanoseconds that a thread takes for a call of `get`(value) while `threads` threads do the same,
+// each with its own seed.
 template <typename MakeReader>
 double NanosecondsWith(int threads, uint64_t operations, MakeReader make_reader) {
   std::atomic<int> ready{0};
@@ -50,7 +50,7 @@ auto TableReader(LoadedStores* stores, uint64_t seed) {
   };
 }
 
-// How much longer a get takes when two threads get than when one does.
+// How much longer a get takes with two threads than with one.
 template <typename MakeReader>
 double CostOfCompany(uint64_t operations, MakeReader make_reader) {
   const double alone = NanosecondsWith(1, operations, make_reader);
@@ -75,13 +75,14 @@ double StoreAlone(LoadedStores* stores, uint64_t seed) {
                          [=](uint64_t) { return StoreReader(stores, seed); });
 }
 
-// Puts random keys that are there at kWritesPerSecond until told to stop.
+// Puts random existing keys at a rate of kWritesPerSecond until it is told to stop.
 class PacedWriter {
  public:
   PacedWriter(LoadedStores* stores, uint64_t seed)
       : thread_([this, stores, seed] { Run(stores, seed); }) {}
 
-  // Dies if it fell behind by more than a tenth: then the round says nothing.
+  // Ends the program if the writer fell behind by more than a tenth, because the round has no
+  // meaning then.
   void Stop() {
     stop_.store(true);
     thread_.join();
@@ -94,8 +95,8 @@ class PacedWriter {
 
  private:
   void Run(LoadedStores* stores, uint64_t seed) {
-    // Short enough bursts that a reader hardly ever sees a whole one, long enough that waking up
-    // is no part of the load.
+    // Bursts are short enough that a reader hardly ever sees a whole one, and long enough that
+    // waking up is not part of the load.
     constexpr uint64_t kBurst = 20;
     DB* const store = stores->store();
     RandomKeys random(stores->keys(), seed);

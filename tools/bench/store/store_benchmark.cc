@@ -1,13 +1,14 @@
-// The store against its budgets: each operation beside a yardstick in the same process that is
-// given the same keys, makes the same digests and checksums, and does only what has to be done.
+// The store against its budgets. Each operation runs beside a yardstick in the same process, which
+// gets the same keys, computes the same digests and checksums, and does only what is necessary.
 //
 //   bazel run -c opt //tools/bench/store:store_benchmark -- --db=/path/on/the/disk
 //       [--keys=5000000] [--rounds=5] [--benchmark_filter=^get]
 //
-// A whole run takes some three minutes, 4 GB of memory and 6 GB of disk. Runs one comparison after
-// the other, each in rounds that alternate between store and yardstick, and prints the figures as
-// they come; then what was compared, medians, and how many times faster the store is, with the
-// spread over the rounds. Exits with 2 if a budget is missed and --enforce is given.
+// A whole run takes some three minutes, 4 GB of memory and 6 GB of disk. Comparisons run one after
+// the other, each in rounds that alternate between store and yardstick. The program prints the
+// figures as they come, and at the end what was compared, the medians, and how many times faster
+// the store is, with the spread over the rounds. Exits with 2 if a budget is exceeded and --enforce
+// is given.
 
 #include <cstdio>
 #include <cstdlib>

@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t kOperations = 200;
 constexpr int kWaiters = 16;
 
-// A small store and a small log, open for all rounds.
+// A small store and a small log that stay open for all rounds.
 class SyncedStores {
  public:
   explicit SyncedStores(std::string directory)

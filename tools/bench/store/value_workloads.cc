@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint64_t kRoundBytes = uint64_t{256} << 20;
 
-// Values of one size; every round writes a new database and a new file.
+// Values of one size. Every round writes a new database and a new file.
 class ValueStores {
  public:
   ValueStores(std::string directory, size_t value_bytes, bool durable)
@@ -26,7 +26,7 @@ class ValueStores {
     const std::string path = directory_ + "/values";
     RemoveDatabase(path);
     std::unique_ptr<DB> store = OpenDatabase(path);
-    // Opening for writing is no part of it.
+    // The first write after opening has extra work, which is not part of the measurement.
     OrDie(store->Put(Key(operations_).view(), values_.Of(0)));
     OrDie(store->Sync());
     const Stopwatch watch;

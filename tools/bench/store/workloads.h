@@ -10,7 +10,7 @@
 
 namespace rumcask::bench {
 
-// Each adds to `to`. `stores` must outlive the comparisons.
+// Each function adds to `*to`. `stores` must outlive the comparisons.
 void AddPutComparisons(LoadedStores* stores, Comparisons* to);
 void AddOpenComparison(LoadedStores* stores, Comparisons* to);
 void AddGetComparisons(LoadedStores* stores, Comparisons* to);
