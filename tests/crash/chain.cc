@@ -160,7 +160,7 @@ Options Chain::ChooseOptions() {
       break;
   }
   if (on_disk) {
-    options.keystore = index_->Keystore(kOnDiskName, /*looks_cheaply=*/OneIn(2));
+    options.keystore = index_->Keystore(kOnDiskName, /*reports_replaced=*/OneIn(2));
     options.keystore->buffer_bytes = 1024;
   } else {
     options.keystore = InMemory()[Below(InMemory().size())];
@@ -235,7 +235,7 @@ std::string Chain::Value() {
 }
 
 void Chain::Wrote(const absl::Status& status, const WriteResult& result, bool sync,
-                  std::vector<ChainOracle::Operation> operations) {
+                  Operations operations) {
   if (!status.ok()) {
     ++report_.failed_writes;
     if (!options_.faults) Violate(absl::StrCat("write: ", status.ToString()));
@@ -277,8 +277,7 @@ void Chain::Step() {
       Wrote(status, result, sync, {{key, std::nullopt}});
     }
   } else if (kind < 18) {
-    const std::vector<ChainOracle::Operation> operations = {
-        {key, Value()}, {Key(), std::nullopt}, {Key(), Value()}};
+    const Operations operations = {{key, Value()}, {Key(), std::nullopt}, {Key(), Value()}};
     WriteBatch batch;
     for (const auto& [k, value] : operations) value ? batch.Put(k, *value) : batch.Delete(k);
     Wrote(db_->Write(batch, {sync}, &result), result, sync, operations);

@@ -15,10 +15,10 @@
 
 #include "core/db.h"
 #include "core/system/mutex.h"
-#include "tests/crash/chain_oracle.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
+#include "tests/oracle/chain_oracle.h"
 
 namespace rumcask {
 
@@ -89,7 +89,7 @@ class Chain {
   // One operation.
   void Step();
   void Wrote(const absl::Status& status, const WriteResult& result, bool sync,
-             std::vector<ChainOracle::Operation> operations);
+             Operations operations);
   void Refused(const std::string& key, const absl::Status& status);
   void Close();
   void SetFaults();

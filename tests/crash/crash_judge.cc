@@ -72,7 +72,7 @@ void CrashJudge::Check(const CrashRun::Cut& cut) {
   }
 }
 
-std::string CrashJudge::OpenAndRead(const Options& options, const CrashOracle& oracle,
+std::string CrashJudge::OpenAndRead(const Options& options, const PrefixOracle& oracle,
                                     uint64_t floor, std::unique_ptr<DB>* db, State* found,
                                     uint64_t* cut) {
   auto opened = DB::Open(kCrashPath, options);
@@ -139,7 +139,7 @@ std::string CrashJudge::InspectCut(const CrashRun::Cut& cut) {
 namespace {
 
 // What the next process does, in one of three ways: it syncs at once, writes first, or ends.
-absl::Status GoOn(uint64_t way, CrashOracle* oracle) {
+absl::Status GoOn(uint64_t way, PrefixOracle* oracle) {
   absl::Status status;
   if (way == 0) {
     status = oracle->Sync();
@@ -159,7 +159,7 @@ absl::Status GoOn(uint64_t way, CrashOracle* oracle) {
 std::string CrashJudge::InspectKilled(const CrashRun::Cut& cut) {
   CrashFileSystem& files = *cut.killed;
   const std::shared_ptr<AdversarialDisk> index = cut.index;
-  CrashOracle after(oracle_, cut.promise);
+  PrefixOracle after(oracle_, cut.promise);
   uint64_t floor = cut.promise.synced;
   std::vector<Later> later;
   uint64_t fate = cut.operation;
@@ -213,7 +213,7 @@ std::string CrashJudge::InspectKilled(const CrashRun::Cut& cut) {
   return "";
 }
 
-std::string CrashJudge::ExpectPrefix(const Later& later, const CrashOracle& oracle) {
+std::string CrashJudge::ExpectPrefix(const Later& later, const PrefixOracle& oracle) {
   CrashFileSystem file_system(later.remains.files);
   Options options = CrashOptions(modes_, &file_system, later.remains.index.get());
   ChooseKeystore(report_->images_after_kill, &options);

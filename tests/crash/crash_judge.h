@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/db.h"
-#include "tests/crash/crash_oracle.h"
 #include "tests/crash/crash_run.h"
+#include "tests/oracle/prefix_oracle.h"
 
 namespace rumcask {
 
@@ -27,7 +27,7 @@ struct CrashReport {
 class CrashJudge {
  public:
   // Both outlive this.
-  CrashJudge(CrashModes modes, const CrashOracle& oracle, CrashReport* report)
+  CrashJudge(CrashModes modes, const PrefixOracle& oracle, CrashReport* report)
       : modes_(modes), oracle_(oracle), report_(report) {}
 
   void Check(const CrashRun::Cut& cut);
@@ -53,15 +53,15 @@ class CrashJudge {
   // After the death of the process.
   std::string InspectKilled(const CrashRun::Cut& cut);
   // Opens what there is, which must be explained by the writes through `floor` or later.
-  std::string OpenAndRead(const Options& options, const CrashOracle& oracle, uint64_t floor,
+  std::string OpenAndRead(const Options& options, const PrefixOracle& oracle, uint64_t floor,
                           std::unique_ptr<DB>* db, State* found, uint64_t* cut);
   // Opens an image, which must hold one of the states.
   std::string Expect(const Remains& image, const std::vector<State>& states, const char* when);
   // Opens an image, which must hold a prefix of what `oracle` knows.
-  std::string ExpectPrefix(const Later& later, const CrashOracle& oracle);
+  std::string ExpectPrefix(const Later& later, const PrefixOracle& oracle);
 
   const CrashModes modes_;
-  const CrashOracle& oracle_;
+  const PrefixOracle& oracle_;
   CrashReport* const report_;
 };
 

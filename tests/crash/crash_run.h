@@ -12,10 +12,10 @@
 
 #include "core/db.h"
 #include "core/system/mutex.h"
-#include "tests/crash/crash_oracle.h"
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
+#include "tests/oracle/prefix_oracle.h"
 
 namespace rumcask {
 
@@ -54,7 +54,7 @@ class CrashRun {
   // Opens after Kill, and takes what it finds for the truth, if the oracle explains it.
   absl::Status Reopen();
 
-  CrashOracle& oracle() { return oracle_; }
+  PrefixOracle& oracle() { return oracle_; }
   CrashFileSystem& file_system() { return *crash_; }
   FaultFileSystem& faults() { return *fault_; }
   // May be changed between two openings.
@@ -94,7 +94,7 @@ class CrashRun {
   std::unique_ptr<FaultFileSystem> fault_;
   std::shared_ptr<AdversarialDisk> index_;
   std::atomic<uint64_t> index_cuts_{0};
-  CrashOracle oracle_;
+  PrefixOracle oracle_;
   std::unique_ptr<DB> db_;
   bool cutting_ = true;
   Mutex mutex_;

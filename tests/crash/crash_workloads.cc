@@ -1,6 +1,5 @@
 #include "tests/crash/crash_workloads.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -14,6 +13,8 @@
 #include "core/check/repair.h"
 #include "core/stats.h"
 #include "core/testing/map_keystore.h"
+#include "tests/oracle/operations.h"
+#include "tests/workloads/workload.h"
 
 namespace rumcask {
 namespace {
@@ -24,24 +25,34 @@ namespace {
     ASSERT_TRUE(status_.ok()) << status_;      \
   } while (false)
 
-std::string Key(int i) { return "key" + std::to_string(i); }
-std::string Value(int i, size_t size) {
-  std::string value = "v" + std::to_string(i) + ".";
-  value.resize(std::max(size, value.size()), static_cast<char>('a' + i % 26));
-  return value;
-}
+std::string Key(int i) { return WorkloadKey(i); }
+std::string Value(int i, size_t size) { return WorkloadValue(i, size); }
 
-void SinglePuts(CrashRun& run) {
-  ASSERT_OK(run.Open());
-  for (int i = 0; i < 90; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i, 100)));
-  ASSERT_OK(run.oracle().Close());
-}
+// The workloads of all campaigns, on a database whose crashes are enumerated.
+class Crashed : public WorkloadRun {
+ public:
+  explicit Crashed(CrashRun* run) : run_(run) {}
 
-void SyncedPuts(CrashRun& run) {
-  ASSERT_OK(run.Open());
-  for (int i = 0; i < 45; ++i) ASSERT_OK(run.oracle().Put(Key(i % 20), Value(i, 150), true));
-  ASSERT_OK(run.oracle().Close());
-}
+  bool Open() override { return Expect(run_->Open()); }
+  void Write(const Operations& operations, bool sync) override {
+    Expect(run_->oracle().Write(operations, sync));
+  }
+  void Sync() override { Expect(run_->oracle().Sync()); }
+  void ReadAll() override {
+    State found;
+    Expect(rumcask::ReadAll(run_->oracle().db(), &found));
+    EXPECT_EQ(found, run_->oracle().StateAt(run_->oracle().last_version()));
+  }
+  void Close() override { Expect(run_->oracle().Close()); }
+
+ private:
+  static bool Expect(const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    return status.ok();
+  }
+
+  CrashRun* const run_;
+};
 
 void SomeSynced(CrashRun& run) {
   ASSERT_OK(run.Open());
@@ -49,35 +60,6 @@ void SomeSynced(CrashRun& run) {
     ASSERT_OK(run.oracle().Put(Key(i % 30), Value(i, 120), i % 9 == 8));
     if (i % 25 == 24) ASSERT_OK(run.oracle().Sync());
   }
-}
-
-// Batches from inside a sector to over several, and larger than a segment.
-void Batches(CrashRun& run) {
-  ASSERT_OK(run.Open());
-  for (int i = 0; i < 24; ++i) {
-    std::vector<CrashOracle::Operation> operations;
-    for (int j = 0; j < 2 + i % 5; ++j) {
-      operations.push_back({Key((i + j) % 15), Value(100 * i + j, 60 + 40 * (i % 4))});
-    }
-    operations.push_back({Key(i % 15), std::nullopt});
-    ASSERT_OK(run.oracle().Write(operations, i % 6 == 5));
-  }
-  std::vector<CrashOracle::Operation> large;
-  for (int j = 0; j < 40; ++j) large.push_back({Key(j), Value(j, 150)});
-  ASSERT_OK(run.oracle().Write(large));
-  ASSERT_OK(run.oracle().Put("after", "the large batch", true));
-}
-
-void OverwritesAndDeletes(CrashRun& run) {
-  ASSERT_OK(run.Open());
-  for (int i = 0; i < 140; ++i) {
-    if (i % 4 == 3) {
-      ASSERT_OK(run.oracle().Delete(Key(i % 7), i % 20 == 3));
-    } else {
-      ASSERT_OK(run.oracle().Put(Key(i % 7), Value(i, 100)));
-    }
-  }
-  ASSERT_OK(run.oracle().Delete("never there", true));
 }
 
 void ThreeReopens(CrashRun& run) {
@@ -97,13 +79,6 @@ void CleanCloseAndContinue(CrashRun& run) {
   run.SetCutting(true);
   ASSERT_OK(run.Open());
   for (int i = 5; i < 45; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i + 100, 110), i == 20));
-}
-
-void LargeValues(CrashRun& run) {
-  ASSERT_OK(run.Open());
-  for (int i = 0; i < 12; ++i) {
-    ASSERT_OK(run.oracle().Put(Key(i % 4), Value(i, i % 3 == 0 ? 9000 : 700), i % 5 == 4));
-  }
 }
 
 // The process dies again and again; the power may fail at any time, with what the earlier processes
@@ -286,14 +261,22 @@ std::vector<CrashWorkload> IndexCrashWorkloads() {
 }
 
 std::vector<CrashWorkload> CrashWorkloads() {
-  return {{"SinglePuts", SinglePuts},
-          {"SyncedPuts", SyncedPuts},
+  // The sizes are such that the whole is done in minutes.
+  const auto common = [](auto workload) {
+    return [workload](CrashRun& run) {
+      Crashed crashed(&run);
+      workload(crashed);
+    };
+  };
+  return {{"SinglePuts", common([](WorkloadRun& run) { Puts(run, 90, 100); })},
+          {"SyncedPuts", common([](WorkloadRun& run) { SyncedPuts(run, 45, 150, 1); })},
           {"SomeSynced", SomeSynced},
-          {"Batches", Batches},
-          {"OverwritesAndDeletes", OverwritesAndDeletes},
+          {"Batches", common([](WorkloadRun& run) { Batches(run, 24); })},
+          {"OverwritesAndDeletes",
+           common([](WorkloadRun& run) { OverwritesAndDeletes(run, 140, 100); })},
           {"ThreeReopens", ThreeReopens},
           {"CleanCloseAndContinue", CleanCloseAndContinue},
-          {"LargeValues", LargeValues},
+          {"LargeValues", common([](WorkloadRun& run) { LargeValues(run, 12, 9000); })},
           {"KillsInARow", KillsInARow},
           {"FailedAppends", FailedAppends},
           {"SyncedGroup", SyncedGroup},

@@ -105,7 +105,7 @@ class ErrorCodesTest : public testing::TestWithParam<std::tuple<AppendMode, int,
     Options options;
     options.keystore = TestKeystore();
     if (std::get<Index>(GetParam()) == Index::kOnDisk) {
-      options.keystore = disk->Keystore("adversarial", /*looks_cheaply=*/true);
+      options.keystore = disk->Keystore("adversarial", /*reports_replaced=*/true);
       options.keystore->buffer_bytes = 512;
       options.replay_bytes = 4096;
     }

@@ -33,14 +33,6 @@ std::map<std::string, std::string> Essence(const CrashFileSystem& disk) {
   return files;
 }
 
-// By iterating. An error leaves `*found` with what came before.
-absl::Status Iterate(DB* db, std::map<std::string, std::string>* found) {
-  auto it = db->NewIterator();
-  if (!it.ok()) return it.status();
-  for (; (*it)->Valid(); (*it)->Next()) (*found)[std::string((*it)->key())] = (*it)->value();
-  return (*it)->status();
-}
-
 }  // namespace
 
 std::string ErrorModes::ToString() const {
@@ -79,7 +71,7 @@ Options ErrorRun::MakeOptions(FileSystem* file_system, AdversarialDisk* index) c
   Options options;
   options.keystore = modes_.hash ? HashKeystore() : TestKeystore();
   if (modes_.on_disk) {
-    options.keystore = index->Keystore("adversarial", /*looks_cheaply=*/true);
+    options.keystore = index->Keystore("adversarial", /*reports_replaced=*/true);
     // A few keys, so that the index is brought up to date all the time.
     options.keystore->buffer_bytes = 512;
     options.replay_bytes = 2000;
@@ -134,37 +126,17 @@ bool ErrorRun::Open(bool read_only) {
   return false;
 }
 
-void ErrorRun::Put(const std::string& key, const std::string& value, bool sync) {
+void ErrorRun::Write(const Operations& operations, bool sync) {
   if (idles_) return;
-  largest_ = std::max(largest_, value.size());
-  const absl::Status status = db_->Put(key, value, {sync});
-  oracle_.Note({{key, value}}, sync, status);
-  CheckError("put", status);
-}
-
-void ErrorRun::Delete(const std::string& key, bool sync) {
-  if (idles_) return;
-  const absl::Status status = db_->Delete(key, {sync});
-  oracle_.Note({{key, std::nullopt}}, sync, status);
-  CheckError("delete", status);
-}
-
-void ErrorRun::Write(const std::vector<ErrorOracle::Operation>& operations, bool sync) {
-  if (idles_) return;
-  WriteBatch batch;
   size_t bytes = 0;
-  for (const auto& [key, value] : operations) {
-    if (value.has_value()) {
-      bytes += value->size();
-      batch.Put(key, *value);
-    } else {
-      batch.Delete(key);
-    }
-  }
+  for (const Operation& operation : operations) bytes += operation.second.value_or("").size();
   largest_ = std::max(largest_, bytes);
-  const absl::Status status = db_->Write(batch, {sync});
+  const absl::Status status = Perform(operations, db_.get(), {sync});
   oracle_.Note(operations, sync, status);
-  CheckError("write", status);
+  CheckError(operations.size() > 1                   ? "write"
+             : operations.front().second.has_value() ? "put"
+                                                     : "delete",
+             status);
 }
 
 void ErrorRun::Sync() {
@@ -180,7 +152,7 @@ void ErrorRun::Sync() {
 void ErrorRun::ReadAll() {
   if (idles_) return;
   const std::vector<std::string> keys = oracle_.Keys();
-  std::map<std::string, std::string> found;
+  State found;
   std::vector<std::string> unreadable;
   const auto take = [&](const std::string& key, const absl::Status& status,
                         std::string_view value) {
@@ -250,7 +222,7 @@ void ErrorRun::Repair() {
   if (faults_.fault_count() != 0 && !report->damages.empty()) return;
   auto db = DB::Open(kErrorRepaired, MakeOptions(&disk_, AdversarialDisk::Make().get()));
   if (!db.ok()) return Complain("open repaired", db.status().ToString());
-  std::map<std::string, std::string> found;
+  State found;
   const absl::Status status = Iterate(db->get(), &found);
   Complain("repaired", status.ok() ? oracle_.Judge(When::kReopened, found) : status.ToString());
 }
@@ -303,7 +275,7 @@ void ErrorRun::CheckReopened(FileSystem* file_system, When when, const KeepPolic
                                : "after reopening";
   auto db = DB::Open(kErrorPath, MakeOptions(file_system, index.get()));
   if (!db.ok()) return Complain(what, db.status().ToString());
-  std::map<std::string, std::string> found;
+  State found;
   absl::Status status = Iterate(db->get(), &found);
   if (!status.ok()) return Complain(what, status.ToString());
   Complain(what, oracle_.Judge(when, found));

@@ -12,7 +12,8 @@
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/crash_kit/fault_file_system.h"
-#include "tests/errors/error_oracle.h"
+#include "tests/oracle/error_oracle.h"
+#include "tests/workloads/workload.h"
 
 namespace rumcask {
 
@@ -28,26 +29,24 @@ struct ErrorModes {
   std::string ToString() const;
 };
 
-class ErrorRun {
+class ErrorRun : public WorkloadRun {
  public:
   // Starts with the files of `image`, a copy of `index` and the writes that `oracle` knows of.
   ErrorRun(const ErrorModes& modes, const CrashImage& image, const AdversarialDisk& index,
            ErrorOracle oracle);
-  ~ErrorRun();
+  ~ErrorRun() override;
 
   // ---- for workloads ----
   // Each goes on after errors, as an application would, and judges what it sees.
 
-  // False if the database could not be opened.
-  bool Open(bool read_only = false);
-  void Put(const std::string& key, const std::string& value, bool sync = false);
-  void Delete(const std::string& key, bool sync = false);
-  void Write(const std::vector<ErrorOracle::Operation>& operations, bool sync = false);
-  void Sync();
-  // Every key, in every way there is to read.
-  void ReadAll();
+  bool Open() override { return Open(/*read_only=*/false); }
+  bool Open(bool read_only);
+  void Write(const Operations& operations, bool sync) override;
+  void Sync() override;
+  // In every way there is to read.
+  void ReadAll() override;
   void Verify();
-  void Close();
+  void Close() override;
   // The database's files as they are, copied to another one.
   void Repair();
 

@@ -1,79 +1,22 @@
 #include "tests/errors/error_workloads.h"
 
-#include <algorithm>
 #include <string>
 
-#include "core/check/verify.h"
+#include "tests/workloads/workload.h"
 
 namespace rumcask {
 namespace {
 
-std::string Key(int i) { return "key" + std::to_string(i); }
-std::string Value(int i, size_t size) {
-  std::string value = "v" + std::to_string(i) + ".";
-  value.resize(std::max(size, value.size()), static_cast<char>('a' + i % 26));
-  return value;
-}
+std::string Key(int i) { return WorkloadKey(i); }
+std::string Value(int i, size_t size) { return WorkloadValue(i, size); }
 
 // Some segments, sealed and not, to start from.
 void Fill(ErrorRun& run) {
   run.Open();
   for (int i = 0; i < 60; ++i) run.Put(Key(i % 25), Value(i, 180), i % 20 == 7);
-  run.Write({{"batch0", Value(1, 30)}, {"batch1", Value(2, 30)}, {Key(3), std::nullopt}});
+  run.Write({{"batch0", Value(1, 30)}, {"batch1", Value(2, 30)}, {Key(3), std::nullopt}},
+            /*sync=*/false);
   run.Delete(Key(4));
-}
-
-void CreatePutsClose(ErrorRun& run) {
-  if (!run.Open()) return;
-  for (int i = 0; i < 40; ++i) run.Put(Key(i), Value(i, 200));
-  run.ReadAll();
-  run.Close();
-}
-
-void OverwritesAndDeletes(ErrorRun& run) {
-  if (!run.Open()) return;
-  for (int i = 0; i < 60; ++i) {
-    if (i % 4 == 3) {
-      run.Delete(Key(i % 7));
-    } else {
-      run.Put(Key(i % 7), Value(i, 190));
-    }
-  }
-  run.ReadAll();
-  run.Close();
-}
-
-void SyncedPuts(ErrorRun& run) {
-  if (!run.Open()) return;
-  for (int i = 0; i < 24; ++i) {
-    run.Put(Key(i % 10), Value(i, 250), i % 2 == 0);
-    if (i % 7 == 6) run.Sync();
-  }
-  run.Delete("never there", /*sync=*/true);
-  run.ReadAll();
-}
-
-// Also one larger than a segment.
-void Batches(ErrorRun& run) {
-  if (!run.Open()) return;
-  for (int i = 0; i < 12; ++i) {
-    std::vector<ErrorOracle::Operation> operations;
-    for (int j = 0; j < 4; ++j) operations.emplace_back(Key(10 * i + j), Value(100 * i + j, 120));
-    operations.emplace_back(Key(10 * i - 9), std::nullopt);
-    run.Write(operations, i % 5 == 4);
-  }
-  std::vector<ErrorOracle::Operation> large;
-  for (int j = 0; j < 40; ++j) large.emplace_back("large" + Key(j), Value(j, 150));
-  run.Write(large);
-  run.ReadAll();
-  run.Close();
-}
-
-void LargeValues(ErrorRun& run) {
-  if (!run.Open()) return;
-  for (int i = 0; i < 6; ++i) run.Put(Key(i % 4), Value(i, i % 2 == 0 ? 150000 : 700), i == 3);
-  run.ReadAll();
-  run.Close();
 }
 
 // Opening, reading, and the first write with all that it commits.
@@ -125,15 +68,22 @@ void OpenAgainAndAgain(ErrorRun& run) {
 
 std::vector<ErrorWorkload> ErrorWorkloads() {
   const std::function<void(ErrorRun&)> empty;
+  // Each call of each workload fails in turn, so that the time it takes grows with the square of
+  // its size.
+  const auto create = [](ErrorRun& run) { Puts(run, 40, 200); };
+  const auto overwrite = [](ErrorRun& run) { OverwritesAndDeletes(run, 60, 190); };
+  const auto sync = [](ErrorRun& run) { SyncedPuts(run, 24, 250, 2); };
+  const auto batches = [](ErrorRun& run) { Batches(run, 12); };
+  const auto large = [](ErrorRun& run) { LargeValues(run, 6, 150000); };
   return {
-      {"CreatePutsClose", empty, false, CreatePutsClose, false, 0, true},
-      {"OverwritesAndDeletes", empty, false, OverwritesAndDeletes, false, 0, true},
-      {"OverwritesAndDeletesOnHash", empty, false, OverwritesAndDeletes, true, 0, false},
-      {"OverwritesAndDeletesWithThreads", empty, false, OverwritesAndDeletes, true, 2, true},
-      {"SyncedPuts", empty, false, SyncedPuts, false, 0, true},
-      {"SyncedPutsWithThreads", empty, false, SyncedPuts, true, 2, true},
-      {"Batches", empty, false, Batches, false, 0, true},
-      {"LargeValues", empty, false, LargeValues, false, 0, true},
+      {"CreatePutsClose", empty, false, create, false, 0, true},
+      {"OverwritesAndDeletes", empty, false, overwrite, false, 0, true},
+      {"OverwritesAndDeletesOnHash", empty, false, overwrite, true, 0, false},
+      {"OverwritesAndDeletesWithThreads", empty, false, overwrite, true, 2, true},
+      {"SyncedPuts", empty, false, sync, false, 0, true},
+      {"SyncedPutsWithThreads", empty, false, sync, true, 2, true},
+      {"Batches", empty, false, batches, false, 0, true},
+      {"LargeValues", empty, false, large, false, 0, true},
       {"OpenClosedAndWrite", Fill, false, OpenAndWrite, false, 0, true},
       {"OpenKilledAndWrite", Fill, true, OpenAndWrite, false, 0, true},
       {"OpenKilledAndWriteWithThreads", Fill, true, OpenAndWrite, true, 2, true},

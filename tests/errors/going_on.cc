@@ -1,7 +1,6 @@
 // What a program does after an error: it goes on.
 
 #include <iterator>
-#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -41,10 +40,11 @@ void ErrorRun::WriteKind(const std::string& name, char kind) {
     case 'L':
       return Put(key, std::string(largest_ + 5000, kind), /*sync=*/kind == 'L');
     case 'b':
-      return Write({{key + "1", "one"}, {key + "2", std::nullopt}, {key + "3", "three"}});
+      return Write({{key + "1", "one"}, {key + "2", std::nullopt}, {key + "3", "three"}},
+                   /*sync=*/false);
     default: {
       // One that is there: of another nothing is written.
-      const std::map<std::string, std::string> state = oracle_.Acknowledged();
+      const State state = oracle_.Acknowledged();
       if (state.empty()) return Put(key, "nothing to delete");
       return Delete(state.begin()->first);
     }

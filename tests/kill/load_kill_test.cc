@@ -34,8 +34,8 @@
 #include "core/db.h"
 #include "keystores/hash/open.h"
 #include "tests/kill/child.h"
-#include "tests/kill/mix.h"
 #include "tests/kill/scratch_directory.h"
+#include "tests/workloads/mix.h"
 
 namespace rumcask {
 namespace {

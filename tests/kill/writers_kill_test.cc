@@ -40,14 +40,13 @@
 #include "keystores/by_name.h"
 #include "tests/kill/child.h"
 #include "tests/kill/scratch_directory.h"
-#include "tests/kill/writer_operations.h"
+#include "tests/workloads/writer_operations.h"
 
 namespace rumcask {
 namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-using State = std::map<std::string, std::string>;
 
 // One pipe for each writer, and the numbers that came through them.
 class Acknowledgements {
@@ -286,9 +285,9 @@ void WritersKillTest::CheckWriter(DB* db, int writer) {
   State& state = states_[static_cast<size_t>(writer)];
   uint64_t& done = done_[static_cast<size_t>(writer)];
   const uint64_t acknowledged = acknowledged_[static_cast<size_t>(writer)];
-  while (done < acknowledged) Apply(OperationOf(writer, ++done), &state);
+  while (done < acknowledged) Apply(OperationOf(writer, ++done).changes, &state);
   State next = state;
-  Apply(OperationOf(writer, done + 1), &next);
+  Apply(OperationOf(writer, done + 1).changes, &next);
   // The operation under way may have changed nothing; then it makes no difference to repeat it.
   if (found == state) return;
   if (found == next) {

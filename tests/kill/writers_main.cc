@@ -23,7 +23,7 @@
 #include "core/stats.h"
 #include "core/system/seeded_bug.h"
 #include "keystores/by_name.h"
-#include "tests/kill/writer_operations.h"
+#include "tests/workloads/writer_operations.h"
 
 namespace rumcask {
 namespace {
@@ -46,7 +46,7 @@ void WriteForever(DB* db, int writer, uint64_t n) {
   for (;; ++n) {
     const WriterOperation operation = OperationOf(writer, n);
     if (SeededBug("acknowledged-first")) Acknowledge(writer, n);
-    const absl::Status status = Perform(operation, db);
+    const absl::Status status = Perform(operation.changes, db, {operation.sync});
     if (!status.ok()) Fail(status);
     if (!SeededBug("acknowledged-first")) Acknowledge(writer, n);
   }

@@ -27,7 +27,7 @@ struct ModelSetup {
   // For keystores whose index is on a disk of the tests: what it is after a kill, and the first
   // time.
   std::shared_ptr<AdversarialDisk> index_disk;
-  bool index_looks_cheaply = true;
+  bool index_reports_replaced = true;
 };
 
 // Everything follows from the seed. Stops at the first difference.

@@ -108,13 +108,13 @@ INSTANTIATE_TEST_SUITE_P(Keystores, ModelTest, testing::ValuesIn(Keystores()),
 
 // Changes its keystore all the time, from and to one in memory; its index comes out of a kill in
 // any state.
-std::vector<ModelSetup> OnDisk(bool looks_cheaply) {
+std::vector<ModelSetup> OnDisk(bool reports_replaced) {
   const KeystoreFactory keystore =
-      AdversarialDisk::Make()->Keystore(looks_cheaply ? "looking" : "blind", looks_cheaply);
+      AdversarialDisk::Make()->Keystore(reports_replaced ? "looking" : "blind", reports_replaced);
   std::vector<ModelSetup> setups = AllModes(keystore, AllKeystores(/*persistent=*/false));
   for (ModelSetup& setup : setups) {
     setup.index_disk = AdversarialDisk::Make();
-    setup.index_looks_cheaply = looks_cheaply;
+    setup.index_reports_replaced = reports_replaced;
   }
   return setups;
 }

@@ -27,13 +27,11 @@
 #include "core/db.h"
 #include "core/stats.h"
 #include "keystores/by_name.h"
-#include "tests/kill/writer_operations.h"
 #include "tests/power_cut/writer_report.h"
+#include "tests/workloads/writer_operations.h"
 
 namespace rumcask {
 namespace {
-
-using State = std::map<std::string, std::string>;
 
 // So small that the index is brought up to date all the time.
 constexpr uint64_t kBufferBytes = uint64_t{8} << 10;
@@ -60,7 +58,7 @@ void Report(WriterReport::What what, uint64_t number, WriterReport::By by = Writ
   if (::write(kReports, &report, sizeof report) != sizeof report) std::_Exit(1);
 }
 
-WriterOperation Operation(uint64_t n) {
+WriterOperation NthOperation(uint64_t n) {
   // With the keys of all the writers, so that an index on disk has more than a few pages.
   WriterOperation operation = OperationOf(static_cast<int>(n % kWriters), n);
   operation.sync = n % kSyncEvery == 0;
@@ -120,11 +118,11 @@ uint64_t Recognize(const State& found, uint64_t least, uint64_t most) {
   };
   for (uint64_t n = 0; n <= most; ++n) {
     if (n > 0) {
-      const WriterOperation operation = Operation(n);
+      const WriterOperation operation = NthOperation(n);
       State touched;
       for (const auto& change : operation.changes) touched[change.first];
       for (const auto& key : touched) differing -= differs(key.first) ? 1 : 0;
-      Apply(operation, &state);
+      Apply(operation.changes, &state);
       for (const auto& key : touched) differing += differs(key.first) ? 1 : 0;
     }
     if (n >= least && differing == 0) return n;
@@ -211,8 +209,8 @@ int Main(int argc, char** argv) {
   std::vector<std::pair<uint64_t, uint64_t>> versions;
   const uint64_t end = n + count;
   while (count == 0 || n < end) {
-    const WriterOperation operation = Operation(++n);
-    const absl::Status status = Perform(operation, db->get());
+    const WriterOperation operation = NthOperation(++n);
+    const absl::Status status = Perform(operation.changes, db->get(), {operation.sync});
     if (!status.ok()) Fail("operation " + std::to_string(n), status);
     if (operation.sync) {
       Report(WriterReport::kSynced, n, WriterReport::kSyncedOperation);

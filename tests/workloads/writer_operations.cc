@@ -1,8 +1,8 @@
-#include "tests/kill/writer_operations.h"
+#include "tests/workloads/writer_operations.h"
 
 #include "absl/strings/str_format.h"
 
-#include "tests/kill/mix.h"
+#include "tests/workloads/mix.h"
 
 namespace rumcask {
 namespace {
@@ -34,33 +34,6 @@ WriterOperation OperationOf(int writer, uint64_t n) {
     }
   }
   return operation;
-}
-
-absl::Status Perform(const WriterOperation& operation, DB* db) {
-  const WriteOptions options{operation.sync};
-  if (operation.changes.size() == 1) {
-    const auto& [key, value] = operation.changes.front();
-    return value.has_value() ? db->Put(key, *value, options) : db->Delete(key, options);
-  }
-  WriteBatch batch;
-  for (const auto& [key, value] : operation.changes) {
-    if (value.has_value()) {
-      batch.Put(key, *value);
-    } else {
-      batch.Delete(key);
-    }
-  }
-  return db->Write(batch, options);
-}
-
-void Apply(const WriterOperation& operation, std::map<std::string, std::string>* state) {
-  for (const auto& [key, value] : operation.changes) {
-    if (value.has_value()) {
-      (*state)[key] = *value;
-    } else {
-      state->erase(key);
-    }
-  }
 }
 
 }  // namespace rumcask

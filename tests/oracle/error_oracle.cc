@@ -1,4 +1,4 @@
-#include "tests/errors/error_oracle.h"
+#include "tests/oracle/error_oracle.h"
 
 #include <algorithm>
 #include <set>
@@ -12,15 +12,14 @@ std::string Show(const std::optional<std::string>& value) {
   return value.has_value() ? absl::StrCat("'", value->substr(0, 24), "'") : "missing";
 }
 
-std::optional<std::string> ValueOf(const std::map<std::string, std::string>& state,
-                                   const std::string& key) {
+std::optional<std::string> ValueOf(const State& state, const std::string& key) {
   const auto at = state.find(key);
   return at == state.end() ? std::nullopt : std::optional<std::string>(at->second);
 }
 
 }  // namespace
 
-void ErrorOracle::Note(std::vector<Operation> operations, bool sync, const absl::Status& status) {
+void ErrorOracle::Note(Operations operations, bool sync, const absl::Status& status) {
   writes_.push_back({std::move(operations), status.ok()});
   if (!status.ok()) ++failed_;
   if (status.ok() && sync) NoteSynced();
@@ -36,17 +35,10 @@ std::vector<std::string> ErrorOracle::Keys() const {
   return {keys.begin(), keys.end()};
 }
 
-std::map<std::string, std::string> ErrorOracle::Acknowledged() const {
-  std::map<std::string, std::string> state;
+State ErrorOracle::Acknowledged() const {
+  State state;
   for (const Write& write : writes_) {
-    if (!write.ok) continue;
-    for (const auto& [key, value] : write.operations) {
-      if (value.has_value()) {
-        state[key] = *value;
-      } else {
-        state.erase(key);
-      }
-    }
+    if (write.ok) Apply(write.operations, &state);
   }
   return state;
 }
@@ -72,7 +64,7 @@ bool ErrorOracle::Allows(const std::string& key, const std::optional<std::string
   return allowed || sure == value;
 }
 
-std::string ErrorOracle::Judge(When when, const std::map<std::string, std::string>& found,
+std::string ErrorOracle::Judge(When when, const State& found,
                                const std::vector<std::string>& unreadable) const {
   const bool failed_count = when != When::kOpen || read_only_;
   const size_t floor = when == When::kPowerCut ? durable_ : writes_.size();

@@ -5,17 +5,16 @@
 // after a power cut no earlier one than the last that anything vouched for. A write that returned
 // an error may be found or not, for good.
 
-#ifndef RUMCASK_TESTS_CRASH_CHAIN_ORACLE_H_
-#define RUMCASK_TESTS_CRASH_CHAIN_ORACLE_H_
+#ifndef RUMCASK_TESTS_ORACLE_CHAIN_ORACLE_H_
+#define RUMCASK_TESTS_ORACLE_CHAIN_ORACLE_H_
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/system/mutex.h"
+#include "tests/oracle/operations.h"
 
 namespace rumcask {
 
@@ -40,8 +39,6 @@ struct ChainPromise {
 
 class ChainOracle {
  public:
-  // One operation of a batch: no value for a delete.
-  using Operation = std::pair<std::string, std::optional<std::string>>;
   struct Entry {
     std::string value;
     uint64_t version = 0;  // 0: not known
@@ -50,9 +47,9 @@ class ChainOracle {
 
   // A write that returned OK with the version of its last operation. Says what is wrong with that,
   // or nothing: a version is never given out twice, whatever became of the first.
-  std::string Wrote(uint64_t version, std::vector<Operation> operations);
+  std::string Wrote(uint64_t version, Operations operations);
   // A write that returned an error.
-  void Failed(std::vector<Operation> operations);
+  void Failed(Operations operations);
   void Vouch(Voucher by, uint64_t version);
   // A crash at the moment of `promise`: what was acknowledged later was so in vain.
   void Forget(const ChainPromise& promise);
@@ -75,7 +72,7 @@ class ChainOracle {
     uint64_t version;
     bool ok;         // or else it may be there or not
     bool versioned;  // it returned OK
-    std::vector<Operation> operations;
+    Operations operations;
   };
 
   static void Apply(const Written& write, State* state);
@@ -96,4 +93,4 @@ class ChainOracle {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_TESTS_CRASH_CHAIN_ORACLE_H_
+#endif  // RUMCASK_TESTS_ORACLE_CHAIN_ORACLE_H_

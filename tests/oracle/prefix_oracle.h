@@ -1,23 +1,22 @@
-// What a database must hold after a crash, told by someone who stands outside of it.
+// What a database must hold after a crash: the state after some prefix of its writes.
 //
 // A run is a list of writes, each with the versions that the database gave its operations. What may
 // be found after a crash is the state after all writes up to some version c: the prefix property.
 // How low c may be depends on what had been acknowledged: after the death of the process,
 // everything that returned OK; after a power cut, everything that a sync returned OK for.
 
-#ifndef RUMCASK_TESTS_CRASH_CRASH_ORACLE_H_
-#define RUMCASK_TESTS_CRASH_CRASH_ORACLE_H_
+#ifndef RUMCASK_TESTS_ORACLE_PREFIX_ORACLE_H_
+#define RUMCASK_TESTS_ORACLE_PREFIX_ORACLE_H_
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 
 #include "core/db.h"
 #include "core/system/mutex.h"
+#include "tests/oracle/operations.h"
 
 namespace rumcask {
 
@@ -27,19 +26,13 @@ struct Promise {
   uint64_t synced = 0;    // every write with a version up to this survives a power cut
 };
 
-// The contents of a database.
-using State = std::map<std::string, std::string>;
-
 // Does writes on a database and remembers them. Thread-safe, except SetDb and state functions.
-class CrashOracle {
+class PrefixOracle {
  public:
-  // One operation of a batch: no value for a delete.
-  using Operation = std::pair<std::string, std::optional<std::string>>;
-
-  CrashOracle() = default;
+  PrefixOracle() = default;
   // Knows the writes that `other` does, of which no more is promised than `promise`. Has no
   // database yet.
-  CrashOracle(const CrashOracle& other, const Promise& promise);
+  PrefixOracle(const PrefixOracle& other, const Promise& promise);
 
   // Writes from here on go to `db`.
   void SetDb(DB* db) { db_ = db; }
@@ -48,7 +41,7 @@ class CrashOracle {
   // Each returns what the database returned. Writes that fail are expected to have left nothing.
   absl::Status Put(const std::string& key, const std::string& value, bool sync = false);
   absl::Status Delete(const std::string& key, bool sync = false);
-  absl::Status Write(const std::vector<Operation>& operations, bool sync = false);
+  absl::Status Write(const Operations& operations, bool sync = false);
   absl::Status Sync();
   // After a clean Close everything is durable.
   absl::Status Close();
@@ -67,10 +60,10 @@ class CrashOracle {
  private:
   struct Written {
     uint64_t version;  // of the last operation
-    std::vector<Operation> operations;
+    Operations operations;
   };
 
-  absl::Status Record(std::vector<Operation> operations, bool sync, const WriteResult& result,
+  absl::Status Record(Operations operations, bool sync, const WriteResult& result,
                       absl::Status status);
 
   DB* db_ = nullptr;
@@ -80,9 +73,6 @@ class CrashOracle {
   uint64_t returned_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// Reads everything, by iterating and again key by key.
-absl::Status ReadAll(DB* db, State* state);
-
 }  // namespace rumcask
 
-#endif  // RUMCASK_TESTS_CRASH_CRASH_ORACLE_H_
+#endif  // RUMCASK_TESTS_ORACLE_PREFIX_ORACLE_H_

@@ -1,7 +1,7 @@
 // Numbers that look random and are the same in every process.
 
-#ifndef RUMCASK_TESTS_KILL_MIX_H_
-#define RUMCASK_TESTS_KILL_MIX_H_
+#ifndef RUMCASK_TESTS_WORKLOADS_MIX_H_
+#define RUMCASK_TESTS_WORKLOADS_MIX_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -35,4 +35,4 @@ inline std::string Letters(uint64_t seed, size_t size) {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_TESTS_KILL_MIX_H_
+#endif  // RUMCASK_TESTS_WORKLOADS_MIX_H_

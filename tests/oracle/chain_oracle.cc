@@ -1,4 +1,4 @@
-#include "tests/crash/chain_oracle.h"
+#include "tests/oracle/chain_oracle.h"
 
 #include <algorithm>
 #include <iterator>
@@ -37,7 +37,7 @@ std::string ChainPromise::ToString() const {
   return absl::StrCat("returned ", returned, ", vouched for ", vouched, " by ", VoucherName(by));
 }
 
-std::string ChainOracle::Wrote(uint64_t version, std::vector<Operation> operations) {
+std::string ChainOracle::Wrote(uint64_t version, Operations operations) {
   const uint64_t first = version - (operations.size() - 1);
   if (first <= highest_) {
     return absl::StrCat("version ", first, " is given out again; ", highest_, " was the highest");
@@ -51,7 +51,7 @@ std::string ChainOracle::Wrote(uint64_t version, std::vector<Operation> operatio
   return "";
 }
 
-void ChainOracle::Failed(std::vector<Operation> operations) {
+void ChainOracle::Failed(Operations operations) {
   writes_.push_back({promise().returned, false, false, std::move(operations)});
 }
 

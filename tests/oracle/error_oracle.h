@@ -4,26 +4,22 @@
 // long as the database stays open - except that after a failed sync reads may show it - and may or
 // may not be found after reopening, a batch as a whole.
 
-#ifndef RUMCASK_TESTS_ERRORS_ERROR_ORACLE_H_
-#define RUMCASK_TESTS_ERRORS_ERROR_ORACLE_H_
+#ifndef RUMCASK_TESTS_ORACLE_ERROR_ORACLE_H_
+#define RUMCASK_TESTS_ORACLE_ERROR_ORACLE_H_
 
-#include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/db.h"
+#include "tests/oracle/operations.h"
 
 namespace rumcask {
 
 class ErrorOracle {
  public:
-  // One operation of a batch: no value for a delete.
-  using Operation = std::pair<std::string, std::optional<std::string>>;
-
   // What was done, and what the database said to it.
-  void Note(std::vector<Operation> operations, bool sync, const absl::Status& status);
+  void Note(Operations operations, bool sync, const absl::Status& status);
   // All that returned OK until now is durable.
   void NoteSynced();
   // Reads may show what a failed operation wrote.
@@ -42,18 +38,18 @@ class ErrorOracle {
   };
   // Says what is wrong with `found`, or nothing. Keys in `unreadable` returned an error, which is
   // not a wrong value.
-  std::string Judge(When when, const std::map<std::string, std::string>& found,
+  std::string Judge(When when, const State& found,
                     const std::vector<std::string>& unreadable = {}) const;
 
   // Every key that was ever written.
   std::vector<std::string> Keys() const;
   // What all that returned OK amounts to.
-  std::map<std::string, std::string> Acknowledged() const;
+  State Acknowledged() const;
   bool all_succeeded() const { return failed_ == 0; }
 
  private:
   struct Write {
-    std::vector<Operation> operations;
+    Operations operations;
     bool ok;
   };
 
@@ -71,4 +67,4 @@ class ErrorOracle {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_TESTS_ERRORS_ERROR_ORACLE_H_
+#endif  // RUMCASK_TESTS_ORACLE_ERROR_ORACLE_H_

@@ -1,19 +1,13 @@
 // What the writers do. A writer's n-th operation follows from its number and n, so that whoever
 // knows how far it came knows what it must have left.
 
-#ifndef RUMCASK_TESTS_KILL_WRITER_OPERATIONS_H_
-#define RUMCASK_TESTS_KILL_WRITER_OPERATIONS_H_
+#ifndef RUMCASK_TESTS_WORKLOADS_WRITER_OPERATIONS_H_
+#define RUMCASK_TESTS_WORKLOADS_WRITER_OPERATIONS_H_
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
-
-#include "core/db.h"
+#include "tests/oracle/operations.h"
 
 namespace rumcask {
 
@@ -28,7 +22,7 @@ inline constexpr int kOpening = kFirstAcknowledgement + kWriters;
 
 struct WriterOperation {
   // Several are a batch; no value is a delete.
-  std::vector<std::pair<std::string, std::optional<std::string>>> changes;
+  Operations changes;
   bool sync = false;
 };
 
@@ -36,9 +30,6 @@ std::string WriterKey(int writer, uint64_t i);
 // Operations are numbered from 1.
 WriterOperation OperationOf(int writer, uint64_t n);
 
-absl::Status Perform(const WriterOperation& operation, DB* db);
-void Apply(const WriterOperation& operation, std::map<std::string, std::string>* state);
-
 }  // namespace rumcask
 
-#endif  // RUMCASK_TESTS_KILL_WRITER_OPERATIONS_H_
+#endif  // RUMCASK_TESTS_WORKLOADS_WRITER_OPERATIONS_H_
