@@ -3,7 +3,7 @@
 // One thread writes. What may be found is the state after all writes up to some one: the prefix
 // property. After the death of the process that is no earlier one than the last that returned OK;
 // after a power cut no earlier one than the last that anything vouched for. A write that returned
-// an error may be found or not, for good.
+// an error may be found or not, and stays so.
 
 #ifndef RUMCASK_TESTS_ORACLE_CHAIN_ORACLE_H_
 #define RUMCASK_TESTS_ORACLE_CHAIN_ORACLE_H_

@@ -24,7 +24,7 @@ class ErrorOracle {
   void NoteSynced();
   // Reads may show what a failed operation wrote.
   void NoteReadOnly() { read_only_ = true; }
-  // It was opened again: what failed until now may be there, for good.
+  // It was opened again: what failed until now may be there, and stays so.
   void NoteReopened() {
     settled_ = writes_.size();
     read_only_ = false;

@@ -4,7 +4,7 @@
 //
 // After each cut the next writer judges what is there (writer_main.cc): a prefix of all operations
 // with everything that was synced, the same by a walk, by Get and by Verify. The index must be as
-// far as it was known to be for good, without having been built anew: it never runs ahead of the
+// far as it was known to be durable, without having been built anew: it never runs ahead of the
 // log. Cuts fall into opening, recovery and the making of a database too.
 //
 // In chains of kills and power cuts one directory goes through all of them, with tiny segments;
@@ -116,8 +116,8 @@ class PowerCutTest : public testing::TestWithParam<std::string> {
   std::unique_ptr<CutMount> mount_;  // while its page cache lives
 
   // Of the database: operations that survive a power cut, and who said so; those that must be there
-  // at the next opening, and those that were begun at most; through which version the index is up
-  // to date for good.
+  // at the next opening, and those that were begun at most; through which version the index is
+  // durably up to date.
   uint64_t synced_ = 0;
   uint64_t by_ = WriterReport::kNobody;
   uint64_t least_ = 0;

@@ -15,7 +15,7 @@ struct WriterReport {
     kOpened,   // the database, which held the first `number` operations and nothing else
     kBehind,   // its index ended `number` versions before the log
     kRebuilt,  // its index was built anew; why is in the log
-    kIndexed,  // the index is up to date through version `number`, for good
+    kIndexed,  // the index is durably up to date through version `number`
     kWritten,  // operation `number` has returned
     kSynced,   // all operations through `number` survive a power cut; it has returned
   };
