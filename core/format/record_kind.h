@@ -62,9 +62,19 @@ constexpr uint64_t KindsWith(bool RecordKindTraits::*trait) {
   return kinds;
 }
 
+constexpr uint8_t LowestKind(uint64_t kinds) {
+  uint8_t kind = 0;
+  while (((kinds >> kind) & 1) == 0) ++kind;
+  return kind;
+}
+
 template <bool RecordKindTraits::*trait>
 inline bool Has(RecordKind kind) {
   constexpr uint64_t kKinds = KindsWith(trait);
+  // If only one kind has it, a comparison is cheaper still.
+  if constexpr ((kKinds & (kKinds - 1)) == 0) {
+    return static_cast<uint8_t>(kind) == LowestKind(kKinds);
+  }
   return ((kKinds >> (static_cast<uint8_t>(kind) % kEndOfKinds)) & 1) != 0;
 }
 
