@@ -68,9 +68,9 @@ constexpr uint8_t LowestKind(uint64_t kinds) {
   return kind;
 }
 
-template <bool RecordKindTraits::*trait>
+template <bool RecordKindTraits::*kTrait>
 inline bool Has(RecordKind kind) {
-  constexpr uint64_t kKinds = KindsWith(trait);
+  constexpr uint64_t kKinds = KindsWith(kTrait);
   // If only one kind has it, a comparison is cheaper still.
   if constexpr ((kKinds & (kKinds - 1)) == 0) {
     return static_cast<uint8_t>(kind) == LowestKind(kKinds);

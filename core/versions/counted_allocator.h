@@ -33,11 +33,11 @@ class CountedAllocator {
 
   T* allocate(size_t n) {
     T* const block = std::allocator<T>().allocate(n);
-    bytes_->fetch_add(HeapBlockBytes(n * sizeof(T)), std::memory_order_relaxed);
+    bytes_->fetch_add(BytesOf(n), std::memory_order_relaxed);
     return block;
   }
   void deallocate(T* block, size_t n) {
-    bytes_->fetch_sub(HeapBlockBytes(n * sizeof(T)), std::memory_order_relaxed);
+    bytes_->fetch_sub(BytesOf(n), std::memory_order_relaxed);
     std::allocator<T>().deallocate(block, n);
   }
 
@@ -53,6 +53,11 @@ class CountedAllocator {
   }
 
  private:
+  static uint64_t BytesOf(size_t n) {
+    // T may well be a pointer.
+    return HeapBlockBytes(n * sizeof(T));  // NOLINT(bugprone-sizeof-expression)
+  }
+
   std::atomic<uint64_t>* bytes_;
 };
 
