@@ -6,6 +6,8 @@
 
 #include "core/plugin/keystore.h"
 #include "core/store.h"
+#include "core/system/reader_epoch.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
@@ -45,30 +47,37 @@ bool MayShareBytes(absl::Span<const std::string_view> keys,
 
 // ---- reading ----
 
-inline absl::Status DB::Find(std::string_view key, const ReadOptions& options, Location* location,
-                             RecordView* record) {
+template <typename Take>
+inline absl::Status DB::Read(std::string_view key, const ReadOptions& options, Take take) {
   // Each step has a status of its own, as assigning to one costs more than checking a new one.
   if (absl::Status status = store_->CheckRead(key); !status.ok()) return status;
   PreparedKey prepared(key);
   store_->keystore_->Digest(&prepared);
+  ReaderScope reading(!SeededBug("reads-not-announced"));
+  Location location;
   if (absl::Status status = options.snapshot == nullptr
-                                ? store_->keystore_->Get(prepared, location)
-                                : FindAt(*options.snapshot, prepared, location);
+                                ? store_->keystore_->Get(prepared, &location)
+                                : FindAt(*options.snapshot, prepared, &location);
       !status.ok()) {
     return status;
   }
-  return store_->ReadRecord(prepared, *location, ThreadRecordBuffer(), record);
+  RecordView record;
+  if (absl::Status status = store_->ReadRecord(prepared, location, ThreadRecordBuffer(), &record);
+      !status.ok()) {
+    // The listener may do what waits for readers.
+    reading.Leave();
+    return store_->Report(std::move(status));
+  }
+  take(location, record);
+  return absl::OkStatus();
 }
 
 absl::Status DB::Get(std::string_view key, std::string* value, const ReadOptions& options,
                      uint64_t* version) {
-  RecordView record;
-  Location location;
-  absl::Status status = Find(key, options, &location, &record);
-  if (!status.ok()) return status;
-  Assign(record.value(), value);
-  if (version != nullptr) *version = record.header.sequence;
-  return absl::OkStatus();
+  return Read(key, options, [&](Location /*location*/, const RecordView& record) {
+    Assign(record.value(), value);
+    if (version != nullptr) *version = record.header.sequence;
+  });
 }
 
 absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& options) {
@@ -79,26 +88,21 @@ absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& opt
 }
 
 absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions& options) {
-  RecordView record;
-  Location location;
-  // The key may be a view of what `*value` holds, so that is kept until the key was found.
-  absl::Status status = Find(key, options, &location, &record);
-  value->Clear();
-  if (!status.ok()) return status;
-  value->version_ = record.header.sequence;
-  const SegmentPin segment = store_->log_.Pin(location);
-  if (!segment->reads_mapped() || record.header.value_bytes < kPinnedBytes) {
-    value->owned_.assign(record.value());
-    value->bytes_ = value->owned_;
-    return absl::OkStatus();
-  }
-  segment->pins.fetch_add(1, std::memory_order_relaxed);
-  value->pin_ =
-      std::shared_ptr<const void>(record.bytes, [kept = segment->shared_from_this()](const void*) {
-        kept->pins.fetch_sub(1, std::memory_order_relaxed);
-      });
-  value->bytes_ = record.value();
-  return absl::OkStatus();
+  // The key may be a view of what `*value` holds, so that is kept until the record was found.
+  absl::Status status = Read(key, options, [&](Location location, const RecordView& record) {
+    value->Clear();
+    value->version_ = record.header.sequence;
+    const SegmentPin segment = store_->log_.Pin(location);
+    if (!segment->reads_mapped() || record.header.value_bytes < kPinnedBytes) {
+      value->owned_.assign(record.value());
+      value->bytes_ = value->owned_;
+      return;
+    }
+    value->pin_ = segment.Keep(record.bytes);
+    value->bytes_ = record.value();
+  });
+  if (!status.ok()) value->Clear();
+  return status;
 }
 
 void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
@@ -127,7 +131,7 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
   for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
     const size_t count = std::min(kGroup, keys.size() - begin);
     absl::Status* const status = statuses->data() + begin;
-    // Four passes, so that each key's wait for memory overlaps with the others'.
+    // Passes, so that each key's wait for memory overlaps with the others'.
     for (size_t i = 0; i < count; ++i) {
       prepared[i].key = keys[begin + i];
       if (copied) {
@@ -142,26 +146,35 @@ void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::stri
       store_->keystore_->Digest(&prepared[i]);
       store_->keystore_->Prefetch(prepared[i]);
     }
-    for (size_t i = 0; i < count; ++i) {
-      if (!status[i].ok()) continue;
-      absl::Status found = options.snapshot == nullptr
-                               ? store_->keystore_->Get(prepared[i], &locations[i])
-                               : FindAt(*options.snapshot, prepared[i], &locations[i]);
-      if (!found.ok()) status[i] = std::move(found);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (status[i].ok()) store_->log_.Pin(locations[i])->Touch(locations[i]);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (!status[i].ok()) continue;
-      RecordView record;
-      absl::Status read =
-          store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
-      if (read.ok()) {
-        Assign(record.value(), &(*values)[begin + i]);
-      } else {
-        status[i] = std::move(read);
+    bool damaged[kGroup] = {};
+    bool any_damaged = false;
+    {
+      const ReaderScope reading;
+      for (size_t i = 0; i < count; ++i) {
+        if (!status[i].ok()) continue;
+        absl::Status found = options.snapshot == nullptr
+                                 ? store_->keystore_->Get(prepared[i], &locations[i])
+                                 : FindAt(*options.snapshot, prepared[i], &locations[i]);
+        if (!found.ok()) status[i] = std::move(found);
       }
+      for (size_t i = 0; i < count; ++i) {
+        if (status[i].ok()) store_->log_.Pin(locations[i])->Touch(locations[i]);
+      }
+      for (size_t i = 0; i < count; ++i) {
+        if (!status[i].ok()) continue;
+        RecordView record;
+        absl::Status read =
+            store_->ReadRecord(prepared[i], locations[i], ThreadRecordBuffer(), &record);
+        if (read.ok()) {
+          Assign(record.value(), &(*values)[begin + i]);
+        } else {
+          status[i] = std::move(read);
+          damaged[i] = any_damaged = true;
+        }
+      }
+    }
+    for (size_t i = 0; any_damaged && i < count; ++i) {
+      if (damaged[i]) status[i] = store_->Report(std::move(status[i]));
     }
   }
 }
@@ -183,6 +196,7 @@ absl::Status DB::Close() {
   store_->closed_.store(true, std::memory_order_release);
   MutexLock lock(store_->close_mutex_);
   if (!store_->close_result_.has_value()) {
+    if (store_->controller_ != nullptr) store_->controller_->Stop();
     store_->close_result_ = store_->log_.Close();
     absl::Status status = store_->index_.Close();
     if (store_->close_result_->ok()) store_->close_result_ = std::move(status);

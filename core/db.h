@@ -43,7 +43,8 @@
 // option or path, refused before any I/O. FailedPrecondition: the database is closed or read-only,
 // the caller is a forked child, or the directory was removed while the database was open.
 // ResourceExhausted: the disk or a quota is full, or the process has no memory or file descriptor
-// left; open segments can still be read, and a later retry can succeed. DataLoss: damage.
+// left, or PinnedValues hold more of the log than it may take; open segments can still be read, and
+// a later retry can succeed. DataLoss: damage.
 // PermissionDenied: the system refuses access. Internal: another error of the system. The message
 // of every system error has the call, the file and the reason.
 
@@ -74,7 +75,8 @@ class Location;
 struct PreparedKey;
 struct RecordView;
 class Store;
-// Declared in stats.h and verify.h, which only their users need to include.
+// Declared in compaction.h, stats.h and verify.h, which only their users need to include.
+struct CompactionReport;
 struct Stats;
 struct VerifyReport;
 
@@ -197,6 +199,49 @@ class DB {
   // FailedPrecondition if the database is open read-only, as for every write.
   absl::Status Sync();
 
+  // ---- compaction ----
+  //
+  // Records that were replaced or deleted are dead, and keep their space until their segment is
+  // compacted: its live records are copied into other segments, and its file is removed. The
+  // database does that by itself, as Options::compaction says; these functions are for more, or for
+  // other times. Only sealed segments are compacted. Readers and writers go on meanwhile, as do
+  // snapshots, iterators and PinnedValues: what they still need is removed by a later call. One
+  // call at a time compacts; others wait. While records are copied, the disk holds them twice.
+  // After a crash or power cut at any moment the database has all it had. FailedPrecondition if the
+  // database is open read-only. Other errors are those of a write with sync: what was done stays
+  // done, and a later call goes on. `*report` is set whatever the result is; it may be null.
+
+  // Compacts what it pays most to compact, until the files have got smaller by `bytes` or there is
+  // nothing to gain. On a keystore that does not tell what a write replaces (rocksdb), it goes by
+  // what is dead as of a walk over the index, which it makes before.
+  absl::Status CompactSome(uint64_t bytes, CompactionReport* report = nullptr);
+
+  // Compacts every sealed segment that has a dead record.
+  absl::Status CompactAll(CompactionReport* report = nullptr);
+
+  // While paused the database does not compact by itself, and the bound on its space is not kept.
+  // Returns once a job that it runs has ended. Calls do not nest: one Resume ends all pauses.
+  absl::Status PauseCompaction();
+  absl::Status ResumeCompaction();
+
+  // ---- checkpoints ----
+
+  // Makes a database of its own in the directory `path`, which must not exist, with the state after
+  // one write that is not older than any write that returned before the call. Readers, writers and
+  // compaction go on meanwhile. Sealed segments are linked where the file system can do that, which
+  // takes neither time nor space, and else copied; what is still written is copied. The checkpoint
+  // has no index yet: a keystore on disk builds it at the first opening. When this returns OK, it
+  // survives a power cut. Linked files share their bytes with this database until one of the two
+  // compacts them away: that guards against deletion and mistakes, not against damage to the disk.
+  //
+  // Never copy the directory of an open database by other means: its files may go while you do.
+  //
+  // AlreadyExists if there is something at `path`; NotFound if its parent does not exist. After any
+  // other error this database is as before, and what was made is removed, except for the directory
+  // and its file LOCK. While it is made the checkpoint cannot be opened; after a crash it may hold
+  // segments without MANIFEST, which Open refuses.
+  absl::Status Checkpoint(std::string_view path);
+
   // ---- state ----
 
   // The number of keys according to the keystore. It is exact for keystores in memory. For one on
@@ -210,8 +255,8 @@ class DB {
   absl::Status BackgroundStatus() const;
 
   // Checks every byte on disk, and compares the index with the log in both directions. Readers and
-  // writers may go on meanwhile. OK if everything could be checked; what was found is in the
-  // report.
+  // writers may go on meanwhile, and compaction waits. OK if everything could be checked; what was
+  // found is in the report.
   absl::StatusOr<VerifyReport> Verify();
 
   // Makes everything durable, ends background work and releases the directory. Later calls, from
@@ -223,6 +268,8 @@ class DB {
   absl::Status Close();
 
  private:
+  friend struct DbTestPeer;
+
   explicit DB(std::shared_ptr<Store> store) : store_(std::move(store)) {}
 
   // InvalidArgument if the snapshot is one of another database.
@@ -230,9 +277,10 @@ class DB {
   // The location that `key` had as of the snapshot.
   absl::Status FindAt(const Snapshot& snapshot, const PreparedKey& key, Location* location) const;
   // The common part of all reads: finds the key's location, at the snapshot if the options name
-  // one, and reads its record, which lies in a mapping or in the calling thread's buffer.
-  absl::Status Find(std::string_view key, const ReadOptions& options, Location* location,
-                    RecordView* record);
+  // one, reads the record there, and calls take(location, record) while the record may be looked
+  // into.
+  template <typename Take>
+  absl::Status Read(std::string_view key, const ReadOptions& options, Take take);
 
   // Shared with iterators, which may outlive the DB object.
   std::shared_ptr<Store> store_;

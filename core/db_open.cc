@@ -24,7 +24,35 @@
 namespace rumcask {
 namespace {
 
+constexpr double kMinSpaceAmplification = 1.05;
+constexpr double kMaxSpaceAmplification = 100;
+
 constexpr uint64_t kMinOpenFiles = 8;
+
+absl::Status CheckCompaction(const CompactionOptions& options) {
+  const auto bad_share = [](double share) { return !(share > 0 && share <= 1); };
+  if (bad_share(options.trigger_dead_share) || bad_share(options.qualifying_dead_share)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("CompactionOptions::trigger_dead_share is ", options.trigger_dead_share,
+                     " and qualifying_dead_share is ", options.qualifying_dead_share,
+                     "; both must be above 0 and at most 1"));
+  }
+  const double bound = options.max_space_amplification;
+  if (bound != 0 && !(bound >= kMinSpaceAmplification && bound <= kMaxSpaceAmplification)) {
+    return absl::InvalidArgumentError(absl::StrCat("CompactionOptions::max_space_amplification is ",
+                                                   bound, ", not 0 or ", kMinSpaceAmplification,
+                                                   " to ", kMaxSpaceAmplification));
+  }
+  for (const CompactionOptions::Hours& hours : options.windows) {
+    if (hours.begin < 0 || hours.begin > 24 || hours.end < 0 || hours.end > 24 ||
+        hours.begin == hours.end) {
+      return absl::InvalidArgumentError(absl::StrCat("CompactionOptions::windows has ", hours.begin,
+                                                     " to ", hours.end,
+                                                     ", which is no part of a day from 0 to 24"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckOptions(const Options& options) {
   if (!options.keystore.has_value() || !MakesKeystores(*options.keystore)) {
@@ -58,7 +86,7 @@ absl::Status CheckOptions(const Options& options) {
     return absl::InvalidArgumentError(
         "Options::sync_interval is negative, or there is no background thread to keep it");
   }
-  return absl::OkStatus();
+  return CheckCompaction(options.compaction);
 }
 
 // What kind of directory it is, judged by the names in it.
@@ -146,6 +174,34 @@ absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view pat
   return NewManifest(options);
 }
 
+std::unique_ptr<CompactionController> MakeController(Store* store) {
+  const Options& options = store->options_;
+  const CompactionOptions& wanted = options.compaction;
+  CompactionPolicy policy;
+  policy.max_space_amplification = wanted.max_space_amplification != 0
+                                       ? wanted.max_space_amplification
+                                       : options.keystore->traits.max_space_amplification;
+  policy.trigger_dead_share = wanted.trigger_dead_share;
+  policy.trigger_dead_bytes = wanted.trigger_dead_bytes;
+  policy.qualifying_dead_share = wanted.qualifying_dead_share;
+  policy.qualifying_dead_bytes = wanted.qualifying_dead_bytes;
+  policy.small_segment_bytes = std::min(wanted.small_segment_bytes, options.segment_bytes / 2);
+  for (const CompactionOptions::Hours& hours : wanted.windows) {
+    policy.windows.push_back({hours.begin, hours.end});
+  }
+  policy.segment_bytes = options.segment_bytes;
+  policy.ordered = options.keystore->traits.ordered;
+  CompactionController::Events events;
+  if (const std::shared_ptr<Listener> listener = options.listener) {
+    events.on_job = [listener](const CompactionReport& report) { listener->OnCompaction(report); };
+    events.on_damage = [listener](const absl::Status& damage) { listener->OnDamage(damage); };
+    events.on_error = [listener](const absl::Status& error) { listener->OnCompactionError(error); };
+  }
+  return std::make_unique<CompactionController>(std::move(policy), store->compactor_.get(),
+                                                &store->log_, store->keystore_.get(), &store->gate_,
+                                                std::move(events));
+}
+
 absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Options& options,
                                                  bool read_only) {
   absl::Status checked = CheckOptions(options);
@@ -215,6 +271,17 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   store->index_ = index->gate;
   store->index_rebuilt_ = std::move(index->rebuilt);
   store->recovery_ = report;
+  if (!read_only) {
+    store->compactor_ = std::make_unique<Compactor>(
+        CompactionParts{store->directory_.get(), &store->log_, store->keystore_.get(),
+                        &store->index_, &store->held_locations_, &store->gate_,
+                        options.segment_bytes, options.compaction.bytes_per_second,
+                        /*before_step=*/nullptr});
+    store->controller_ = MakeController(store.get());
+    if (options.compaction.automatic && options.background_threads > 0) {
+      store->controller_->Start();
+    }
+  }
   if (options.listener != nullptr) {
     for (const Damage& damage : damages) options.listener->OnDamage(DamageStatus(damage));
     options.listener->OnRecovered(report);

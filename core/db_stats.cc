@@ -36,11 +36,42 @@ Stats DB::GetStats() const {
     stats.live_bytes += s.live_bytes;
     stats.file_bytes += s.file_bytes;
     stats.pins += s.pins;
+    if (!s.sealed) stats.active_bytes += s.file_bytes;
+    switch (segment->role.load(std::memory_order_relaxed)) {
+      case Segment::Role::kNone:
+        break;
+      case Segment::Role::kVictim:
+      case Segment::Role::kSurvivor:
+        s.state = SegmentStats::State::kInFlight;
+        stats.in_flight_bytes += s.file_bytes;
+        break;
+      case Segment::Role::kEmptied:
+        s.state = SegmentStats::State::kWaiting;
+        stats.waiting_bytes += s.file_bytes;
+        if (s.pins > 0) stats.pinned_bytes += s.file_bytes;
+        break;
+      case Segment::Role::kDamaged:
+        s.state = SegmentStats::State::kDamaged;
+        stats.damaged_bytes += s.file_bytes;
+        break;
+    }
     stats.segments.push_back(s);
   }
   {
     MutexLock lock(store_->log_.write_mutex());
     stats.last_version = store_->log_.last_sequence();
+    stats.prepared_bytes = store_->log_.prepared_bytes();
+  }
+  stats.file_bytes += stats.prepared_bytes;
+  if (store_->compactor_ != nullptr) {
+    const Compactor::Totals totals = store_->compactor_->totals();
+    stats.compaction.running = totals.running;
+    stats.compaction.jobs = totals.jobs;
+    stats.compaction.copied_records = totals.copied_records;
+    stats.compaction.written_bytes = totals.written_bytes;
+    stats.compaction.retired_segments = totals.retired_segments;
+    stats.compaction.retired_bytes = totals.retired_bytes;
+    stats.compaction.writer_waits = store_->gate_.waits();
   }
   stats.durable_version = store_->log_.durable_sequence();
   stats.puts = store_->puts_.load(std::memory_order_relaxed);

@@ -1,6 +1,7 @@
 // Verifying an open database: the files, and the index against the log.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/check/verify_log.h"
 #include "core/damage.h"
 #include "core/db.h"
+#include "core/index/record_order.h"
 #include "core/plugin/keystore.h"
 #include "core/segment/segment_file.h"
 #include "core/store.h"
@@ -29,21 +31,63 @@ class IndexAudit {
  public:
   // `manifest` is null if it is damaged.
   IndexAudit(Store* store, const Manifest* manifest, VerifyReport* report)
-      : store_(store), report_(report), numbers_(manifest, report) {}
+      : store_(store),
+        report_(report),
+        numbers_(manifest, report),
+        order_(store->directory_.get(), &store->log_) {}
 
   absl::Status Run() {
     const std::vector<Extent> extents = Look();
-    for (const Extent& extent : extents) {
-      absl::Status status = CheckSegment(extent);
-      if (!status.ok()) return status;
+    absl::Status status = LearnOrder(extents);
+    // The user's segments come last, in the order of the log, so that a delete in one of them can
+    // clear a key of suspicion for good.
+    for (const Stream stream : {Stream::kSurvivor, Stream::kUser}) {
+      for (const Extent& extent : extents) {
+        if (status.ok() && extent.segment->stream() == stream) status = CheckSegment(extent);
+      }
     }
-    absl::Status status = CheckIndex();
+    if (status.ok()) status = CheckIndex();
     if (status.ok()) status = Excuse(extents);
-    for (auto& [key, damage] : suspects_) report_->damages.push_back(std::move(damage));
+    for (auto& [key, suspect] : suspects_) {
+      if (!suspect.is_delete) report_->damages.push_back(std::move(suspect.damage));
+    }
     return status;
   }
 
  private:
+  // What is known of a key that the index does not have, or has an older record of.
+  struct Suspect {
+    uint64_t sequence = 0;
+    bool is_delete = false;
+    Damage damage;
+  };
+
+  absl::Status LearnOrder(const std::vector<Extent>& extents) {
+    for (const Extent& extent : extents) {
+      const Segment& segment = *extent.segment;
+      if (segment.stream() == Stream::kSurvivor) order_.SetSurvivor(segment.slot());
+    }
+    for (const Extent& extent : extents) {
+      const Segment& segment = *extent.segment;
+      absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+          SegmentFile::Open(store_->directory_.get(), store_->log_.uuid(), segment.id());
+      if (absl::IsInternal(file.status())) continue;  // reading it will report the damage
+      if (!file.ok()) return file.status();
+      absl::Status status;
+      if (segment.stream() == Stream::kSurvivor) {
+        status = order_.ReadSample(segment.slot(), file->get(), extent.end);
+      } else if (extent.sealed) {
+        const absl::StatusOr<std::optional<Trailer>> trailer = (*file)->ReadTrailer();
+        status = trailer.status();
+        if (status.ok() && trailer->has_value() && (*trailer)->first_sequence != 0) {
+          order_.SetUser(segment.slot(), (*trailer)->first_sequence, (*trailer)->last_sequence);
+        }
+      }
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
   std::vector<Extent> Look() {
     MutexLock lock(store_->log_.write_mutex());
     std::vector<Extent> extents;
@@ -72,18 +116,22 @@ class IndexAudit {
     store_->keystore_->Digest(&prepared);
     Location at;
     const bool indexed = store_->keystore_->Get(prepared, &at).ok();
+    const Location here = Location::Make(segment.slot(), offset, header.record_bytes());
+    if (indexed && (here == at || !order_.HasHigherNumber(header.sequence, here, at))) return;
     const std::string name(key);
-    if (!indexed && header.is_tombstone()) {
-      // A delete explains why an older put is not indexed. Records come in the order of the log.
-      suspects_.erase(name);
-    } else if (!indexed) {
-      suspects_[name] = {segment.name(), offset, header.record_bytes(),
-                         "newest record of a key that the index does not have"};
-    } else if (store_->log_.IsNewer(Location::Make(segment.slot(), offset, header.record_bytes()),
-                                    at)) {
-      suspects_[name] = {segment.name(), offset, header.record_bytes(),
-                         "record is newer than the one the index has"};
+    const auto known = suspects_.find(name);
+    if (known != suspects_.end() && known->second.sequence >= header.sequence) return;
+    // A delete explains why an older put is not indexed.
+    const bool clears = !indexed && header.is_tombstone();
+    if (clears && segment.stream() == Stream::kUser) {
+      if (known != suspects_.end()) suspects_.erase(known);
+      return;
     }
+    suspects_[name] = {header.sequence,
+                       clears,
+                       {segment.name(), offset, header.record_bytes(),
+                        indexed ? "record is newer than the one the index has"
+                                : "newest record of a key that the index does not have"}};
   }
 
   // Each entry of the index must lead to a record that leads back to it.
@@ -140,7 +188,8 @@ class IndexAudit {
     Location back;
     // A writer may have replaced the record meanwhile, but only by a newer one.
     const bool found = store_->keystore_->Get(prepared, &back).ok();
-    if (found && back != location && store_->log_.IsNewer(location, back)) {
+    if (found && back != location &&
+        order_.HasHigherNumber(record.header.sequence, location, back)) {
       Blame(location, "the index has two entries for one key");
     }
   }
@@ -179,8 +228,9 @@ class IndexAudit {
   Store* const store_;
   VerifyReport* const report_;
   NumberAudit numbers_;
+  RecordOrder order_;
   RecordBuffer buffer_;
-  absl::flat_hash_map<std::string, Damage> suspects_;
+  absl::flat_hash_map<std::string, Suspect> suspects_;
 };
 
 }  // namespace
@@ -188,6 +238,8 @@ class IndexAudit {
 absl::StatusOr<VerifyReport> DB::Verify() {
   absl::Status status = store_->CheckUsable();
   if (!status.ok()) return status;
+  // What is retired meanwhile would look like damage.
+  const Compactor::Pause no_compaction(store_->compactor_.get());
   VerifyReport report;
   Directory* const directory = store_->directory_.get();
   status = VerifyManifest(directory, &report);

@@ -12,6 +12,7 @@
 #include "core/format/limits.h"
 #include "core/plugin/keystore.h"
 #include "core/store.h"
+#include "core/system/reader_epoch.h"
 #include "core/system/seeded_bug.h"
 
 namespace rumcask {
@@ -34,6 +35,7 @@ Location Publish(Store* store, const PreparedKey& key, const NewRecord& record) 
   if (SeededBug("published-apart")) LetOthersIn(&store->log_.write_mutex());
   if (record.header.is_tombstone()) {
     const Location before = store->keystore_->Set(key, Location(), record.header.sequence);
+    store->log_.space().CreditTombstone(record.location, record.header.record_bytes());
     store->log_.space().Debit(before);
     Increment(&store->deletes_);
     return before;
@@ -82,13 +84,14 @@ struct Current {
 };
 
 // Reads the key's current state without the write lock, so that a slow disk does not stall other
-// writers.
+// writers. To be called in the ReaderScope in which it is used. Sets `*damage` to an error that the
+// caller must report.
 ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PendingWrite& write,
-                                                 Current* current) {
+                                                 Current* current, absl::Status* damage) {
   absl::Status status = store->index_.ReadCurrent(write.prepared, &current->state);
   if (!status.ok() || !write.conditional() || !current->state.exists) return status;
-  status = store->ReadVersion(write.prepared, current->state.location, &current->version);
-  return status.ok() ? status : store->Report(status);
+  *damage = store->ReadVersion(write.prepared, current->state.location, &current->version);
+  return *damage;
 }
 
 // To be called under the write lock: brings what was read up to date. Sets `*again` if only another
@@ -173,9 +176,18 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
     return absl::OkStatus();
   };
   for (;;) {
-    if (reads_current) status = ReadCurrent(store, *write, &current);
-    if (!status.ok()) return status;
+    // What a condition sees must not be retired and its place taken by another record before the
+    // condition is decided.
+    ReaderScope reading(reads_current && !SeededBug("conditions-not-announced"));
+    if (reads_current) {
+      status = ReadCurrent(store, *write, &current, &damage);
+      if (!status.ok()) {
+        reading.Leave();
+        return damage.ok() ? status : store->Report(damage);
+      }
+    }
     status = write_locked();
+    reading.Leave();
     if (status.ok() && !again) break;
     if (!status.ok()) status = GoOnAfter(store, std::move(status), damage);
     if (!status.ok()) return status;

@@ -13,6 +13,8 @@
 
 namespace rumcask {
 
+struct CompactionReport;  // compaction.h
+
 // What Open found, and how it brought the database to a consistent state.
 struct RecoveryReport {
   bool was_clean = true;
@@ -38,6 +40,12 @@ class Listener {
   // While opening: `segments` out of `of` segments have been read to build the index. Called from
   // any thread.
   virtual void OnIndexLoading(size_t /*segments*/, size_t /*of*/) {}
+  // A compaction has ended that has removed something or at least made it ready: one job of those
+  // that the database runs by itself, or a call of CompactSome or CompactAll.
+  virtual void OnCompaction(const CompactionReport& /*report*/) {}
+  // The database cannot compact by itself at present, because of `status`, and tries again after a
+  // second, then ever more seldom, up to a minute. Told when the reason changes.
+  virtual void OnCompactionError(const absl::Status& /*status*/) {}
   // A full segment became durable and read-only.
   virtual void OnSegmentSealed(uint64_t /*segment_id*/, uint64_t /*bytes*/) {}
   // The database turned read-only because of `status`; see DB::BackgroundStatus.

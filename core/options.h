@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "rumcask/keystore_factory.h"
 #include "rumcask/limits.h"
@@ -35,6 +36,56 @@ enum class ReadMode {
   kMapped,
   // With one pread per record. A sector that the device cannot read is DataLoss.
   kPread,
+};
+
+// When the space of dead records comes back. Nobody needs to change anything here.
+struct CompactionOptions {
+  // Whether the database compacts by itself, in a thread of its own, from its first write on. Set
+  // it to false if you call DB::CompactSome or DB::CompactAll at times of your own; the database
+  // then takes as much space as there is. It is also false if background_threads is 0.
+  bool automatic = true;
+
+  // Bound on the space that the log takes, as a multiple of what is live in it. To the bound come
+  // four segments; the segment that is being written; what snapshots, iterators and PinnedValues
+  // keep, which has bounds of its own; for each writing thread one write; damaged segments; and
+  // what one compaction is working on, which is at most eight segments or a sixteenth of what is
+  // live. Writers are slowed down to the pace at which space comes back. The bound is not kept
+  // while compaction is paused or fails. What keystores on disk replace is known late; the same
+  // size is assumed. With rocksdb the bound holds once the first walk over the index is done that
+  // an opening needs. The lower it is, the more is written to keep it: with uniform overwrites,
+  // every byte 1.8 times at 1.5, and 5 times at 1.1. 1.05 to 100, or 0 for the keystore's own: 1.5,
+  // and 2 for keystores on disk, where moving a record changes the index.
+  double max_space_amplification = 0;
+
+  // A sealed segment is compacted, although the bound does not ask for it, once this share of it or
+  // so many bytes in it are dead. Below 1, space comes back sooner and more is written for it.
+  // Share above 0 and at most 1. Defaults: 1, so that segments without live records go at once, and
+  // no number of bytes.
+  double trigger_dead_share = 1;
+  uint64_t trigger_dead_bytes = UINT64_MAX;
+
+  // Once a segment has triggered compaction, those are compacted too of which this share or so many
+  // bytes are dead. At most as high as what triggers; what is higher counts as that. Defaults as
+  // above.
+  double qualifying_dead_share = 1;
+  uint64_t qualifying_dead_bytes = UINT64_MAX;
+
+  // Eight sealed segments that are smaller than this, and than half of Options::segment_bytes, are
+  // merged. 0: never. Default 4 MiB.
+  uint64_t small_segment_bytes = uint64_t{4} << 20;
+
+  // Hours of the day, local time, from `begin` until before `end`, 0 to 24; `begin` may be the
+  // greater one, and midnight is between them then.
+  struct Hours {
+    int begin = 0;
+    int end = 24;
+  };
+  // When triggers and small segments count. The bound is kept at all hours. Default: always.
+  std::vector<Hours> windows;
+
+  // How fast records are copied, in bytes per second. Writers at the bound are slowed down
+  // accordingly. 0, the default: as fast as possible.
+  uint64_t bytes_per_second = 0;
 };
 
 struct Options {
@@ -109,9 +160,12 @@ struct Options {
   // Threads for work that writers need not wait for. With 2, one thread reserves space ahead of the
   // writers, and the other seals and syncs. With 1, that thread does all of it, and writers reserve
   // space themselves while it waits for the device. With 0, the calling writers do everything.
-  // Unless it is 0, a keystore on disk has one more thread, and every keystore gets one when a
-  // snapshot ends that kept much. Default 2.
+  // Unless it is 0, one more thread compacts, and one tells the listener of it; a keystore on disk
+  // has one more, and every keystore gets one when a snapshot ends that kept much. Default 2.
   int background_threads = 2;
+
+  // When the space of dead records comes back.
+  CompactionOptions compaction;
 
   // Receives events of background work and of opening; see listener.h. Default none.
   std::shared_ptr<Listener> listener;

@@ -1,9 +1,11 @@
 #include "core/ordered_iterator.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "core/plugin/keystore.h"
+#include "core/system/reader_epoch.h"
 
 namespace rumcask {
 namespace {
@@ -23,12 +25,18 @@ OrderedIterator::OrderedIterator(std::shared_ptr<Store> store,
     : store_(std::move(store)),
       snapshot_(std::move(snapshot)),
       options_(std::move(options)),
-      block_keys_(kFirstBlock) {
+      block_keys_(kFirstBlock),
+      registration_(store_->held_locations_.Add(this)) {
   SeekToFirst();
 }
 
 OrderedIterator::~OrderedIterator() {
+  if (!store_->in_forked_child()) store_->held_locations_.Remove(registration_);
   ReleaseUnlessForked(std::move(store_), std::move(snapshot_));
+}
+
+void OrderedIterator::Replace(NewPlace new_place) {
+  for (size_t i = 0; i < block_.size(); ++i) block_.set_location(i, new_place(block_.location(i)));
 }
 
 void OrderedIterator::SeekToFirst() {
@@ -53,10 +61,18 @@ void OrderedIterator::Start(const KeyRange& range) {
 }
 
 void OrderedIterator::Fetch(const KeyRange& range) {
+  if (store_->in_forked_child()) {
+    // No lock is touched, as a thread of the parent may hold it.
+    block_.Clear();
+    status_ = store_->CheckUsable();
+    complete_ = true;
+    at_ = 0;
+    return;
+  }
   KeyBlock next;  // the range may refer to a key in block_
-  absl::Status status = store_->in_forked_child()
-                            ? store_->CheckUsable()
-                            : store_->keystore_->Scan(*snapshot_, range, block_keys_, &next);
+  MutexLock lock(mutex_);
+  const ReaderScope reading;
+  absl::Status status = store_->keystore_->Scan(*snapshot_, range, block_keys_, &next);
   if (!status.ok()) {
     next.Clear();
     status_ = std::move(status);  // in place of damage: the walk does not go on
@@ -65,6 +81,16 @@ void OrderedIterator::Fetch(const KeyRange& range) {
   block_ = std::move(next);
   at_ = 0;
   block_keys_ = std::min(block_keys_ * 2, kLongestBlock);
+}
+
+void OrderedIterator::FetchAgain() {
+  const std::string key(block_.key(at_));
+  if (reverse_) {
+    const std::string behind = key + '\0';
+    Fetch({options_.lower, behind, /*after_lower=*/false, /*reverse=*/true});
+  } else {
+    Fetch({key, options_.upper});
+  }
 }
 
 KeyRange OrderedIterator::Behind(std::string_view key) const {
@@ -96,18 +122,39 @@ void OrderedIterator::Settle() {
       continue;
     }
     if (options_.keys_only) break;
-    if (at_ % kAhead == 0) {
-      for (size_t i = at_; i < std::min(at_ + kAhead, block_.size()); ++i) {
-        store_->log_.Pin(block_.location(i))->Touch(block_.location(i));
-      }
+    bool gone = false;
+    absl::Status status = ReadRecord(&gone);
+    if (gone) {
+      // The snapshot was given up and the record retired; looking it up again tells so.
+      FetchAgain();
+      continue;
     }
-    PreparedKey key(block_.key(at_));
-    absl::Status status = store_->ReadRecord(key, block_.location(at_), &buffer_, &record_);
     if (status.ok()) break;
+    status = store_->Report(std::move(status));
     if (status_.ok()) status_ = std::move(status);
     ++at_;
   }
   valid_ = true;
+}
+
+absl::Status OrderedIterator::ReadRecord(bool* gone) {
+  MutexLock lock(mutex_);
+  const ReaderScope reading;
+  if (at_ % kAhead == 0) {
+    for (size_t i = at_; i < std::min(at_ + kAhead, block_.size()); ++i) {
+      const Location ahead = block_.location(i);
+      if (ahead.exists()) store_->log_.Pin(ahead)->Touch(ahead);
+    }
+  }
+  const Location location = block_.location(at_);
+  *gone = !location.exists();
+  if (*gone) return absl::OkStatus();
+  PreparedKey key(block_.key(at_));
+  absl::Status status = store_->ReadRecord(key, location, record_.buffer(), record_.view());
+  if (status.ok()) {
+    record_.Keep(store_->log_.Pin(location), record_.view()->header.record_bytes());
+  }
+  return status;
 }
 
 }  // namespace rumcask

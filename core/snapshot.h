@@ -18,9 +18,11 @@ class Store;
 // keystore, whatever writers and compaction do. Thread-safe. May outlive the DB object, and Close.
 //
 // While a snapshot exists, replaced values stay on disk, and the index keeps their locations in
-// memory. That memory is bounded by Options::max_undo_bytes. Beyond the bound writers do not wait;
-// instead the oldest snapshot is given up, and every read at it returns ResourceExhausted. A
-// snapshot does not survive the end of the process.
+// memory. That memory is bounded by Options::max_undo_bytes. The segments that nothing but
+// snapshots needs may take as much as CompactionOptions::max_space_amplification allows the others,
+// and 16 segments. Beyond either bound writers do not wait; instead the oldest snapshot is given
+// up, and every read at it returns ResourceExhausted. A snapshot does not survive the end of the
+// process.
 class Snapshot {
  public:
   ~Snapshot();

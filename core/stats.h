@@ -21,6 +21,26 @@ struct SegmentStats {
   uint64_t live_bytes = 0;  // bytes of the records that the keystore points at
   uint64_t records = 0;     // of any kind
   uint64_t pins = 0;        // PinnedValues that hold it
+  // What compaction is doing with it.
+  enum class State {
+    kIdle,
+    kInFlight,  // a running job empties or fills it
+    kWaiting,   // it was emptied, and waits for snapshots, reads, PinnedValues or the index
+    kDamaged,   // a part of it cannot be moved, so it stays until that is dead, too
+  };
+  State state = State::kIdle;
+};
+
+// Compaction since the opening. All figures but `running` only grow.
+struct CompactionStats {
+  bool running = false;
+  uint64_t jobs = 0;
+  uint64_t copied_records = 0;
+  uint64_t written_bytes = 0;
+  uint64_t retired_segments = 0;
+  uint64_t retired_bytes = 0;
+  // How often writers waited for space to come back.
+  uint64_t writer_waits = 0;
 };
 
 struct Stats {
@@ -41,7 +61,16 @@ struct Stats {
   // as dead once it is known which record was replaced; with a keystore on disk, once the change
   // has been applied to the index.
   bool live_bytes_exact = true;
+  // Of all segments. The next six are parts of it: of segments that are not sealed; of the file
+  // that the next segment will be; of what a running compaction works on; of segments that wait for
+  // what still needs them, and of those of them that PinnedValues hold; and of damaged segments.
   uint64_t file_bytes = 0;
+  uint64_t active_bytes = 0;
+  uint64_t prepared_bytes = 0;
+  uint64_t in_flight_bytes = 0;
+  uint64_t waiting_bytes = 0;
+  uint64_t pinned_bytes = 0;
+  uint64_t damaged_bytes = 0;
   uint64_t pins = 0;
   uint64_t snapshots = 0;   // open ones, including iterators
   uint64_t undo_bytes = 0;  // memory for what only snapshots see
@@ -54,6 +83,7 @@ struct Stats {
   uint64_t deletes = 0;  // records of kind delete
   uint64_t syncs = 0;    // fdatasyncs of the active segment
   uint64_t sealed_segments = 0;
+  CompactionStats compaction;
   RecoveryReport recovery;
   std::vector<SegmentStats> segments;  // in order of id
 };

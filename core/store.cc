@@ -66,7 +66,7 @@ absl::Status Store::Report(absl::Status damage) {
 absl::Status Store::ReadPut(Location location, RecordBuffer* buffer, RecordView* record) {
   const SegmentPin segment = log_.Pin(location);
   absl::Status status = segment->Read(location, buffer, record);
-  if (!status.ok()) return Report(std::move(status));
+  if (!status.ok()) return status;
   return record->header.is_readable() ? absl::OkStatus() : Lost(location);
 }
 
@@ -74,19 +74,18 @@ absl::Status Store::ReadRecord(const PreparedKey& key, Location location, Record
                                RecordView* record) {
   const SegmentPin segment = log_.Pin(location);
   absl::Status status = segment->Read(location, buffer, record);
-  if (!status.ok()) return Report(std::move(status));
+  if (!status.ok()) return status;
   if (record->key() != key.key && !SeededBug("key-not-compared")) {
     // The location may have come from a snapshot's past versions, but only the index can be wrong.
-    return Report(index_.ReportMisdirected(
-        location, absl::StrCat(segment->name(), " offset ", location.offset())));
+    return index_.ReportMisdirected(location,
+                                    absl::StrCat(segment->name(), " offset ", location.offset()));
   }
   return record->header.is_readable() ? absl::OkStatus() : Lost(location);
 }
 
 absl::Status Store::Lost(Location location) {
-  return Report(
-      absl::DataLossError(absl::StrCat(log_.Pin(location)->name(), " offset ", location.offset(),
-                                       ": value was lost and given up by a repair")));
+  return absl::DataLossError(absl::StrCat(log_.Pin(location)->name(), " offset ", location.offset(),
+                                          ": value was lost and given up by a repair"));
 }
 
 absl::Status Store::ReadVersion(const PreparedKey& key, Location location, uint64_t* version) {

@@ -12,6 +12,9 @@
 
 #include "absl/status/status.h"
 
+#include "core/compaction/compactor.h"
+#include "core/compaction/controller.h"
+#include "core/compaction/writer_gate.h"
 #include "core/format/limits.h"
 #include "core/index/index_gate.h"
 #include "core/listener.h"
@@ -21,6 +24,7 @@
 #include "core/plugin/keystore.h"
 #include "core/system/file_system.h"
 #include "core/system/mutex.h"
+#include "core/versions/held_locations.h"
 
 namespace rumcask {
 
@@ -70,10 +74,12 @@ class Store {
     return value.size() <= kMaxValueBytes ? absl::OkStatus() : BadValue(value);
   }
 
-  // To be called before writing, without the write lock. Waits while the index is far behind; the
-  // error is the reason why nothing can be written.
+  // To be called before writing, without the write lock and not in a ReaderScope. Waits while the
+  // index is far behind, or the log takes too much space; the error is the reason why nothing can
+  // be written.
   absl::Status WaitForRoom() {
-    absl::Status status = index_.WaitForRoom();
+    absl::Status status = gate_.Pass();
+    if (status.ok()) status = index_.WaitForRoom();
     if (!status.ok()) log_.TellListener();
     return status;
   }
@@ -84,13 +90,13 @@ class Store {
   }
 
   // Reads the record at `location` and makes sure it is one of `key`. DataLoss names file and
-  // offset.
+  // offset; the caller must Report it, once it is in no ReaderScope.
   absl::Status ReadRecord(const PreparedKey& key, Location location, RecordBuffer* buffer,
                           RecordView* record);
-  // Sets the version of the record at `location`, which the keystore has for `key`. May be called
-  // under the write lock, so the caller must Report DataLoss once it has released that.
+  // Sets the version of the record at `location`, which the keystore has for `key`. As to DataLoss,
+  // see ReadRecord; the write lock must not be held either when it is reported.
   absl::Status ReadVersion(const PreparedKey& key, Location location, uint64_t* version);
-  // Reads the record at `location`, whatever its key.
+  // Reads the record at `location`, whatever its key. As to DataLoss, see ReadRecord.
   absl::Status ReadPut(Location location, RecordBuffer* buffer, RecordView* record);
   // Calls the listener, so no lock may be held. Returns `damage`.
   absl::Status Report(absl::Status damage);
@@ -104,6 +110,11 @@ class Store {
   Log log_;
   std::unique_ptr<Keystore> keystore_;
   IndexGate index_;
+  HeldLocations held_locations_;
+  WriterGate gate_{&log_.space()};
+  // Null in a read-only opening.
+  std::unique_ptr<Compactor> compactor_;
+  std::unique_ptr<CompactionController> controller_;
   std::string index_rebuilt_;  // why the index was rebuilt, or empty
   std::atomic<bool> closed_{false};
   // Held while closing, so that a second Close waits for the first.

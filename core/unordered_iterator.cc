@@ -6,12 +6,19 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/plugin/keystore.h"
+#include "core/system/reader_epoch.h"
 
 namespace rumcask {
 namespace {
 
 // Records whose reads overlap.
 constexpr size_t kAhead = 32;
+
+absl::Status SnapshotGivenUp() {
+  return absl::ResourceExhaustedError(
+      "the snapshot was given up: it and older ones kept more memory than max_undo_bytes, or too "
+      "much of the log");
+}
 
 }  // namespace
 
@@ -21,14 +28,22 @@ UnorderedIterator::UnorderedIterator(std::shared_ptr<Store> store,
     : store_(std::move(store)),
       snapshot_(std::move(snapshot)),
       options_(std::move(options)),
-      cursor_(store_->keystore_->NewCursor(snapshot_)) {
+      cursor_(store_->keystore_->NewCursor(snapshot_)),
+      registration_(store_->held_locations_.Add(this)) {
   Next();
 }
 
 UnorderedIterator::~UnorderedIterator() {
-  if (!store_->in_forked_child()) return;
+  if (!store_->in_forked_child()) {
+    store_->held_locations_.Remove(registration_);
+    return;
+  }
   (void)cursor_.release();
   ReleaseUnlessForked(std::move(store_), std::move(snapshot_));
+}
+
+void UnorderedIterator::Replace(NewPlace new_place) {
+  for (size_t i = at_; i < locations_.size(); ++i) locations_[i] = new_place(locations_[i]);
 }
 
 bool UnorderedIterator::Fill() {
@@ -43,7 +58,8 @@ bool UnorderedIterator::Fill() {
   }
   if (at_ % kAhead == 0) {
     for (size_t i = at_; i < std::min(at_ + kAhead, locations_.size()); ++i) {
-      store_->log_.Pin(locations_[i])->Touch(locations_[i]);
+      const Location ahead = locations_[i];
+      if (ahead.exists()) store_->log_.Pin(ahead)->Touch(ahead);
     }
   }
   return true;
@@ -55,15 +71,36 @@ void UnorderedIterator::Next() {
     status_ = store_->CheckUsable();
     return;
   }
-  while (Fill()) {
-    absl::Status status = store_->ReadPut(locations_[at_++], &buffer_, &record_);
-    if (!status.ok()) {
-      if (status_.ok()) status_ = std::move(status);
-    } else if (InRange(record_.key())) {
-      valid_ = true;
-      return;
+  while (!valid_) {
+    absl::Status damage;
+    {
+      MutexLock lock(mutex_);
+      const ReaderScope reading;
+      if (!Fill()) return;
+      const Location location = locations_[at_++];
+      if (!location.exists()) {
+        // Nothing but the snapshot saw the record.
+        status_ = SnapshotGivenUp();
+        locations_.clear();
+        at_ = 0;
+        return;
+      }
+      damage = Read(location);
     }
+    if (damage.ok()) continue;
+    damage = store_->Report(std::move(damage));
+    if (status_.ok()) status_ = std::move(damage);
   }
+}
+
+absl::Status UnorderedIterator::Read(Location location) {
+  absl::Status status = store_->ReadPut(location, record_.buffer(), record_.view());
+  if (!status.ok() || !InRange(record_.key())) return status;
+  const RecordHeader& header = record_.view()->header;
+  record_.Keep(store_->log_.Pin(location),
+               options_.keys_only ? kRecordHeaderBytes + header.key_bytes : header.record_bytes());
+  valid_ = true;
+  return status;
 }
 
 bool UnorderedIterator::InRange(std::string_view key) const {

@@ -25,7 +25,11 @@ struct Found {
   // The trailer, if the footer is whole.
   std::optional<Trailer> trailer;
 
-  bool is_survivor() const { return header_valid && header.stream == Stream::kSurvivor; }
+  // Its header is damaged, and it holds copies of records older than those before it.
+  bool has_copies = false;
+  bool is_survivor() const {
+    return has_copies || (header_valid && header.stream == Stream::kSurvivor);
+  }
   // `live`: the file is known to be part of the log. `dead`: it is known not to be, because a later
   // segment names an earlier predecessor.
   bool live = false;
@@ -42,6 +46,7 @@ class Reconstruction {
     if (status.ok()) status = FindUuid();
     if (status.ok()) status = ReadFiles();
     if (!status.ok()) return status;
+    FindCopies();
     FollowLinks();
     return MakeManifest();
   }
@@ -53,6 +58,7 @@ class Reconstruction {
   absl::StatusOr<bool> AnythingVerifies(const Uuid& uuid) const;
   absl::Status ReadFiles();
   absl::Status ReadFile(SegmentFile* file);
+  void FindCopies();
   void FollowLinks();
   Manifest MakeManifest() const;
 
@@ -159,8 +165,7 @@ absl::Status Reconstruction::ReadFile(SegmentFile* file) {
   if (*state == HeaderState::kUnborn) return absl::OkStatus();
   if (*state == HeaderState::kTooNew) {
     return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", file->name(),
-                                                      ": format ", found.header.format,
-                                                      " is not one this version reads"));
+                                                      ": needs a newer version of this program"));
   }
   found.header_valid = *state == HeaderState::kValid;
   const absl::StatusOr<std::optional<Trailer>> trailer = file->ReadTrailer();
@@ -181,6 +186,17 @@ absl::Status Reconstruction::ReadFile(SegmentFile* file) {
   }
   files_.push_back(std::move(found));
   return absl::OkStatus();
+}
+
+// Numbers grow from one of the user's segments to the next.
+void Reconstruction::FindCopies() {
+  uint64_t reached = 0;
+  for (Found& file : files_) {
+    if (file.is_survivor() || !file.trailer.has_value()) continue;
+    const uint64_t first = file.trailer->first_sequence;
+    file.has_copies = !file.header_valid && first != 0 && first <= reached;
+    if (!file.has_copies) reached = std::max(reached, file.trailer->last_sequence);
+  }
 }
 
 void Reconstruction::FollowLinks() {

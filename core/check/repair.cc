@@ -148,6 +148,17 @@ absl::Status Repairer::CopySegment(const SourceSegment& source) {
   const bool user = source.stream == Stream::kUser;
   SegmentCopy copy(into_.get(), source_.manifest.uuid, source.id, source.stream,
                    user ? user_tail_ : survivor_tail_);
+  if (user && !source.header.has_value() && source.trailer.has_value() &&
+      source.trailer->first_sequence != 0 && source.trailer->first_sequence <= last_) {
+    // It holds copies of older records: remains of a compaction.
+    SourceSegment remains = source;
+    remains.trailer.reset();
+    remains.end = kSegmentHeaderBytes;
+    remains.limit = source.trailer->table_offset;
+    remains.beyond = Beyond::kPromised;
+    Job job{remains, file->get(), &copy, Beyond::kEverything};
+    return CopyByScan(&job);
+  }
   Job job{source, file->get(), &copy, Beyond::kEverything};
   bool by_table = false;
   if (source.trailer.has_value()) {
@@ -171,7 +182,7 @@ absl::Status Repairer::Keep(const SourceSegment& source, SegmentCopy* copy) {
   if (copy->empty()) return absl::OkStatus();
   absl::Status status = copy->Finish();
   if (!status.ok()) return status;
-  new_manifest_.Append(source.id, source.stream, /*sealed=*/true, 0);
+  new_manifest_.Append(source.id, source.stream, /*sealed=*/true, copy->chain_end().end);
   (source.stream == Stream::kUser ? user_tail_ : survivor_tail_) = copy->chain_end();
   return status;
 }

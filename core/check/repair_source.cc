@@ -151,8 +151,7 @@ absl::Status SourceReader::Look(uint64_t id) {
   if (!state.ok()) return state.status();
   if (*state == HeaderState::kTooNew) {
     return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", SegmentName(id),
-                                                      ": format ", header.format,
-                                                      " is not one this version reads"));
+                                                      ": needs a newer version of this program"));
   }
   if (*state == HeaderState::kValid) {
     seen.header = header;
@@ -250,6 +249,9 @@ bool SourceReader::IsDead(uint64_t id, const Seen& seen) const {
   const Manifest& manifest = source_.manifest;
   const bool unlisted = id <= manifest.highest_id && manifest.Find(id) == nullptr;
   const bool known = !source_.manifest_lost || SeededBug("unsealed-lost-with-manifest");
+  // Compaction lists a survivor before anything needs it.
+  const bool survivor = seen.header.has_value() && seen.header->stream == Stream::kSurvivor;
+  if (survivor && !source_.manifest_lost) return true;
   return seen.unborn || seen.passed || (unlisted && known);
 }
 

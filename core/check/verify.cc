@@ -12,6 +12,7 @@
 
 #include "core/check/verify_log.h"
 #include "core/damage.h"
+#include "core/format/fuse_filter.h"
 #include "core/format/key_table.h"
 #include "core/format/manifest.h"
 #include "core/log/database_lock.h"
@@ -22,10 +23,10 @@
 namespace rumcask {
 namespace {
 
-bool SameRecord(const KeyTableReader& entry, const RecordHeader& header, std::string_view key,
+bool SameRecord(KeyTableReader* entry, const RecordHeader& header, std::string_view key,
                 uint64_t offset) {
-  return entry.offset() == offset && DescribeSameRecord(entry.header(), header) &&
-         entry.key() == key;
+  return entry->offset() == offset && DescribeSameRecord(entry->header(), header) &&
+         entry->key() == key;
 }
 
 // Compares a segment's footer with its records, one by one.
@@ -49,14 +50,23 @@ class FooterCheck {
       Add(trailer_.table_offset, trailer_.table_bytes, "key table is damaged");
       return absl::OkStatus();
     }
-    char padding[8];
-    const uint64_t begin = trailer_.table_offset + trailer_.table_bytes;
-    const uint64_t bytes = file_bytes_ - kTrailerBytes - begin;
-    const absl::StatusOr<size_t> got = file->bytes()->ReadUpTo(begin, padding, bytes);
-    if (!got.ok()) return got.status();
-    for (size_t i = 0; i < *got; ++i) {
-      if (padding[i] != 0) Add(begin + i, 1, "padding after the key table not zero");
+    absl::Status status = CheckZeros(file, trailer_.table_offset + trailer_.table_bytes,
+                                     trailer_.filter_offset(), "key table");
+    if (!status.ok()) return status;
+    absl::StatusOr<std::optional<std::string>> filter = file->ReadFilter(trailer_);
+    if (!filter.ok()) return filter.status();
+    bool sound = filter->has_value();
+    if (sound && trailer_.filter_kind == FilterKind::kFuse16) {
+      filter_bytes_ = **std::move(filter);
+      filter_ = FuseFilter::Parse(filter_bytes_);
+      sound = filter_.has_value();
     }
+    if (!sound) {
+      Add(trailer_.filter_offset(), trailer_.filter_bytes, "filter of keys is damaged");
+    }
+    status = CheckZeros(file, trailer_.filter_offset() + trailer_.filter_bytes, trailer_.offset(),
+                        "filter of keys");
+    if (!status.ok()) return status;
     entry_ = std::make_unique<KeyTableReader>(table_, trailer_);
     return absl::OkStatus();
   }
@@ -71,8 +81,11 @@ class FooterCheck {
       at_entry_ = entry_->Next();
       ended_ = !at_entry_;
     }
-    if (!at_entry_ || !SameRecord(*entry_, header, key, offset)) {
+    if (!at_entry_ || !SameRecord(entry_.get(), header, key, offset)) {
       Add(offset, header.record_bytes(), "record differs from its key-table entry");
+    }
+    if (filter_.has_value() && header.holds_key() && !filter_->MayContain(FuseFilterHash(key))) {
+      Add(offset, header.record_bytes(), "the segment's filter lacks the record's key");
     }
     builder_.Add(header, key);
   }
@@ -82,17 +95,31 @@ class FooterCheck {
     if (!all_records_valid) return;
     const Trailer& counted = builder_.trailer();
     if (counted.records != trailer_.records || counted.puts != trailer_.puts ||
-        counted.deletes != trailer_.deletes || counted.first_sequence != trailer_.first_sequence ||
+        counted.deletes != trailer_.deletes ||
+        (counted.delete_bytes != trailer_.delete_bytes && !trailer_.is_early) ||
+        counted.first_sequence != trailer_.first_sequence ||
         counted.last_sequence != trailer_.last_sequence ||
         counted.last_checksum != trailer_.last_checksum) {
-      Add(file_bytes_ - kTrailerBytes, kTrailerBytes,
+      Add(trailer_.offset(), file_bytes_ - trailer_.offset(),
           "the footer's counts differ from those of the records");
     }
   }
 
  private:
-  void Add(uint64_t offset, uint64_t length, const char* cause) {
-    report_->damages.push_back({name_, offset, length, cause});
+  void Add(uint64_t offset, uint64_t length, std::string cause) {
+    report_->damages.push_back({name_, offset, length, std::move(cause)});
+  }
+
+  absl::Status CheckZeros(SegmentFile* file, uint64_t begin, uint64_t end, const char* after) {
+    std::string padding(end - begin, '\0');
+    const absl::StatusOr<size_t> got = file->bytes()->ReadUpTo(begin, padding.data(), end - begin);
+    if (!got.ok()) return got.status();
+    for (size_t i = 0; i < *got; ++i) {
+      if (padding[i] != 0) {
+        Add(begin + i, 1, absl::StrCat("padding after the ", after, " not zero"));
+      }
+    }
+    return absl::OkStatus();
   }
 
   const std::string name_;
@@ -100,6 +127,8 @@ class FooterCheck {
   VerifyReport* const report_;
   Trailer trailer_;
   std::string table_;
+  std::string filter_bytes_;
+  std::optional<FuseFilter> filter_;
   std::unique_ptr<KeyTableReader> entry_;
   bool at_entry_ = false;
   bool ended_ = false;
@@ -112,6 +141,7 @@ void NumberAudit::BeginSegment(uint64_t id, Stream stream) {
   id_ = id;
   stream_ = stream;
   told_ = false;
+  last_survivor_ = 0;
   const ManifestRange* const range = manifest_ == nullptr ? nullptr : manifest_->Find(id);
   vouched_end_ = range == nullptr ? 0 : range->sealed ? UINT64_MAX : range->required_end;
 }
@@ -128,11 +158,14 @@ void NumberAudit::Record(const RecordHeader& header, uint64_t offset) {
          absl::StrCat("has version ", number, ", but MANIFEST knows of none above ",
                       manifest_->durable_sequence));
   }
-  if (stream_ != Stream::kUser) return;
-  if (number <= last_) {
-    Tell(header, offset, absl::StrCat("has version ", number, " after version ", last_));
+  uint64_t& last = stream_ == Stream::kUser ? last_ : last_survivor_;
+  if (stream_ == Stream::kSurvivor && header.part != BatchPart::kNone) {
+    Tell(header, offset, "is a part of a batch, but stands in a survivor");
   }
-  last_ = std::max(last_, number);
+  if (number <= last) {
+    Tell(header, offset, absl::StrCat("has version ", number, " after version ", last));
+  }
+  last = std::max(last, number);
 }
 
 void NumberAudit::Tell(const RecordHeader& header, uint64_t offset, std::string cause) {

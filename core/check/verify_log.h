@@ -20,7 +20,8 @@ namespace rumcask {
 using RecordVisitor =
     std::function<void(const RecordHeader& header, std::string_view key, uint64_t offset)>;
 
-// Compares the numbers of records with each other and with MANIFEST.
+// Compares the numbers of records with each other and with MANIFEST, and looks for parts of batches
+// where there are none.
 class NumberAudit {
  public:
   // `manifest` may be null, which means that it is damaged. It and `report` must outlive the audit.
@@ -41,7 +42,9 @@ class NumberAudit {
   Stream stream_ = Stream::kUser;
   uint64_t vouched_end_ = 0;  // MANIFEST knows the records below this offset
   bool told_ = false;
-  uint64_t last_ = 0;  // number of the last record in the user stream
+  // Number of the last record in the user stream, and in the survivor.
+  uint64_t last_ = 0;
+  uint64_t last_survivor_ = 0;
 };
 
 // Reads segment `id` and adds to `*report` what is wrong with it: its header; each record below

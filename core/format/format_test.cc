@@ -1,12 +1,10 @@
 #include "core/format/format.h"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 
-#include "core/format/key_table.h"
 #include "core/format/manifest.h"
 #include "core/format/varint.h"
 
@@ -92,6 +90,121 @@ TEST(RecordTest, ALengthBeyondTheRestIsNoRecord) {
   EXPECT_FALSE(DecodeRecordHeader(zeros.data(), zeros.size(), &header));
 }
 
+// What verifies and is beyond what this version writes is of a newer one; it is a record.
+TEST(RecordTest, WhatANewerVersionWroteIsARecord) {
+  const auto record = [](const RecordHeader& header) {
+    std::string bytes(header.record_bytes(), '\0');
+    EncodeRecordHeader(bytes.data(), header, 5, InnerChecksum("k", ""));
+    bytes[kRecordHeaderBytes] = 'k';
+    return bytes;
+  };
+  RecordHeader header;
+  header.sequence = 9;
+  header.key_bytes = 1;
+  const auto check = [&](bool of_this_version) {
+    const std::string bytes = record(header);
+    RecordHeader back;
+    ASSERT_TRUE(DecodeRecordHeader(bytes.data(), bytes.size(), &back));
+    EXPECT_TRUE(VerifyRecord(bytes.data(), back, 5));
+    EXPECT_TRUE(DescribeSameRecord(header, back));
+    EXPECT_EQ(IsOfThisVersion(back), of_this_version);
+  };
+  check(true);
+  for (uint8_t flag = 1; flag < 64; flag = static_cast<uint8_t>(flag * 2)) {
+    header.flags = flag;
+    header.part = BatchPart::kLast;
+    check(false);
+  }
+  header.flags = 0;
+  check(true);
+  for (const int kind : {64, 65, 255}) {
+    header.kind = static_cast<RecordKind>(kind);
+    check(false);
+  }
+  header.kind = RecordKind::kPut;
+  header.sequence = kEndOfNumbers;
+  check(false);
+  header.sequence = 1;
+  header.value_bytes = kMaxValueBytes + kMaxValuePrefixBytes;
+  EXPECT_TRUE(IsOfThisVersion(header));
+  ++header.value_bytes;
+  EXPECT_FALSE(IsOfThisVersion(header));
+}
+
+TEST(SegmentHeaderTest, WhatIsNotKnownNeedsANewerVersion) {
+  SegmentHeader header;
+  header.id = 7;
+  std::string bytes(kSegmentHeaderBytes, '\0');
+  SegmentHeader back;
+  const auto state = [&] {
+    EncodeSegmentHeader(header, bytes.data());
+    return DecodeSegmentHeader(bytes, header.uuid, 7, &back);
+  };
+  header.features.may_ignore = 0x80000001;
+  header.age = AgeClass::kOld;
+  EXPECT_EQ(state(), HeaderState::kValid);
+  EXPECT_EQ(back.features.may_ignore, 0x80000001);
+  EXPECT_EQ(back.age, AgeClass::kOld);
+  for (int bit = 0; bit < 32; ++bit) {
+    header.features.must_understand = uint32_t{1} << bit;
+    EXPECT_EQ(state(), HeaderState::kTooNew);
+  }
+  header.features.must_understand = 0;
+  header.stream = static_cast<Stream>(3);
+  EXPECT_EQ(state(), HeaderState::kTooNew);
+}
+
+TEST(TrailerTest, EveryFieldRoundTripsAndEveryFlippedBitIsSeen) {
+  Trailer trailer;
+  trailer.features.may_ignore = 4;
+  trailer.table_offset = kSegmentHeaderBytes + 8000;
+  trailer.table_bytes = 77;
+  trailer.table_checksum = 1;
+  trailer.records = 2;
+  trailer.puts = 3;
+  trailer.deletes = 4;
+  trailer.delete_bytes = 5;
+  trailer.first_sequence = 6;
+  trailer.last_sequence = 7;
+  trailer.last_checksum = 8;
+  trailer.filter_kind = FilterKind::kFuse16;
+  trailer.filter_bytes = 9;
+  trailer.filter_checksum = 10;
+  std::string bytes(kTrailerBytes, '\0');
+  EncodeTrailer(trailer, 7, bytes.data());
+  const uint64_t file_bytes = trailer.file_bytes();
+  EXPECT_EQ(file_bytes, trailer.table_offset + 80 + 16 + kTrailerBytes);
+  Trailer back;
+  ASSERT_TRUE(DecodeTrailer(bytes, 7, file_bytes, &back));
+  EXPECT_TRUE(back.features == trailer.features);
+  EXPECT_EQ(back.table_bytes, 77u);
+  EXPECT_EQ(back.table_checksum, 1u);
+  EXPECT_EQ(back.records, 2u);
+  EXPECT_EQ(back.puts, 3u);
+  EXPECT_EQ(back.deletes, 4u);
+  EXPECT_EQ(back.delete_bytes, 5u);
+  EXPECT_EQ(back.first_sequence, 6u);
+  EXPECT_EQ(back.last_sequence, 7u);
+  EXPECT_EQ(back.last_checksum, 8u);
+  EXPECT_EQ(back.filter_kind, FilterKind::kFuse16);
+  EXPECT_EQ(back.filter_bytes, 9u);
+  EXPECT_EQ(back.filter_checksum, 10u);
+  EXPECT_FALSE(back.is_early);
+  for (size_t bit = 0; bit < kTrailerBytes * 8; ++bit) {
+    std::string damaged = bytes;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    EXPECT_FALSE(DecodeTrailer(damaged, 7, file_bytes, &back)) << bit;
+  }
+  EXPECT_FALSE(DecodeTrailer(bytes, 8, file_bytes, &back));
+  EXPECT_FALSE(DecodeTrailer(bytes, 7, file_bytes + 8, &back));
+  EXPECT_FALSE(DecodeTrailer(bytes, 7, file_bytes - 8, &back));
+  EXPECT_FALSE(DecodeTrailer(bytes.substr(1), 7, file_bytes, &back));
+  trailer.features.must_understand = 2;
+  EncodeTrailer(trailer, 7, bytes.data());
+  ASSERT_TRUE(DecodeTrailer(bytes, 7, 1000, &back));
+  EXPECT_FALSE(back.is_known());
+}
+
 TEST(SegmentHeaderTest, EveryFlippedBitIsSeen) {
   SegmentHeader header;
   header.uuid[5] = 9;
@@ -117,60 +230,6 @@ TEST(SegmentHeaderTest, EveryFlippedBitIsSeen) {
   EXPECT_EQ(DecodeSegmentHeader(bytes, header.uuid, 7, &back), HeaderState::kTooNew);
 }
 
-TEST(KeyTableTest, RoundTrips) {
-  KeyTableBuilder builder;
-  uint64_t offset = kSegmentHeaderBytes;
-  std::vector<std::pair<RecordHeader, std::string>> records;
-  for (int i = 0; i < 200; ++i) {
-    RecordHeader header;
-    const std::string key(static_cast<size_t>(i % 90 + 1), 'k');
-    const bool mark = i % 5 == 4;
-    header.kind = mark ? RecordKind::kSyncMark : RecordKind::kPut;
-    header.key_bytes = mark ? 0 : static_cast<uint16_t>(key.size());
-    header.value_bytes = mark ? 0 : static_cast<uint32_t>(i * 1000);
-    header.sequence = mark ? static_cast<uint64_t>(i) : (uint64_t{1} << 40) + 3 * i;
-    header.part = static_cast<BatchPart>(i % 4);
-    records.push_back({header, mark ? "" : key});
-    builder.Add(header, records.back().second);
-    offset += header.record_bytes();
-  }
-  const std::string footer = builder.Finish(offset, 42);
-  EXPECT_EQ(builder.table_bytes(), 0u);
-  // Taking the table in pieces gives the same bytes.
-  std::string pieces;
-  for (size_t i = 0; i < records.size(); ++i) {
-    if (i % 60 == 50) pieces += builder.TakePiece(42);
-    builder.Add(records[i].first, records[i].second);
-  }
-  pieces += builder.Finish(offset, 42);
-  EXPECT_EQ(pieces, footer);
-  Trailer trailer;
-  ASSERT_TRUE(DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, 42,
-                            offset + footer.size(), &trailer));
-  EXPECT_EQ(trailer.records, 200u);
-  EXPECT_EQ(trailer.puts, 160u);
-  EXPECT_FALSE(DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, 43,
-                             offset + footer.size(), &trailer));
-  EXPECT_FALSE(DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, 42,
-                             offset + footer.size() + 8, &trailer));
-  ASSERT_TRUE(DecodeTrailer(footer.data() + footer.size() - kTrailerBytes, 42,
-                            offset + footer.size(), &trailer));
-  KeyTableReader reader(std::string_view(footer).substr(0, trailer.table_bytes), trailer);
-  uint64_t at = kSegmentHeaderBytes;
-  for (const auto& [header, key] : records) {
-    ASSERT_TRUE(reader.Next());
-    EXPECT_EQ(reader.header().sequence, header.sequence);
-    EXPECT_EQ(reader.header().kind, header.kind);
-    EXPECT_EQ(reader.header().part, header.part);
-    EXPECT_EQ(reader.header().value_bytes, header.value_bytes);
-    EXPECT_EQ(reader.key(), key);
-    EXPECT_EQ(reader.offset(), at);
-    at += header.record_bytes();
-  }
-  EXPECT_FALSE(reader.Next());
-  EXPECT_TRUE(reader.ok());
-}
-
 // A sparse file can offer room for a key table of a terabyte at no cost; memory cannot.
 TEST(TrailerTest, AKeyTableIsNoLargerThanTheRecordsItDescribes) {
   Trailer trailer;
@@ -180,8 +239,10 @@ TEST(TrailerTest, AKeyTableIsNoLargerThanTheRecordsItDescribes) {
     trailer.table_bytes = table_bytes;
     EncodeTrailer(trailer, 7, bytes);
     Trailer decoded;
-    EXPECT_EQ(DecodeTrailer(bytes, 7, trailer.table_offset + table_bytes + kTrailerBytes, &decoded),
-              table_bytes <= 800);
+    EXPECT_EQ(
+        DecodeTrailer({bytes, sizeof(bytes)}, 7,
+                      trailer.table_offset + PaddedTo8(table_bytes) + kTrailerBytes, &decoded),
+        table_bytes <= 800);
   }
 }
 
@@ -218,12 +279,63 @@ TEST(ManifestTest, EveryFlippedBitIsSeenAndTheOtherCopyServes) {
   EXPECT_TRUE(absl::IsDataLoss(DecodeManifest("", "MANIFEST").status()));
 }
 
+TEST(ManifestTest, WhatIsNotKnownIsKeptOrRefused) {
+  Manifest manifest;
+  manifest.keystore = "hash";
+  manifest.features.may_ignore = 6;
+  manifest.extensions = {{3, "three"}, {400, std::string(300, 'x')}};
+  auto decoded = DecodeManifest(EncodeManifest(manifest), "MANIFEST");
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->manifest.extensions.size(), 2u);
+  EXPECT_EQ(EncodeManifest(decoded->manifest), EncodeManifest(manifest));
+  manifest.features.must_understand = 1;
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(DecodeManifest(EncodeManifest(manifest), "MANIFEST").status()));
+  manifest.features.must_understand = 0;
+  for (const int stream : {0, 3}) {
+    manifest.live.clear();
+    manifest.Append(1, static_cast<Stream>(stream), true, 0);
+    EXPECT_TRUE(
+        absl::IsFailedPrecondition(DecodeManifest(EncodeManifest(manifest), "MANIFEST").status()));
+  }
+}
+
+TEST(ManifestTest, TheEndsOfSurvivorsAreKept) {
+  Manifest manifest;
+  manifest.keystore = "hash";
+  manifest.Append(1, Stream::kUser, true, 800);
+  manifest.Append(2, Stream::kUser, true, 800);
+  manifest.Append(3, Stream::kSurvivor, true, 1600);
+  manifest.Append(4, Stream::kSurvivor, true, 2400);
+  manifest.Append(5, Stream::kUser, true, 800);
+  ASSERT_EQ(manifest.live.size(), 4u);
+  auto decoded = DecodeManifest(EncodeManifest(manifest), "MANIFEST");
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->manifest.Find(2)->required_end, 0u);
+  EXPECT_EQ(decoded->manifest.Find(3)->required_end, 1600u);
+  EXPECT_EQ(decoded->manifest.Find(4)->required_end, 2400u);
+  EXPECT_EQ(decoded->manifest.Find(4)->stream, Stream::kSurvivor);
+  EXPECT_TRUE(decoded->manifest.Find(4)->sealed);
+}
+
+// A hundred thousand segments of which no two are alike, at the end of a long life.
+TEST(ManifestTest, OneOfManySegmentsIsSmall) {
+  Manifest manifest;
+  manifest.keystore = "hash";
+  for (uint64_t i = 0; i < 100000; ++i) {
+    manifest.Append((uint64_t{1} << 40) + 3 * i, i % 2 == 0 ? Stream::kUser : Stream::kSurvivor,
+                    true, uint64_t{60} << 20);
+  }
+  EXPECT_LE(EncodeManifest(manifest).size(), 1400000u);
+  EXPECT_TRUE(DecodeManifest(EncodeManifest(manifest), "MANIFEST").ok());
+}
+
 TEST(Manifest, EachCopyServesWhateverBecomesOfTheOther) {
   Manifest manifest;
   manifest.uuid = {9, 9};
   manifest.keystore = "hash";
   // The ranges cannot be joined, so that a copy takes several blocks.
-  for (uint64_t id = 1; id < 4000; id += 2) manifest.Append(id, Stream::kUser, true, 0);
+  for (uint64_t id = 1; id < 16000; id += 2) manifest.Append(id, Stream::kUser, true, 0);
   const std::string bytes = EncodeManifest(manifest);
   const size_t half = bytes.size() / 2;
   ASSERT_GT(half, 8192u);

@@ -15,7 +15,10 @@ namespace rumcask {
 namespace {
 
 // A copy: magic, format, body length, checksum of the body, body.
-constexpr std::string_view kMagic = "rumcaskM";
+constexpr std::string_view kMagic = "rumcaskL";
+// The first releases' body was laid out in another way.
+constexpr std::string_view kEarlyMagic = "rumcaskM";
+constexpr size_t kMagicBytes = 8;
 constexpr size_t kPreambleBytes = 24;
 constexpr size_t kBlockBytes = 4096;
 // Bounds the work that a hostile file can cause.
@@ -27,15 +30,25 @@ constexpr size_t InBlocks(size_t bytes) {
   return (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
 }
 
+// The flags of a range, besides its stream in the low two bits.
+constexpr uint8_t kStreamBits = 3;
+constexpr uint8_t kSealed = 4;
+constexpr uint8_t kHasEnd = 8;
+constexpr uint8_t kHasMore = 16;
+
 uint64_t BodyChecksum(std::string_view body, uint32_t format) {
   return XXH3_64bits_withSeed(body.data(), body.size(), format);
 }
 
 std::string EncodeBody(const Manifest& manifest) {
-  std::string body(reinterpret_cast<const char*>(manifest.uuid.data()), manifest.uuid.size());
+  std::string body(8, '\0');
+  StoreU32(body.data(), manifest.features.must_understand);
+  StoreU32(body.data() + 4, manifest.features.may_ignore);
+  body.append(reinterpret_cast<const char*>(manifest.uuid.data()), manifest.uuid.size());
   AppendVarint(&body, manifest.incarnation);
   AppendVarint(&body, manifest.keystore.size());
   body += manifest.keystore;
+  body.push_back(manifest.keystore_persistent ? 1 : 0);
   AppendVarint(&body, manifest.max_key_bytes);
   AppendVarint(&body, manifest.highest_id);
   AppendVarint(&body, manifest.durable_sequence);
@@ -43,87 +56,167 @@ std::string EncodeBody(const Manifest& manifest) {
   AppendVarint(&body, manifest.next_sequence);
   body.push_back(manifest.clean ? 1 : 0);
   AppendVarint(&body, manifest.live.size());
+  uint64_t before = 0;
   for (const ManifestRange& range : manifest.live) {
-    AppendVarint(&body, range.first_id);
-    AppendVarint(&body, range.last_id - range.first_id);
-    body.push_back(static_cast<char>(range.stream));
-    body.push_back(range.sealed ? 1 : 0);
-    AppendVarint(&body, range.required_end);
+    const bool has_more = range.last_id != range.first_id;
+    AppendVarint(&body, range.first_id - before);
+    body.push_back(
+        static_cast<char>(static_cast<uint8_t>(range.stream) | (range.sealed ? kSealed : 0) |
+                          (range.required_end != 0 ? kHasEnd : 0) | (has_more ? kHasMore : 0)));
+    if (range.required_end != 0) AppendVarint(&body, range.required_end / 8);
+    if (has_more) AppendVarint(&body, range.last_id - range.first_id);
+    before = range.last_id;
   }
-  body.push_back(manifest.keystore_persistent ? 1 : 0);
+  AppendVarint(&body, manifest.extensions.size());
+  for (const ManifestExtension& extension : manifest.extensions) {
+    AppendVarint(&body, extension.tag);
+    AppendVarint(&body, extension.bytes.size());
+    body += extension.bytes;
+  }
   return body;
 }
 
-bool ReadByte(std::string_view* from, uint8_t* byte) {
-  if (from->empty()) return false;
-  *byte = static_cast<uint8_t>((*from)[0]);
-  from->remove_prefix(1);
-  return true;
+absl::Status Malformed() { return absl::DataLossError("malformed (checksum is valid)"); }
+absl::Status NeedsNewer(std::string_view what) {
+  return absl::FailedPreconditionError(absl::StrCat(absl::string_view(what.data(), what.size()),
+                                                    " that needs a newer version of this program"));
 }
 
-bool DecodeRange(std::string_view* body, uint64_t above, ManifestRange* range) {
-  uint64_t count;
-  uint8_t stream, sealed;
-  if (!ReadVarint(body, &range->first_id) || !ReadVarint(body, &count) ||
-      !ReadByte(body, &stream) || !ReadByte(body, &sealed) ||
-      !ReadVarint(body, &range->required_end)) {
-    return false;
+// Takes the fields of a body off its front, one after the other. A field that is not there or out
+// of range makes all that follow fail.
+class BodyReader {
+ public:
+  explicit BodyReader(std::string_view body) : rest_(body) {}
+
+  bool ok() const { return ok_; }
+  bool at_end() const { return rest_.empty(); }
+  void Check(bool condition) { ok_ = ok_ && condition; }
+
+  std::string_view Bytes(uint64_t size) {
+    Check(size <= rest_.size());
+    if (!ok_) return {};
+    const std::string_view bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return bytes;
   }
-  if (range->first_id <= above || count >= UINT64_MAX - range->first_id ||
-      (stream != 1 && stream != 2) || sealed > 1 || (sealed == 0 && count != 0)) {
-    return false;
+  uint8_t Byte() {
+    const std::string_view byte = Bytes(1);
+    return ok_ ? static_cast<uint8_t>(byte[0]) : uint8_t{0};
   }
-  range->last_id = range->first_id + count;
-  range->stream = static_cast<Stream>(stream);
-  range->sealed = sealed == 1;
-  return true;
+  bool Bool() {
+    const uint8_t byte = Byte();
+    Check(byte <= 1);
+    return byte == 1;
+  }
+  uint64_t Varint() {
+    uint64_t value = 0;
+    ok_ = ok_ && ReadVarint(&rest_, &value);
+    return ok_ ? value : 0;
+  }
+  std::string Text() { return std::string(Bytes(Varint())); }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+void ReadUuid(BodyReader* body, Manifest* manifest) {
+  const std::string_view uuid = body->Bytes(manifest->uuid.size());
+  if (body->ok()) std::memcpy(manifest->uuid.data(), uuid.data(), uuid.size());
 }
 
-bool DecodeBody(std::string_view body, Manifest* manifest) {
-  if (body.size() < manifest->uuid.size()) return false;
-  std::memcpy(manifest->uuid.data(), body.data(), manifest->uuid.size());
-  body.remove_prefix(manifest->uuid.size());
-  uint64_t name_bytes, ranges;
-  uint8_t clean;
-  if (!ReadVarint(&body, &manifest->incarnation) || !ReadVarint(&body, &name_bytes) ||
-      name_bytes > body.size()) {
-    return false;
-  }
-  manifest->keystore = std::string(body.substr(0, name_bytes));
-  body.remove_prefix(name_bytes);
-  if (!ReadVarint(&body, &manifest->max_key_bytes) || !ReadVarint(&body, &manifest->highest_id) ||
-      !ReadVarint(&body, &manifest->durable_sequence) ||
-      !ReadVarint(&body, &manifest->gc_horizon) || !ReadVarint(&body, &manifest->next_sequence) ||
-      !ReadByte(&body, &clean) || clean > 1 || !ReadVarint(&body, &ranges)) {
-    return false;
-  }
-  if (manifest->highest_id >= kEndOfNumbers || manifest->durable_sequence >= kEndOfNumbers ||
-      manifest->next_sequence >= kEndOfNumbers) {
-    return false;
-  }
-  manifest->clean = clean == 1;
-  uint64_t above = 0;
-  for (uint64_t i = 0; i < ranges; ++i) {
+void ReadNumbers(BodyReader* body, Manifest* manifest) {
+  manifest->max_key_bytes = body->Varint();
+  manifest->highest_id = body->Varint();
+  manifest->durable_sequence = body->Varint();
+  manifest->gc_horizon = body->Varint();
+  manifest->next_sequence = body->Varint();
+  body->Check(std::max({manifest->highest_id, manifest->durable_sequence, manifest->gc_horizon,
+                        manifest->next_sequence}) < kEndOfNumbers);
+  manifest->clean = body->Bool();
+}
+
+// Appends a range that comes behind those there are. False if its stream is unknown.
+bool TakeRange(BodyReader* body, uint8_t stream, uint64_t more, ManifestRange range,
+               Manifest* manifest) {
+  const uint64_t above = manifest->live.empty() ? 0 : manifest->live.back().last_id;
+  body->Check(range.first_id > above && range.first_id <= manifest->highest_id &&
+              more <= manifest->highest_id - range.first_id && range.required_end < kEndOfNumbers &&
+              (more == 0 || (range.sealed && range.required_end == 0)));
+  if (!body->ok()) return true;
+  range.last_id = range.first_id + more;
+  range.stream = static_cast<Stream>(stream);
+  manifest->live.push_back(range);
+  return range.stream == Stream::kUser || range.stream == Stream::kSurvivor;
+}
+
+absl::Status DecodeBody(std::string_view bytes, Manifest* manifest) {
+  BodyReader body(bytes);
+  const std::string_view features = body.Bytes(8);
+  if (!body.ok()) return Malformed();
+  manifest->features = {LoadU32(features.data()), LoadU32(features.data() + 4)};
+  if (!AreKnownFeatures(manifest->features.must_understand)) return NeedsNewer("has a feature");
+  ReadUuid(&body, manifest);
+  manifest->incarnation = body.Varint();
+  manifest->keystore = body.Text();
+  manifest->keystore_persistent = body.Bool();
+  ReadNumbers(&body, manifest);
+  for (uint64_t left = body.Varint(); left > 0 && body.ok(); --left) {
     ManifestRange range;
-    if (!DecodeRange(&body, above, &range) || range.last_id > manifest->highest_id) return false;
-    above = range.last_id;
-    manifest->live.push_back(range);
+    const uint64_t distance = body.Varint();
+    const uint64_t before = manifest->live.empty() ? 0 : manifest->live.back().last_id;
+    body.Check(distance < kEndOfNumbers);
+    range.first_id = before + distance;
+    const uint8_t flags = body.Byte();
+    if (flags >= 2 * kHasMore) return NeedsNewer("lists a kind of segments");
+    range.sealed = (flags & kSealed) != 0;
+    if ((flags & kHasEnd) != 0) {
+      const uint64_t eighths = body.Varint();
+      body.Check(eighths > 0 && eighths < kEndOfNumbers / 8);
+      range.required_end = eighths * 8;
+    }
+    const uint64_t more = (flags & kHasMore) != 0 ? body.Varint() : 0;
+    if (!TakeRange(&body, flags & kStreamBits, more, range, manifest)) {
+      return NeedsNewer("lists a kind of segments");
+    }
   }
-  if (body.empty()) {
-    // An old MANIFEST without this field. When those were written, only these two keystores had no
-    // files of their own.
-    manifest->keystore_persistent = manifest->keystore != "hash" && manifest->keystore != "btree";
-    return true;
+  for (uint64_t left = body.Varint(); left > 0 && body.ok(); --left) {
+    ManifestExtension extension;
+    extension.tag = body.Varint();
+    extension.bytes = body.Text();
+    body.Check(manifest->extensions.empty() || extension.tag > manifest->extensions.back().tag);
+    manifest->extensions.push_back(std::move(extension));
   }
-  uint8_t persistent;
-  if (!ReadByte(&body, &persistent) || persistent > 1) return false;
-  manifest->keystore_persistent = persistent == 1;
-  return body.empty();
+  return body.ok() && body.at_end() ? absl::OkStatus() : Malformed();
+}
+
+absl::Status DecodeEarlyBody(std::string_view bytes, Manifest* manifest) {
+  BodyReader body(bytes);
+  ReadUuid(&body, manifest);
+  manifest->incarnation = body.Varint();
+  manifest->keystore = body.Text();
+  ReadNumbers(&body, manifest);
+  for (uint64_t left = body.Varint(); left > 0 && body.ok(); --left) {
+    ManifestRange range;
+    range.first_id = body.Varint();
+    const uint64_t more = body.Varint();
+    const uint8_t stream = body.Byte();
+    range.sealed = body.Bool();
+    range.required_end = body.Varint();
+    body.Check(range.required_end % 8 == 0);
+    if (!TakeRange(&body, stream, more, range, manifest)) return Malformed();
+  }
+  // When the last field was not there yet, only these two keystores had no files of their own.
+  manifest->keystore_persistent =
+      body.ok() && body.at_end() ? manifest->keystore != "hash" && manifest->keystore != "btree"
+                                 : body.Bool();
+  return body.ok() && body.at_end() ? absl::OkStatus() : Malformed();
 }
 
 // Decodes the copy at the front of `bytes` and sets `*size` to the bytes that it takes.
 absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest, size_t* size) {
-  if (bytes.size() < kPreambleBytes || bytes.substr(0, kMagic.size()) != kMagic) {
+  const std::string_view magic = bytes.substr(0, kMagicBytes);
+  if (bytes.size() < kPreambleBytes || (magic != kMagic && magic != kEarlyMagic)) {
     return absl::DataLossError("no MANIFEST");
   }
   const uint32_t format = LoadU32(bytes.data() + 8);
@@ -133,11 +226,14 @@ absl::Status DecodeCopy(std::string_view bytes, Manifest* manifest, size_t* size
   if (LoadU64(bytes.data() + 16) != BodyChecksum(body, format)) {
     return absl::DataLossError("checksum mismatch");
   }
-  if (format != kFormatVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "format ", format, " is not one this version reads (it reads ", kFormatVersion, ")"));
+  if (!IsReadableFormat(format)) {
+    return absl::FailedPreconditionError(absl::StrCat("format ", format,
+                                                      " is not one this version reads (it reads ",
+                                                      kOldestFormat, " to ", kFormatVersion, ")"));
   }
-  if (!DecodeBody(body, manifest)) return absl::DataLossError("malformed (checksum is valid)");
+  absl::Status status =
+      magic == kMagic ? DecodeBody(body, manifest) : DecodeEarlyBody(body, manifest);
+  if (!status.ok()) return status;
   *size = InBlocks(kPreambleBytes + length);
   if (*size > bytes.size()) return absl::DataLossError("cut short");
   // The rest of the copy's last block must be zero as written, or a flipped bit there would not be
@@ -160,12 +256,13 @@ const ManifestRange* Manifest::Find(uint64_t id) const {
 
 void Manifest::Append(uint64_t id, Stream stream, bool sealed, uint64_t required_end) {
   highest_id = std::max(highest_id, id);
-  if (sealed && !live.empty() && live.back().sealed && live.back().stream == stream &&
-      live.back().last_id + 1 == id) {
+  if (sealed && stream == Stream::kUser && !live.empty() && live.back().sealed &&
+      live.back().stream == stream && live.back().last_id + 1 == id) {
     live.back().last_id = id;
     return;
   }
-  live.push_back({id, id, stream, sealed, sealed ? 0 : required_end});
+  const bool named_by_successor = sealed && stream == Stream::kUser;
+  live.push_back({id, id, stream, sealed, named_by_successor ? 0 : required_end});
 }
 
 std::string EncodeManifest(const Manifest& manifest) {
@@ -189,7 +286,8 @@ absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::stri
   // Every copy begins at a block boundary, so it is looked for at each of them: damage to the first
   // copy, which may say where it ends, must not hide the second.
   for (size_t at = 0; at < bytes.size() && valid < 2 && tried < kMostTried; at += kBlockBytes) {
-    if (at != 0 && bytes.substr(at, kMagic.size()) != kMagic) continue;
+    const std::string_view magic = bytes.substr(at, kMagicBytes);
+    if (at != 0 && magic != kMagic && magic != kEarlyMagic) continue;
     ++tried;
     Manifest manifest;
     size_t size = 0;

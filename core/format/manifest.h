@@ -1,8 +1,9 @@
 // MANIFEST: which files make up the database, and how much of them must be there.
 //
 // It is small and replaced as a whole, which is rare: at creation, at the first write after an
-// opening, when the keystore or the incarnation changes, and at a clean close. It is not replaced
-// when a segment is full; what happened since is judged by the chain of the segments (recovery.h).
+// opening, when the keystore or the incarnation changes, when a compaction adds segments or takes
+// some out, and at a clean close. It is not replaced when a segment is full; what happened since is
+// judged by the chain of the segments (recovery.h).
 
 #ifndef RUMCASK_CORE_FORMAT_MANIFEST_H_
 #define RUMCASK_CORE_FORMAT_MANIFEST_H_
@@ -29,12 +30,21 @@ struct ManifestRange {
   Stream stream = Stream::kUser;
   // Sealed and durable: the footer is written and the contents are final.
   bool sealed = false;
-  // For an unsealed segment (a range of one): the offset that its records must reach at least. 0 if
-  // the file was only prepared.
+  // For an unsealed segment or a survivor (a range of one): the offset that its records must reach
+  // at least, those of a sealed one exactly. 0 if the file was only prepared, and for survivors
+  // listed before this was recorded of them.
   uint64_t required_end = 0;
 };
 
+// What a version of the future has to say in MANIFEST. It is kept as it is by versions that do not
+// know it.
+struct ManifestExtension {
+  uint64_t tag = 0;
+  std::string bytes;
+};
+
 struct Manifest {
+  FeatureFlags features;
   Uuid uuid = {};
   // Identifies the history of the log that an index may have seen. It gets a new value at creation
   // and repair, and whenever the log and an index that was built from it may no longer agree.
@@ -58,10 +68,14 @@ struct Manifest {
   uint64_t next_sequence = 1;
   // Whether nothing has changed since a clean close.
   bool clean = false;
+  // By ascending tags.
+  std::vector<ManifestExtension> extensions;
 
   // The range that contains `id`, or null.
   const ManifestRange* Find(uint64_t id) const;
-  // Adds `id` at the end of `live`, merged into the last range if they are alike.
+  // Adds `id` at the end of `live`, merged into the last range if they are alike. The end is that
+  // of the segment's records, a multiple of 8; it is not kept for sealed user segments, whose
+  // successors name it.
   void Append(uint64_t id, Stream stream, bool sealed, uint64_t required_end);
 };
 
@@ -79,7 +93,7 @@ struct DecodedManifest {
   // Bytes behind the second copy, which have no meaning.
   uint64_t stray_bytes = 0;
 };
-// DataLoss if no copy is valid; FailedPrecondition if the file has a newer format. `name` is for
+// DataLoss if no copy is valid; FailedPrecondition if the file needs a newer version. `name` is for
 // the message.
 absl::StatusOr<DecodedManifest> DecodeManifest(std::string_view bytes, std::string_view name);
 

@@ -13,15 +13,15 @@
 namespace rumcask {
 
 // Frozen in the file format. Zero is never valid, so that zeroed space does not parse as a record.
-// Among kinds that this version does not know, it must refuse 1 to 31 and may skip 32 to 63.
+// Among kinds that this version does not know, it must refuse 1 to 31 and may skip 32 to 63. Kinds
+// from 64 on do not fit into a key table; a record that has one and verifies is of a newer version.
 enum class RecordKind : uint8_t {
   kPut = 1,
   kDelete = 2,
-  kLost = 3,           // a repair found the key's newest value damaged and gave it up
-  kSyncMark = 4,       // all user records with numbers <= `sequence` are durable
-  kFence = 5,          // only takes a number: everything before it is decided
-  kPutExpiring = 6,    // reserved: the value begins with 8 bytes of absolute seconds
-  kPutCompressed = 7,  // reserved: the value begins with a codec's number
+  kLost = 3,         // a repair found the key's newest value damaged and gave it up
+  kSyncMark = 4,     // all user records with numbers <= `sequence` are durable
+  kFence = 5,        // only takes a number: everything before it is decided
+  kExtendedPut = 6,  // reserved: the value begins with flags and the fields that they announce
 };
 inline constexpr uint8_t kFirstSkippableKind = 32;
 inline constexpr uint8_t kEndOfKinds = 64;

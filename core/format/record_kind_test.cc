@@ -19,8 +19,7 @@ constexpr Row kRows[] = {
     {RecordKind::kLost, true, true, true, false, false},
     {RecordKind::kSyncMark, true, false, false, false, false},
     {RecordKind::kFence, true, true, false, false, false},
-    {RecordKind::kPutExpiring, false, true, false, false, false},
-    {RecordKind::kPutCompressed, false, true, false, false, false},
+    {RecordKind::kExtendedPut, false, true, false, false, false},
 };
 
 TEST(RecordKindTest, EachKindIsWhatTheFormatSays) {

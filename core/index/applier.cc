@@ -123,7 +123,11 @@ class BufferedIndex::Batch : public IndexBatch {
     live_[SegmentOf(version)->id()] += SegmentOf(version)->RecordBytesAt(version.location);
   }
   void Debit(const KeyVersion& version) {
-    live_[SegmentOf(version)->id()] -= SegmentOf(version)->RecordBytesAt(version.location);
+    const auto live = live_.find(SegmentOf(version)->id());
+    if (live == live_.end()) return;
+    live->second -= SegmentOf(version)->RecordBytesAt(version.location);
+    // So that segments that are gone leave nothing here.
+    if (live->second == 0) live_.erase(live);
   }
 
   const BufferedIndex& keystore_;
@@ -193,8 +197,11 @@ absl::Status BufferedIndex::ApplyNext(Patience patience, bool* more) {
   }
   {
     MutexLock write_lock(log_->write_mutex());
-    for (const auto& [slot, bytes] : buffer->dead) {
-      log_->space().Debit(slot, bytes);
+    // Where only some replaced records are reported, live bytes are counted by walks over the
+    // index, and nothing may be subtracted twice.
+    if (reports_replaced_) {
+      for (const auto& [slot, bytes] : buffer->dead) log_->space().Debit(slot, bytes);
+      log_->space().WithdrawAssumption(buffer->written_bytes);
     }
     ExclusiveLock lock(buffers_mutex_);
     frozen_.pop_front();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 
 #include "core/plugin/disk_index.h"
 #include "core/plugin/keystore.h"
+#include "core/system/reader_epoch.h"
 #include "core/system/seeded_bug.h"
 #include "core/versions/snapshot_scan.h"
 
@@ -133,34 +135,15 @@ absl::Status BufferedIndex::FindInIndex(std::string_view key, KeyVersion* versio
 
 absl::Status BufferedIndex::Decode(std::string_view value, KeyVersion* version) const {
   IndexEntry entry;
-  if (!DecodeIndexEntry(value, &entry)) return Damaged("an entry is no entry");
-  uint32_t slot = 0;
-  bool known = false;
-  const auto look = [&]() ABSL_SHARED_LOCKS_REQUIRED(slots_mutex_) {
-    const auto it = slots_.find(entry.segment_id);
-    known = it != slots_.end();
-    if (known) slot = it->second;
-  };
-  {
-    SharedLock lock(slots_mutex_);
-    look();
-  }
-  if (!known) {
-    ExclusiveLock lock(slots_mutex_);
-    // Segments that were added since the last time.
-    for (const uint32_t end = log_->slots(); slots_seen_ < end; ++slots_seen_) {
-      slots_[log_->IdOfSlot(slots_seen_)] = slots_seen_;
-    }
-    const auto it = slots_.find(entry.segment_id);
-    known = it != slots_.end();
-    if (known) slot = it->second;
-  }
-  if (!known || entry.offset < kSegmentHeaderBytes || entry.offset > Location::kMaxOffset) {
+  if (!DecodeIndexEntry(value, &entry)) return Damaged("an entry cannot be decoded");
+  const std::optional<uint32_t> slot = log_->SlotOf(entry.segment_id);
+  if (!slot.has_value() || entry.offset < kSegmentHeaderBytes ||
+      entry.offset > Location::kMaxOffset) {
     return Damaged(absl::StrCat("it leads to ", SegmentName(entry.segment_id), " offset ",
                                 entry.offset, ", which the database does not have"));
   }
   version->sequence = entry.sequence;
-  version->location = Location::Make(slot, entry.offset, entry.length);
+  version->location = Location::Make(*slot, entry.offset, entry.length);
   return absl::OkStatus();
 }
 
@@ -291,6 +274,8 @@ void BufferedIndex::ExploreDeleted() {
     key = explored_key_;
   }
   Sources sources(this);
+  // What the index leads to must not be retired before it is decoded.
+  const ReaderScope reading(!SeededBug("exploring-not-announced"));
   const uint64_t found = ExploreAround(&sources, &empty_, key, kExploredAtOnce);
   // Scattered deletes leave little to step over; the last ones of a range leave much each time.
   uint64_t deletes = deletes_to_explore_.load(std::memory_order_relaxed);
@@ -331,6 +316,10 @@ bool BufferedIndex::Revalidate(const PreparedKey& key, const CurrentState& seen,
 // ---- writing ----
 
 Location BufferedIndex::Set(const PreparedKey& key, Location location, uint64_t sequence) {
+  if (!location.exists() && !SeededBug("nothing-is-assumed-dead")) {
+    written_since_freeze_ += log_->space().average();
+    log_->space().AssumeDead(log_->space().average());
+  }
   if (!location.exists() && ++deletes_ >= deletes_to_explore_.load(std::memory_order_relaxed)) {
     deletes_ = 0;
     MutexLock lock(explore_mutex_);
@@ -345,30 +334,34 @@ Location BufferedIndex::Set(const PreparedKey& key, Location location, uint64_t 
 
 bool BufferedIndex::Relocate(const PreparedKey& key, Location from, Location to) {
   CurrentState seen;
-  bool moved = false;
+  Relocation relocation = Relocation::kNone;
   // No memtable is merged while this thread holds the write lock, so the first look holds.
-  return ReadCurrent(key, &seen).ok() && RelocateSeen(key, seen, from, to, &moved) && moved;
+  return ReadCurrent(key, &seen).ok() && RelocateSeen(key, seen, from, to, &relocation) &&
+         relocation != Relocation::kNone;
 }
 
 bool BufferedIndex::RelocateSeen(const PreparedKey& key, const CurrentState& seen, Location from,
-                                 Location to, bool* moved) {
+                                 Location to, Relocation* relocation) {
   SharedLock lock(buffers_mutex_);
-  *moved = active_->keys.Relocate(key.key, from, to);
+  *relocation = active_->keys.Relocate(key.key, from, to) ? Relocation::kMoved : Relocation::kNone;
   KeyVersion version;
-  if (*moved || active_->keys.Get(key.key, &version)) return true;
+  if (*relocation == Relocation::kMoved || active_->keys.Get(key.key, &version)) return true;
   bool buffered = false;
   for (auto it = frozen_.rbegin(); !buffered && it != frozen_.rend(); ++it) {
     buffered = (*it)->keys.Get(key.key, &version);
   }
   if (!buffered) {
-    if (generation_.load(std::memory_order_acquire) != seen.generation) return false;
+    if (generation_.load(std::memory_order_acquire) != seen.generation &&
+        !SeededBug("relocated-by-an-old-look")) {
+      return false;
+    }
     version = {seen.sequence, seen.location};
   }
   if (!version.location.exists() || version.location != from) return true;
   // It is the same record at another place, so there is no older one to keep for snapshots.
   active_->filter.Add(key.digest[0]);
   active_->keys.Insert(key.key, {version.sequence, to});
-  *moved = true;
+  *relocation = Relocation::kMovedLater;
   return true;
 }
 
@@ -389,6 +382,10 @@ absl::Status BufferedIndex::WaitForRoom() {
 void BufferedIndex::OnWritten(uint64_t sequence, Location last, uint64_t bytes) {
   last_ = last;
   log_since_freeze_ += bytes;
+  if (!SeededBug("nothing-is-assumed-dead")) {
+    written_since_freeze_ += bytes;
+    log_->space().AssumeDead(bytes);
+  }
   uint64_t memory;
   {
     SharedLock lock(buffers_mutex_);
@@ -401,16 +398,33 @@ void BufferedIndex::OnWritten(uint64_t sequence, Location last, uint64_t bytes) 
   Freeze(sequence);
 }
 
+void BufferedIndex::OnMoved(uint64_t sequence) {
+  uint64_t memory;
+  {
+    SharedLock lock(buffers_mutex_);
+    memory = active_->keys.MemoryBytes();
+  }
+  if (memory < config_.buffer_bytes) return;
+  if (waiting_.load(std::memory_order_acquire) < kMostFrozen) Freeze(sequence);
+}
+
+void BufferedIndex::OnFence(uint64_t sequence, Location fence) {
+  if (!SeededBug("position-names-no-fence")) last_ = fence;
+  Freeze(sequence);
+}
+
 void BufferedIndex::Freeze(uint64_t position) {
   std::shared_ptr<Memtable> fresh = NewBuffer();
   {
     ExclusiveLock lock(buffers_mutex_);
     active_->position = position;
     active_->last = last_;
+    active_->written_bytes = written_since_freeze_;
     frozen_.push_back(std::exchange(active_, std::move(fresh)));
     waiting_.store(frozen_.size(), std::memory_order_release);
   }
   log_since_freeze_ = 0;
+  written_since_freeze_ = 0;
   {
     MutexLock lock(state_mutex_);
     UpdateThrottle();

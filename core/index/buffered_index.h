@@ -26,7 +26,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 
 #include "core/index/index_entry.h"
@@ -49,6 +48,14 @@ struct CurrentState {
   // the index before it was read. A conditional write reads again if the latter has changed.
   uint64_t sequence = 0;
   uint64_t generation = 0;
+};
+
+// What became of a record that was to be moved.
+enum class Relocation {
+  kNone,   // the key is not at the old location any more
+  kMoved,  // and the record at the old location is dead
+  // The applier will count the record at the old location as dead.
+  kMovedLater,
 };
 
 class BufferedIndex : public Keystore {
@@ -95,6 +102,10 @@ class BufferedIndex : public Keystore {
   absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
                      Location* location) const override;
   SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    past_.VisitLocations(visit);
+  }
+  bool GiveUpOldestSnapshot() override { return past_.GiveUpOldestSnapshot(); }
   void FinishForgetting() override { past_.FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override;
@@ -110,10 +121,9 @@ class BufferedIndex : public Keystore {
   // a memtable has it. Returns false if only the index can tell; then call ReadCurrent again.
   bool Revalidate(const PreparedKey& key, const CurrentState& seen, Location* now) const;
   // To be called under the write lock. Does what Relocate does, based on `seen` unless a memtable
-  // has the key, and sets `*moved` to whether the key was at `from`. Returns false if only the
-  // index can tell; then call ReadCurrent again.
+  // has the key. Returns false if only the index can tell; then call ReadCurrent again.
   bool RelocateSeen(const PreparedKey& key, const CurrentState& seen, Location from, Location to,
-                    bool* moved);
+                    Relocation* relocation);
 
   // ---- the way to the index ----
 
@@ -123,6 +133,16 @@ class BufferedIndex : public Keystore {
   // To be called under the write lock, after a write or whole batch of `bytes` whose last record
   // has the number `sequence` and is at `last`.
   void OnWritten(uint64_t sequence, Location last, uint64_t bytes);
+  // To be called under the write lock, after records were moved, where `sequence` is the number of
+  // the newest record.
+  void OnMoved(uint64_t sequence);
+  // To be called under the write lock, after the fence with that number was appended at `fence`:
+  // freezes, so that the position becomes the fence's.
+  void OnFence(uint64_t sequence, Location fence);
+  // Waits until the position is `sequence` or more, to which it must be on its way. The error is
+  // the reason why it may never be: the index has failed, is short of room, or is closed. The
+  // caller must be in no ReaderScope.
+  absl::Status WaitApplied(uint64_t sequence);
   // To be called after writing, without locks. Applies memtables if there is no background thread,
   // and looks around deleted keys after many deletes.
   void AfterWrite();
@@ -225,6 +245,7 @@ class BufferedIndex : public Keystore {
   std::atomic<uint64_t> generation_{0};
   // Guarded by the write lock: log written since the last freeze, and the newest record.
   uint64_t log_since_freeze_ = 0;
+  uint64_t written_since_freeze_ = 0;
   Location last_;
   // Guarded by the write lock: deletes since ExploreDeleted was last due, and after how many it is
   // due again.
@@ -239,11 +260,6 @@ class BufferedIndex : public Keystore {
   // Null after Close, which takes apply_mutex_ too.
   mutable ReadMostlyMutex index_mutex_;
   std::unique_ptr<DiskIndex> index_ ABSL_GUARDED_BY(index_mutex_);
-
-  // From the id of a segment to its slot; slots below slots_seen_ are in the map.
-  mutable ReadMostlyMutex slots_mutex_;
-  mutable absl::flat_hash_map<uint64_t, uint32_t> slots_ ABSL_GUARDED_BY(slots_mutex_);
-  mutable uint32_t slots_seen_ ABSL_GUARDED_BY(slots_mutex_) = 0;
 
   mutable Mutex state_mutex_;
   mutable CondVar changed_;

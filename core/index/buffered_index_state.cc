@@ -89,6 +89,23 @@ bool BufferedIndex::PauseBeforeRetry() {
   return !closed_ && !failed_ && !log_->failed();
 }
 
+absl::Status BufferedIndex::WaitApplied(uint64_t sequence) {
+  while (position() < sequence) {
+    if (!background_) {
+      absl::Status status = ApplyFrozen(Patience::kTells);
+      AbandonIfFailed();
+      if (!status.ok()) return status;
+      continue;
+    }
+    MutexLock lock(state_mutex_);
+    if (!status_.ok()) return status_;
+    if (closed_) return Closed();
+    if (log_->failed()) return log_->status();
+    if (position() < sequence) changed_.WaitFor(state_mutex_, kRetry);
+  }
+  return absl::OkStatus();
+}
+
 void BufferedIndex::NoteProgress() {
   {
     MutexLock lock(state_mutex_);

@@ -25,6 +25,7 @@
 
 #include "core/index/buffered_index.h"
 #include "core/plugin/keystore.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 
@@ -72,6 +73,34 @@ class IndexGate {
   // `last`.
   void OnWritten(uint64_t sequence, Location last, uint64_t bytes) {
     if (buffered_ != nullptr) buffered_->OnWritten(sequence, last, bytes);
+  }
+
+  // ---- moving records ----
+  //
+  // For each key, ReadCurrent without locks, then under the write lock Relocate. When a group of
+  // keys is done, OnMoved; when all are, OnFence; and then, without locks, WaitApplied.
+
+  // Moves the key from `from` to `to` if it is at `from` now, going by what ReadCurrent saw if it
+  // must. False if only another ReadCurrent can tell.
+  bool Relocate(const PreparedKey& key, const CurrentState& seen, Location from, Location to,
+                Relocation* relocation) {
+    if (buffered_ != nullptr) return buffered_->RelocateSeen(key, seen, from, to, relocation);
+    if (SeededBug("moved-whatever-is-there")) (void)keystore_->Get(key, &from);
+    *relocation = keystore_->Relocate(key, from, to) ? Relocation::kMoved : Relocation::kNone;
+    return true;
+  }
+  // After records were moved; `sequence` is the number of the newest record.
+  void OnMoved(uint64_t sequence) {
+    if (buffered_ != nullptr) buffered_->OnMoved(sequence);
+  }
+  // After the fence with the number `sequence` was written at `fence`.
+  void OnFence(uint64_t sequence, Location fence) {
+    if (buffered_ != nullptr) buffered_->OnFence(sequence, fence);
+  }
+  // Returns once a crash would leave an index that has all that was written before that fence. On
+  // error it may never come to that.
+  absl::Status WaitApplied(uint64_t sequence) {
+    return buffered_ == nullptr ? absl::OkStatus() : buffered_->WaitApplied(sequence);
   }
 
   // Does what the background would, if there is none.

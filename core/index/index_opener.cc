@@ -126,6 +126,8 @@ absl::Status IndexOpener::OpenOnDisk() {
 absl::Status IndexOpener::CheckReplay() const {
   uint64_t bytes = 0;
   for (const RecoveredSegment& segment : log_->live_set().recovered().segments) {
+    // What survivors hold was in the index before.
+    if (segment.stream == Stream::kSurvivor) continue;
     // If the footer of a segment is damaged, its last number is not known.
     const bool lacking = segment.last_sequence == 0 || segment.last_sequence > stored_.position;
     if (lacking) bytes += segment.end - kSegmentHeaderBytes;

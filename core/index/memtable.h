@@ -66,6 +66,8 @@ struct Memtable {
   // How far the applier has come, so that it goes on from there after an error.
   std::string applied_through;
   bool begun = false;
+  // Of the records that were written into it. Nobody knows yet what they replaced.
+  uint64_t written_bytes = 0;
   // Bytes of records that were found to be replaced, by the segment's slot.
   std::map<uint32_t, uint64_t> dead;
 };

@@ -134,7 +134,7 @@ TEST_F(ReindexTest, KeysThatAreTooLongAreCountedBeforeAnythingIsChanged) {
 }
 
 TEST_F(ReindexTest, WhatFailsLeavesTheDatabaseAsItWas) {
-  Fill(options_, 2000);
+  Fill(options_, 6000);
   KeystoreFactory keystore = OnDisk();
   keystore.buffer_bytes = 4096;
   Options options = With(options_, keystore);
@@ -163,7 +163,7 @@ TEST_F(ReindexTest, WhatFailsLeavesTheDatabaseAsItWas) {
     EXPECT_EQ(*DB::StoredKeystore(kPath, &disk_), "hash");
     // It does not read all of the log into memory first.
     EXPECT_LT(loaded->done.load() * 2, loaded->all.load());
-    EXPECT_EQ(Open(options_)->KeyCount(), 2000u);
+    EXPECT_EQ(Open(options_)->KeyCount(), 6000u);
   }
 }
 

@@ -5,77 +5,41 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <queue>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "core/damage.h"
 #include "core/format/key_table.h"
+#include "core/index/entry_batch.h"
+#include "core/index/record_order.h"
 #include "core/plugin/keystore.h"
+#include "core/segment/record_cursor.h"
 #include "core/segment/segment_file.h"
 #include "core/system/mutex.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
 
-constexpr size_t kBatch = 1024;
-
-// Order and accounting for the keystore. Within the user stream ids and offsets grow with the
-// numbers, so that the order of two records is that of their places.
+// Order and accounting for the keystore.
 class Context : public LoadContext {
  public:
-  explicit Context(const Log* log) : log_(log) {}
+  Context(const Log* log, const RecordOrder* order) : log_(log), order_(order) {}
 
-  bool IsNewer(Location a, Location b) const override { return log_->IsNewer(a, b); }
+  bool IsNewer(const LoadEntry& entry, Location b) const override {
+    return order_->IsNewer(entry.sequence, entry.location, b);
+  }
 
   void Superseded(Location location) override { log_->space().DebitFound(location); }
 
  private:
   const Log* const log_;
-};
-
-// Withholds keys that are too long from the keystore, and remembers which of them have values.
-class KeyLimit {
- public:
-  explicit KeyLimit(size_t max_key_bytes) : max_key_bytes_(max_key_bytes) {}
-
-  // Returns whether the key is short enough.
-  bool Takes(const RecordHeader& header, std::string_view key) {
-    if (key.size() <= max_key_bytes_) return true;
-    MutexLock lock(mutex_);
-    auto& [sequence, is_delete] = too_long_[std::string(key)];
-    if (header.sequence > sequence) {
-      sequence = header.sequence;
-      is_delete = header.is_tombstone();
-    }
-    return false;
-  }
-
-  absl::Status Check() {
-    MutexLock lock(mutex_);
-    size_t count = 0;
-    const std::string* example = nullptr;
-    for (const auto& [key, newest] : too_long_) {
-      if (newest.second) continue;
-      ++count;
-      example = &key;
-    }
-    if (count == 0) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat(count, count == 1 ? " key is" : " keys are", " longer than the ",
-                     max_key_bytes_, " bytes that the keystore takes; one of ", example->size(),
-                     " bytes begins with ", absl::BytesToHexString(example->substr(0, 32))));
-  }
-
- private:
-  const size_t max_key_bytes_;
-  Mutex mutex_;
-  absl::flat_hash_map<std::string, std::pair<uint64_t, bool>> too_long_ ABSL_GUARDED_BY(mutex_);
+  const RecordOrder* const order_;
 };
 
 // The buffer into which a thread reads key tables. It is a mapping, so that its pages fault once
@@ -103,6 +67,25 @@ class TableBuffer {
   char* data_ = nullptr;
 };
 
+// One of the streams of records whose numbers ascend: the user's, or a survivor.
+struct Source {
+  // Indexes of its segments. `next` is that of the segment to begin after the current one.
+  std::vector<size_t> segments;
+  size_t next = 0;
+
+  // The current segment, which is read by its key table or else record by record.
+  size_t at = 0;
+  std::unique_ptr<KeyTableCursor> table;
+  std::unique_ptr<SegmentFile> file;
+  std::unique_ptr<RecordCursor> records;
+  uint64_t count = 0;
+
+  // The current record. Its key is valid until the source goes on.
+  RecordHeader header;
+  std::string_view key;
+  uint64_t offset = 0;
+};
+
 class Replay {
  public:
   Replay(Directory* directory, Log* log, Keystore* keystore, const ReplayOptions& load,
@@ -113,61 +96,64 @@ class Replay {
         load_(load),
         damages_(damages),
         limit_(load.max_key_bytes),
-        context_(log),
+        order_(directory, log),
+        context_(log, &order_),
+        found_(log->live_set().recovered().segments),
         all_(log->Segments()) {
-    for (const RecoveredSegment& segment : log->live_set().recovered().segments) {
-      if (segment.has_footer)
+    for (const RecoveredSegment& segment : found_) {
+      if (segment.has_footer) {
         largest_table_ = std::max(largest_table_, segment.trailer.table_bytes);
+      }
     }
+    SetBounds();
   }
 
   absl::Status Run() {
-    const size_t cores = std::max(1u, std::thread::hardware_concurrency());
-    const size_t threads = load_.in_order ? 1 : std::min({cores, all_.size(), size_t{8}});
-    std::vector<std::thread> helpers;
-    try {
-      for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
-    } catch (const std::system_error&) {
-      // The system has no more threads; those that were started do the work.
-    }
-    Work();
-    for (std::thread& helper : helpers) helper.join();
-    MutexLock lock(mutex_);
-    if (status_.ok()) status_ = limit_.Check();
-    if (status_.ok() && keystore_ != nullptr) keystore_->FinishLoad();
-    return status_;
+    absl::Status status = load_.in_order ? RunInOrder() : RunInParallel();
+    if (status.ok()) status = limit_.Check();
+    if (status.ok() && keystore_ != nullptr) keystore_->FinishLoad();
+    return status;
   }
 
  private:
-  // Loads one segment after the other until none is left.
-  void Work() {
-    const TableBuffer table(largest_table_);
-    while (true) {
-      const size_t i = next_.fetch_add(1);
-      if (i >= all_.size()) return;
-      absl::Status status =
-          LoadSegment(log_->live_set().recovered().segments[i], all_[i].get(), table);
-      if (status.ok() && load_.progress) load_.progress(i + 1, all_.size());
-      if (status.ok() && (!load_.goes_on || load_.goes_on())) continue;
-      MutexLock lock(mutex_);
-      if (status_.ok()) status_ = std::move(status);
-      next_.store(all_.size());
+  // Whether there may be records in it that the keystore lacks. Survivors have nothing that was not
+  // in the user's segments before, so an index that needs none but the newest needs none of theirs.
+  bool IsWanted(const RecoveredSegment& segment) const {
+    if (segment.stream == Stream::kSurvivor) {
+      return load_.above == 0 || load_.above < log_->live_set().manifest().gc_horizon;
     }
+    // If the footer of a segment is damaged, its last number is not known.
+    return segment.last_sequence == 0 || segment.last_sequence > load_.above;
   }
 
+  void SetBounds();
+  absl::Status RunInParallel();
+  void Work();
+  absl::Status RunInOrder();
+  std::vector<Source> Sources() const;
+  absl::StatusOr<bool> Advance(Source* source);
+  absl::StatusOr<bool> BeginSegment(Source* source);
+  void EndSegment(Source* source);
+  void NoteFinished();
   // `buffer` belongs to the calling thread.
-  absl::Status LoadSegment(const RecoveredSegment& recovered, Segment* segment,
-                           const TableBuffer& buffer);
-  absl::StatusOr<bool> LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
-                                 Segment* segment, const TableBuffer& buffer);
-  absl::Status LoadByScanning(SegmentFile* file, const RecoveredSegment& recovered,
-                              Segment* segment);
+  absl::Status LoadSegment(size_t index, const TableBuffer& buffer);
+  absl::StatusOr<bool> LoadTable(SegmentFile* file, size_t index, const TableBuffer& buffer);
+  absl::Status LoadByScanning(SegmentFile* file, size_t index);
   absl::Status Note(Damage damage) {
     if (!load_.tolerate) return DamageStatus(damage);
-    MutexLock lock(mutex_);
-    damages_->push_back(std::move(damage));
+    NoteTable(std::move(damage));
     return absl::OkStatus();
   }
+  // Damage that hides no key.
+  void NoteTable(Damage damage) {
+    MutexLock lock(mutex_);
+    damages_->push_back(std::move(damage));
+  }
+  absl::Status NoteRecords(const Segment& segment, const FoundDamage& damage) {
+    return Note({segment.name(), damage.offset, damage.length,
+                 absl::StrCat(damage.cause, "; the record's key is not known")});
+  }
+  EntryBatch NewBatch() { return EntryBatch(keystore_, &context_, load_.above, &limit_); }
 
   Directory* const directory_;
   Log* const log_;
@@ -175,75 +161,94 @@ class Replay {
   const ReplayOptions& load_;
   std::vector<Damage>* const damages_ ABSL_PT_GUARDED_BY(mutex_);
   KeyLimit limit_;
+  RecordOrder order_;
   Context context_;
-  const std::vector<std::shared_ptr<Segment>> all_;
+  const std::vector<RecoveredSegment>& found_;
+  const std::vector<std::shared_ptr<Segment>> all_;  // in the same order
   uint64_t largest_table_ = 0;
   std::atomic<size_t> next_{0};
+  std::atomic<size_t> finished_{0};
+  std::atomic<bool> stopped_{false};
   Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Collects entries and gives them to the keystore many at a time.
-class EntryBatch {
- public:
-  EntryBatch(Segment* segment, Keystore* keystore, LoadContext* context, uint64_t above,
-             KeyLimit* limit)
-      : segment_(segment), keystore_(keystore), context_(context), above_(above), limit_(limit) {
-    entries_.reserve(kBatch);
-  }
-
-  // `key` must stay valid until the next Flush.
-  void Add(const RecordHeader& header, std::string_view key, uint64_t offset) {
-    if (!header.is_data() || header.sequence <= above_ || !limit_->Takes(header, key)) return;
-    const uint64_t bytes = header.record_bytes();
-    const bool is_delete = header.is_tombstone();
-    entries_.push_back(
-        {key, Location::Make(segment_->slot(), offset, bytes), header.sequence, is_delete});
-    if (!is_delete) live_ += bytes;
-    if (entries_.size() == kBatch) Flush();
-  }
-
-  // The same for a key that does not stay valid.
-  void AddCopy(const RecordHeader& header, std::string_view key, uint64_t offset) {
-    if (keys_.size() + key.size() > keys_.capacity()) {
-      Flush();
-      keys_.reserve(std::max(kCopiedBytes, key.size()));
+void Replay::SetBounds() {
+  // Numbers that were not found out lie between those of the neighbours.
+  uint64_t above = 0;
+  for (size_t i = 0; i < found_.size(); ++i) {
+    if (found_[i].stream == Stream::kSurvivor) {
+      order_.SetSurvivor(all_[i]->slot());
+      continue;
     }
-    const size_t begin = keys_.size();
-    keys_.append(key);
-    Add(header, std::string_view(keys_).substr(begin), offset);
-  }
-
-  void Flush() {
-    if (keystore_ == nullptr) {
-      entries_.clear();
-      keys_.clear();
-      return;
+    const uint64_t first = found_[i].first_sequence;
+    uint64_t last = first != 0 ? found_[i].last_sequence : UINT64_MAX;
+    for (size_t j = i + 1; last == UINT64_MAX && j < found_.size(); ++j) {
+      const RecoveredSegment& next = found_[j];
+      if (next.stream == Stream::kUser && next.first_sequence != 0) last = next.first_sequence - 1;
     }
-    // Credited before the keystore can call any of them superseded.
-    Space::CreditFound(segment_, live_);
-    live_ = 0;
-    keystore_->Load(entries_, context_);
-    entries_.clear();
-    keys_.clear();
+    order_.SetUser(all_[i]->slot(), first != 0 ? first : above + 1, last);
+    above = std::max(above, found_[i].last_sequence);
   }
+}
 
- private:
-  static constexpr size_t kCopiedBytes = size_t{64} << 10;
+// ---- many segments at a time ----
 
-  Segment* const segment_;
-  Keystore* const keystore_;
-  LoadContext* const context_;
-  const uint64_t above_;
-  KeyLimit* const limit_;
-  std::vector<LoadEntry> entries_;
-  std::string keys_;  // not reallocated while entries_ refer to it
-  uint64_t live_ = 0;
-};
+absl::Status Replay::RunInParallel() {
+  const size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const size_t threads = std::min({cores, all_.size(), size_t{8}});
+  std::vector<std::thread> helpers;
+  try {
+    for (size_t i = 1; i < threads; ++i) helpers.emplace_back([this] { Work(); });
+  } catch (const std::system_error&) {
+    // The system has no more threads; those that were started do the work.
+  }
+  Work();
+  for (std::thread& helper : helpers) helper.join();
+  MutexLock lock(mutex_);
+  return status_;
+}
 
-absl::StatusOr<bool> Replay::LoadTable(SegmentFile* file, const RecoveredSegment& recovered,
-                                       Segment* segment, const TableBuffer& buffer) {
-  const Trailer& trailer = recovered.trailer;
+// Loads one segment after the other until none is left.
+void Replay::Work() {
+  const TableBuffer table(largest_table_);
+  while (!stopped_.load()) {
+    const size_t i = next_.fetch_add(1);
+    if (i >= all_.size()) return;
+    absl::Status status = IsWanted(found_[i]) ? LoadSegment(i, table) : absl::OkStatus();
+    if (status.ok()) {
+      NoteFinished();
+      continue;
+    }
+    stopped_.store(true);
+    MutexLock lock(mutex_);
+    if (status_.ok()) status_ = std::move(status);
+  }
+}
+
+void Replay::NoteFinished() {
+  const size_t finished = finished_.fetch_add(1) + 1;
+  if (load_.progress) load_.progress(finished, all_.size());
+  if (load_.goes_on && !load_.goes_on()) stopped_.store(true);
+}
+
+absl::Status Replay::LoadSegment(size_t index, const TableBuffer& buffer) {
+  const RecoveredSegment& found = found_[index];
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+      SegmentFile::Open(directory_, log_->uuid(), found.id);
+  if (!file.ok()) return file.status();
+  if (found.has_footer) {
+    absl::StatusOr<bool> loaded = LoadTable(file->get(), index, buffer);
+    if (!loaded.ok() || *loaded) return loaded.status();
+    NoteTable({all_[index]->name(), found.trailer.table_offset, found.trailer.table_bytes,
+               "key table is damaged"});
+  }
+  return LoadByScanning(file->get(), index);
+}
+
+absl::StatusOr<bool> Replay::LoadTable(SegmentFile* file, size_t index, const TableBuffer& buffer) {
+  const Trailer& trailer = found_[index].trailer;
+  Segment* const segment = all_[index].get();
   if (buffer.data() == nullptr && trailer.table_bytes > 0) {
     return absl::ResourceExhaustedError(absl::StrCat(segment->name(), ": no memory for ",
                                                      trailer.table_bytes, " bytes of key table"));
@@ -251,51 +256,171 @@ absl::StatusOr<bool> Replay::LoadTable(SegmentFile* file, const RecoveredSegment
   absl::StatusOr<bool> whole = file->ReadKeyTable(trailer, buffer.data());
   if (!whole.ok() || !*whole) return whole;
   const std::string_view table(buffer.data(), trailer.table_bytes);
-  EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
-  KeyTableReader reader(table, trailer);
-  while (reader.Next()) batch.Add(reader.header(), reader.key(), reader.offset());
+  if (segment->stream() == Stream::kSurvivor) {
+    NumberSample sample;
+    for (KeyTableReader entry(table, trailer); entry.Next();) {
+      if (entry.header().has_own_sequence()) sample.Add(entry.header().sequence, entry.offset());
+    }
+    order_.SetSample(segment->slot(), std::move(sample));
+  }
+  EntryBatch batch = NewBatch();
+  for (KeyTableReader entry(table, trailer); entry.Next();) {
+    batch.Add(segment, entry.header(), entry.key(), entry.offset());
+    if (entry.ends_block()) batch.Flush();
+  }
   batch.Flush();
   return true;
 }
 
-absl::Status Replay::LoadByScanning(SegmentFile* file, const RecoveredSegment& recovered,
-                                    Segment* segment) {
-  EntryBatch batch(segment, keystore_, &context_, load_.above, &limit_);
+absl::Status Replay::LoadByScanning(SegmentFile* file, size_t index) {
+  const uint64_t end = found_[index].end;
+  Segment* const segment = all_[index].get();
+  if (segment->stream() == Stream::kSurvivor) {
+    absl::Status status = order_.ReadSample(segment->slot(), file, end);
+    if (!status.ok()) return status;
+  }
+  EntryBatch batch = NewBatch();
   uint64_t records = 0;
   absl::Status status = file->ForEachRecord(
-      kSegmentHeaderBytes, recovered.end,
+      kSegmentHeaderBytes, end,
       [&](const FoundRecord& record) {
-        batch.AddCopy(record.header, record.key, record.offset);
+        batch.AddCopy(segment, record.header, record.key, record.offset);
         ++records;
         return absl::OkStatus();
       },
-      [&](const FoundDamage& damage) {
-        return Note({segment->name(), damage.offset, damage.length,
-                     absl::StrCat(damage.cause, "; nothing tells its key")});
-      });
+      [&](const FoundDamage& damage) { return NoteRecords(*segment, damage); });
   if (!status.ok()) return status;
   batch.Flush();
   segment->records.store(records, std::memory_order_relaxed);
-  segment->set_end(recovered.end);
+  segment->set_end(end);
   return absl::OkStatus();
 }
 
-absl::Status Replay::LoadSegment(const RecoveredSegment& recovered, Segment* segment,
-                                 const TableBuffer& buffer) {
-  // If the footer of a segment is damaged, its last number is not known, and it must be loaded.
-  const bool known = recovered.last_sequence > 0;
-  if (known && recovered.last_sequence <= load_.above) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
-      SegmentFile::Open(directory_, log_->uuid(), recovered.id);
-  if (!file.ok()) return file.status();
-  if (recovered.has_footer) {
-    absl::StatusOr<bool> loaded = LoadTable(file->get(), recovered, segment, buffer);
-    if (!loaded.ok() || *loaded) return loaded.status();
-    MutexLock lock(mutex_);
-    damages_->push_back({segment->name(), recovered.trailer.table_offset,
-                         recovered.trailer.table_bytes, "key table is damaged"});
+// ---- by ascending numbers ----
+
+// The streams with all that the keystore lacks. The user's segments follow each other.
+std::vector<Source> Replay::Sources() const {
+  std::vector<Source> sources(1);
+  for (size_t i = 0; i < found_.size(); ++i) {
+    if (!IsWanted(found_[i])) continue;
+    if (found_[i].stream == Stream::kSurvivor && !SeededBug("rebuilt-in-segment-order")) {
+      sources.emplace_back().segments = {i};
+    } else {
+      sources[0].segments.push_back(i);
+    }
   }
-  return LoadByScanning(file->get(), recovered, segment);
+  return sources;
+}
+
+absl::Status Replay::RunInOrder() {
+  std::vector<Source> sources = Sources();
+  for (const RecoveredSegment& segment : found_) {
+    if (!IsWanted(segment)) (void)finished_.fetch_add(1);
+  }
+  // The source with the lowest number is on top. Of copies, the one in the later segment comes
+  // first, and the other one is dead.
+  const auto is_later = [](const Source* a, const Source* b) {
+    return a->header.sequence != b->header.sequence ? a->header.sequence > b->header.sequence
+                                                    : a->at < b->at;
+  };
+  std::priority_queue<Source*, std::vector<Source*>, decltype(is_later)> queue(is_later);
+  EntryBatch batch = NewBatch();
+  const auto advance = [&](Source* source) {
+    const absl::StatusOr<bool> more = Advance(source);
+    if (more.ok() && *more) queue.push(source);
+    return more.status();
+  };
+  for (Source& source : sources) {
+    absl::Status status = advance(&source);
+    if (!status.ok()) return status;
+  }
+  while (!queue.empty() && !stopped_.load()) {
+    Source* const source = queue.top();
+    queue.pop();
+    batch.AddCopy(all_[source->at].get(), source->header, source->key, source->offset);
+    absl::Status status = advance(source);
+    if (!status.ok()) return status;
+  }
+  batch.Flush();
+  return absl::OkStatus();
+}
+
+// Goes on to the source's next record of a key. False if there is none.
+absl::StatusOr<bool> Replay::Advance(Source* source) {
+  while (true) {
+    if (source->table == nullptr && source->records == nullptr) {
+      absl::StatusOr<bool> begun = BeginSegment(source);
+      if (!begun.ok() || !*begun) return begun;
+    }
+    if (source->table != nullptr) {
+      const absl::StatusOr<bool> more = source->table->Next();
+      if (!more.ok()) return more.status();
+      if (*more) {
+        source->header = source->table->header();
+        if (!source->header.is_data()) continue;
+        source->key = source->table->key();
+        source->offset = source->table->offset();
+        return true;
+      }
+    } else {
+      const absl::StatusOr<Found> found = source->records->Next();
+      if (!found.ok()) return found.status();
+      if (*found == Found::kDamage) {
+        absl::Status status = NoteRecords(*all_[source->at], source->records->damage());
+        if (!status.ok()) return status;
+        continue;
+      }
+      if (*found == Found::kRecord) {
+        ++source->count;
+        const FoundRecord record = source->records->record();
+        if (!record.header.is_data()) continue;
+        source->header = record.header;
+        source->key = record.key;
+        source->offset = record.offset;
+        return true;
+      }
+    }
+    EndSegment(source);
+    if (stopped_.load()) return false;
+  }
+}
+
+absl::StatusOr<bool> Replay::BeginSegment(Source* source) {
+  if (source->next == source->segments.size()) return false;
+  source->at = source->segments[source->next++];
+  const RecoveredSegment& found = found_[source->at];
+  if (found.has_footer) {
+    auto table =
+        std::make_unique<KeyTableCursor>(directory_, log_->uuid(), found.id, found.trailer);
+    const absl::StatusOr<bool> whole = table->Check();
+    if (!whole.ok()) return whole.status();
+    if (*whole) {
+      source->table = std::move(table);
+      return true;
+    }
+    NoteTable({all_[source->at]->name(), found.trailer.table_offset, found.trailer.table_bytes,
+               "key table is damaged"});
+  }
+  absl::StatusOr<std::unique_ptr<SegmentFile>> file =
+      SegmentFile::Open(directory_, log_->uuid(), found.id);
+  if (!file.ok()) return file.status();
+  source->file = std::move(*file);
+  source->records =
+      std::make_unique<RecordCursor>(source->file.get(), kSegmentHeaderBytes, found.end);
+  source->count = 0;
+  return true;
+}
+
+void Replay::EndSegment(Source* source) {
+  if (source->records != nullptr) {
+    Segment* const segment = all_[source->at].get();
+    segment->records.store(source->count, std::memory_order_relaxed);
+    segment->set_end(found_[source->at].end);
+  }
+  source->table.reset();
+  source->records.reset();
+  source->file.reset();
+  NoteFinished();
 }
 
 }  // namespace

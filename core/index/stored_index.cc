@@ -106,7 +106,7 @@ class Opening {
     absl::Status status = opened->index->GetNote(IndexPosition::kNote, /*durable=*/false, &note);
     IndexPosition position;
     if (!status.ok() || !DecodeIndexPosition(note, &position)) {
-      return absl::StrCat("nothing tells what it is an index of", Reason(status));
+      return absl::StrCat("it does not say which log it belongs to", Reason(status));
     }
     if (position.format != IndexPosition::kFormat) {
       return absl::StrCat("its format is ", position.format, ", not ", IndexPosition::kFormat);

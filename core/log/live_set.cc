@@ -60,12 +60,12 @@ absl::Status LiveSet::CommitRecovery(bool* final) {
   return status;
 }
 
-absl::Status LiveSet::Close(const std::vector<ClosedSegment>& live, uint64_t highest_id,
+absl::Status LiveSet::Close(const std::vector<LiveSegment>& live, uint64_t highest_id,
                             uint64_t last_sequence, uint64_t next_sequence) {
   MutexLock lock(mutex_);
   Manifest next = manifest_;
   next.live.clear();
-  for (const ClosedSegment& segment : live) {
+  for (const LiveSegment& segment : live) {
     next.Append(segment.id, segment.stream, segment.sealed, segment.end);
   }
   next.highest_id = highest_id;
@@ -73,6 +73,38 @@ absl::Status LiveSet::Close(const std::vector<ClosedSegment>& live, uint64_t hig
   next.next_sequence = next_sequence;
   next.clean = true;
   return Write(std::move(next), nullptr);
+}
+
+absl::Status LiveSet::TurnOver(const std::vector<LiveSegment>& live, uint64_t highest_id,
+                               uint64_t durable, uint64_t horizon, bool* final) {
+  MutexLock lock(mutex_);
+  if (frozen_) return absl::FailedPreconditionError("database is closed");
+  Manifest next = manifest_;
+  next.live.clear();
+  for (const LiveSegment& segment : live) {
+    next.Append(segment.id, segment.stream, segment.sealed, segment.end);
+  }
+  next.highest_id = std::max(next.highest_id, highest_id);
+  next.durable_sequence = std::max(next.durable_sequence, durable);
+  next.next_sequence = std::max(next.next_sequence, next.durable_sequence + 1);
+  if (!SeededBug("horizon-not-raised")) next.gc_horizon = std::max(next.gc_horizon, horizon);
+  return Write(std::move(next), final);
+}
+
+absl::Status LiveSet::WriteCopy(Directory* directory, Manifest original,
+                                const std::vector<LiveSegment>& live, uint64_t highest_id,
+                                uint64_t last_sequence, uint64_t next_sequence) {
+  original.live.clear();
+  for (const LiveSegment& segment : live) {
+    original.Append(segment.id, segment.stream, segment.sealed, segment.end);
+  }
+  original.highest_id = highest_id;
+  original.durable_sequence = last_sequence;
+  original.next_sequence = std::max(next_sequence, last_sequence + 1);
+  original.clean = true;
+  // The two histories part here.
+  absl::Status status = NewIncarnation(&original);
+  return status.ok() ? WriteManifest(directory, original) : status;
 }
 
 void LiveSet::Freeze() {

@@ -2,8 +2,8 @@
 //
 // This is the only code that writes MANIFEST. It is replaced as a whole, and rarely: when a
 // database is made, when the first write commits what recovery found, when the keystore or the
-// incarnation changes, and at a clean close. A replacement takes two fsyncs, so it never happens
-// under the write lock.
+// incarnation changes, when a compaction adds or retires segments, and at a clean close. A
+// replacement takes two fsyncs, so it never happens under the write lock.
 
 #ifndef RUMCASK_CORE_LOG_LIVE_SET_H_
 #define RUMCASK_CORE_LOG_LIVE_SET_H_
@@ -54,16 +54,39 @@ class LiveSet {
   // To be called by one thread at a time.
   absl::Status CommitRecovery(bool* final) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Writes the MANIFEST of a clean close, after which nothing was appended. `live` are the
-  // segments, ascending.
-  struct ClosedSegment {
+  // A segment that MANIFEST is to list. Nothing is known of the end of one that is not sealed if
+  // `end` is 0.
+  struct LiveSegment {
     uint64_t id;
     Stream stream;
     bool sealed;
     uint64_t end;
   };
-  absl::Status Close(const std::vector<ClosedSegment>& live, uint64_t highest_id,
+
+  // Writes the MANIFEST of a clean close, after which nothing was appended. `live` are the
+  // segments, ascending.
+  absl::Status Close(const std::vector<LiveSegment>& live, uint64_t highest_id,
                      uint64_t last_sequence, uint64_t next_sequence) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Writes the MANIFEST in which compaction adds or leaves out segments. `live` are all segments
+  // with ids up to `highest_id`, ascending, also those that are only prepared; all records up to
+  // `durable` are durable; an index that ends below `horizon` may lead to segments that are gone,
+  // and 0 leaves that as it is. After an error with `*final` set, either MANIFEST may be found
+  // later, and nothing that the old one lists may be removed.
+  absl::Status TurnOver(const std::vector<LiveSegment>& live, uint64_t highest_id, uint64_t durable,
+                        uint64_t horizon, bool* final) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // MANIFEST as it is now.
+  Manifest Copy() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return manifest_;
+  }
+
+  // Writes the MANIFEST of a database of its own into `directory`, which has the segments `live`,
+  // all sealed, and no other. It is like `original`, as closed cleanly, but for its incarnation.
+  static absl::Status WriteCopy(Directory* directory, Manifest original,
+                                const std::vector<LiveSegment>& live, uint64_t highest_id,
+                                uint64_t last_sequence, uint64_t next_sequence);
 
   // From now on MANIFEST stays as it is: to be called before the database's lock is let go of.
   void Freeze() ABSL_LOCKS_EXCLUDED(mutex_);

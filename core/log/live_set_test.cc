@@ -147,7 +147,7 @@ TEST_F(LiveSetTest, ClosingListsWhatItIsGiven) {
   ASSERT_TRUE(live_set
                   .Close({{1, Stream::kUser, true, 500},
                           {2, Stream::kUser, true, 600},
-                          {4, Stream::kUser, false, 700}},
+                          {4, Stream::kUser, false, 704}},
                          /*highest_id=*/5, /*last_sequence=*/17, /*next_sequence=*/18)
                   .ok());
   const auto written = AfterAPowerCut();
@@ -163,7 +163,7 @@ TEST_F(LiveSetTest, ClosingListsWhatItIsGiven) {
   EXPECT_EQ(manifest.Find(3), nullptr);
   ASSERT_NE(manifest.Find(4), nullptr);
   EXPECT_FALSE(manifest.Find(4)->sealed);
-  EXPECT_EQ(manifest.Find(4)->required_end, 700u);
+  EXPECT_EQ(manifest.Find(4)->required_end, 704u);
 }
 
 class CommitTest : public LiveSetTest {

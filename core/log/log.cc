@@ -44,7 +44,7 @@ Log::Log(Directory* directory, const Config& config, bool read_only)
       live_set_(directory),
       group_commit_(&status_, [this] { return SyncAll(); }),
       sealer_(directory, &status_, [this](const Sealer::Job& job) { OnSealed(job); }),
-      stream_(directory, &factory_, &table_, config_.segment_bytes) {
+      stream_(&factory_, &table_, config_.segment_bytes) {
   directory_->SetDescriptorSource(
       [descriptors = descriptors_](std::string_view name) { return descriptors->GiveUp(name); });
 }
@@ -62,10 +62,11 @@ absl::Status Log::Open(RecoveredLog found, FileSystem* made_in) {
   const size_t unmapped = all - factory_.MappingsFor(all);
   for (size_t i = 0; i < all; ++i) {
     // The cleanly closed segment will grow in the mapping it gets here.
-    const bool grows = !read_only_ && log.continues_last && i + 1 == all;
+    const bool grows = !read_only_ && log.continues_last && &log.segments[i] == log.LastUser();
     absl::StatusOr<std::shared_ptr<Segment>> segment =
         factory_.OpenFound(log.segments[i], /*maps=*/i >= unmapped, grows);
     if (!segment.ok()) return segment.status();
+    if (grows) found_last_ = *segment;
     table_.Add(*std::move(segment));
   }
   group_commit_.RaiseDurable(log.durable_sequence);
@@ -73,17 +74,11 @@ absl::Status Log::Open(RecoveredLog found, FileSystem* made_in) {
   next_sequence_ = log.next_sequence;
   last_sequence_ = log.last_sequence;
   ChainLink last;
-  if (all != 0) {
-    last = {log.segments.back().id, log.segments.back().end, log.segments.back().last_checksum};
+  if (const RecoveredSegment* tail = log.LastUser()) {
+    last = {tail->id, tail->end, tail->last_checksum};
   }
   stream_.Begin(last, log.highest_id + 1);
   return absl::OkStatus();
-}
-
-bool Log::IsNewer(Location a, Location b) const {
-  const uint64_t a_id = IdOfSlot(a.slot());
-  const uint64_t b_id = IdOfSlot(b.slot());
-  return a_id != b_id ? a_id > b_id : a.offset() > b.offset();
 }
 
 // ---- writing ----
@@ -132,8 +127,8 @@ absl::Status Log::BeginWriting() {
 }
 
 absl::StatusOr<std::shared_ptr<SegmentWriter>> Log::ContinueLast() {
-  const RecoveredSegment& last = live_set_.recovered().segments.back();
-  std::shared_ptr<Segment> segment = table_.All().back();
+  const RecoveredSegment& last = *live_set_.recovered().LastUser();
+  std::shared_ptr<Segment> segment = found_last_;
   absl::Status status = segment->file()->Truncate(last.end);
   if (!status.ok()) return status;
   const MappedRegion* const region = segment->region();
@@ -215,6 +210,7 @@ void Log::HelpSealing() {
 void Log::OnSealed(const Sealer::Job& job) {
   // Destroyed without the lock: unmapping a segment may take milliseconds.
   Segment::Writing writing;
+  job.full->segment()->sealed_at.store(job.last_sequence, std::memory_order_relaxed);
   MutexLock lock(write_mutex_);
   stream_.EntryIsDurable(job.successor.get());
   group_commit_.RaiseMark(job.last_sequence);
@@ -337,12 +333,13 @@ absl::Status Log::CloseFiles() {
     status_.Fail(status);
     return status;
   }
-  // From the first segment without footer on, all are listed as not sealed: recovery follows the
-  // links of those after the last that is sealed.
-  std::vector<LiveSet::ClosedSegment> live;
-  bool sealed = true;
-  for (const std::shared_ptr<Segment>& segment : table_.All()) {
-    sealed = sealed && segment->sealed.load(std::memory_order_relaxed);
+  // From the first of the user's segments without footer on, all are listed as not sealed: recovery
+  // follows the links of those after the last that is sealed.
+  std::vector<LiveSet::LiveSegment> live;
+  bool user_sealed = true;
+  for (const std::shared_ptr<Segment>& segment : Segments()) {
+    bool sealed = segment->sealed.load(std::memory_order_relaxed);
+    if (segment->stream() == Stream::kUser) sealed = user_sealed = user_sealed && sealed;
     live.push_back({segment->id(), segment->stream(), sealed, segment->end()});
   }
   status = live_set_.Close(live, highest_id, last_sequence, next_sequence);

@@ -19,7 +19,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -45,13 +47,23 @@
 
 namespace rumcask {
 
-// A segment, for as long as somebody looks into it. Segments live until the database is closed, so
-// a pointer is enough.
+// A segment, for as long as somebody looks into it: while the segment cannot be retired, as under
+// the write lock or in the ReaderScope in which the location was found. So a pointer is enough.
 class SegmentPin {
  public:
   explicit SegmentPin(Segment* segment) : segment_(segment) {}
   Segment* operator->() const { return segment_; }
   Segment& operator*() const { return *segment_; }
+
+  // `bytes` of the segment's mapping, which stays, and the segment with it, as long as a copy of
+  // the pointer.
+  std::shared_ptr<const void> Keep(const char* bytes) const {
+    segment_->pins.fetch_add(1, std::memory_order_relaxed);
+    return {bytes, [kept = segment_->shared_from_this()](const void*) {
+              // Whoever retires the segment may unmap it after it has seen this.
+              kept->pins.fetch_sub(1, std::memory_order_release);
+            }};
+  }
 
  private:
   Segment* segment_;
@@ -89,13 +101,11 @@ class Log {
 
   // The segment of a location that a keystore gave out. The only way from one to the other.
   SegmentPin Pin(Location location) const { return SegmentPin(table_.Get(location.slot())); }
-  // All segments, by slot; each stays while it is held.
+  // All segments, by id; each stays while it is held.
   std::vector<std::shared_ptr<Segment>> Segments() const { return table_.All(); }
-  // How many slots there are, and the id of the segment in one of them.
-  uint32_t slots() const { return table_.next_slot(); }
+  // The id of the segment in a slot, and the slot of the segment with an id, if there is one.
   uint64_t IdOfSlot(uint32_t slot) const { return table_.Get(slot)->id(); }
-  // Of two user records, whether `a` is the newer one: it is if it is at the later place.
-  bool IsNewer(Location a, Location b) const;
+  std::optional<uint32_t> SlotOf(uint64_t id) const { return table_.SlotOf(id); }
 
   Space& space() { return space_; }
   const Space& space() const { return space_; }
@@ -119,6 +129,11 @@ class Log {
   absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
+  // What the file takes that was made ahead for the next segment.
+  uint64_t prepared_bytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    return stream_.prepared_bytes();
+  }
+
   // The number of the newest record.
   uint64_t last_sequence() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     return last_sequence_;
@@ -132,6 +147,48 @@ class Log {
 
   // Returns when all records with numbers <= `sequence` are durable.
   absl::Status WaitDurable(uint64_t sequence) { return group_commit_.WaitDurable(sequence); }
+
+  // ---- compaction ----
+  // One thread at a time calls these, and none beside Close. The log must be begun.
+
+  // A survivor with a new file, which nothing refers to.
+  absl::StatusOr<NewSurvivor> CreateSurvivor() ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // Makes a sealed survivor readable.
+  void FinishSurvivor(NewSurvivor* survivor, const Trailer& trailer);
+  // Removes a survivor that is not adopted.
+  void DiscardSurvivor(const Segment& survivor) { factory_.DiscardSurvivor(survivor); }
+  // Makes the survivors, which are sealed and durable, segments of the database: MANIFEST lists
+  // them from then on, and their records can be pointed at. All of those have durable numbers. On
+  // error they are no segments of the database, unless writing has ended.
+  absl::Status Adopt(const std::vector<std::shared_ptr<Segment>>& survivors)
+      ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // Appends a fence, a record that only takes a number, and sets its number and location. As
+  // Append.
+  absl::Status AppendFence(NewRecord* fence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Takes the victims out of the database and removes their files. Nothing refers to them or reads
+  // them, nothing will after a crash, and all numbers up to that of the `fence` are durable. On
+  // error they stay, unless the error is that of an unlink.
+  absl::Status Retire(const std::vector<std::shared_ptr<Segment>>& victims, uint64_t fence)
+      ABSL_LOCKS_EXCLUDED(write_mutex_);
+
+  // ---- checkpoints ----
+
+  // The state after one write: its number, and what holds all records up to it.
+  struct Captured {
+    struct Piece {
+      std::shared_ptr<Segment> segment;
+      bool sealed;
+      // Where the records end that belong to the state.
+      uint64_t end;
+    };
+    std::vector<Piece> pieces;  // by id
+    Manifest manifest;          // but for the live set, and what goes with it
+    uint64_t last_sequence = 0;
+    uint64_t next_sequence = 0;
+    uint64_t highest_id = 0;
+  };
+  // No segment may be retired meanwhile.
+  Captured Capture() ABSL_LOCKS_EXCLUDED(write_mutex_);
 
   // Durable, closed, MANIFEST clean. Further appends fail.
   absl::Status Close();
@@ -171,6 +228,16 @@ class Log {
   void HelpSealing() ABSL_LOCKS_EXCLUDED(write_mutex_);
   absl::Status CloseFiles() ABSL_LOCKS_EXCLUDED(write_mutex_);
 
+  // All segments with ids up to the highest that was given out.
+  struct LiveSegments {
+    std::map<uint64_t, LiveSet::LiveSegment> by_id;
+    uint64_t highest_id = 0;
+  };
+  LiveSegments ListLive() ABSL_LOCKS_EXCLUDED(write_mutex_);
+  // Replaces MANIFEST by one that lists these.
+  absl::Status TurnOver(const LiveSegments& live, uint64_t horizon)
+      ABSL_LOCKS_EXCLUDED(write_mutex_);
+
   absl::Status StartBackground();
   void StopBackground();
   void WakePreparer();
@@ -188,6 +255,8 @@ class Log {
   SegmentFactory factory_;
   Space space_{&table_};
   LiveSet live_set_;
+  // The segment that was cleanly closed and takes further records, if there is one.
+  std::shared_ptr<Segment> found_last_;
   GroupCommit group_commit_;
   Sealer sealer_;
 

@@ -67,6 +67,7 @@ void LogStatus::NoteSealed(uint64_t segment_id, uint64_t file_bytes) {
 }
 
 void LogStatus::TellListener() {
+  if (quiet_ > 0) return;
   std::vector<std::function<void(Listener*)>> events;
   {
     MutexLock lock(mutex_);

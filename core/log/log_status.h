@@ -49,8 +49,19 @@ class LogStatus {
   // Delivers the queued events. To be called without any lock, at the end of whatever may have
   // failed or sealed a segment.
   void TellListener();
+  // While one exists, TellListener does nothing on this thread, which holds a lock that the
+  // listener may need. Whoever makes it calls TellListener once the lock is free.
+  class Quiet {
+   public:
+    Quiet() { ++quiet_; }
+    ~Quiet() { --quiet_; }
+    Quiet(const Quiet&) = delete;
+    Quiet& operator=(const Quiet&) = delete;
+  };
 
  private:
+  static inline thread_local int quiet_ = 0;
+
   Directory* const directory_;
   const std::shared_ptr<Listener> listener_;
   mutable Mutex mutex_;

@@ -22,38 +22,6 @@ namespace {
 // itself, but anybody can make a file by such a name.
 constexpr uint64_t kSpareIds = uint64_t{1} << 32;
 
-// Finds where a segment's records end while they come one after the other: behind the last whole
-// record or whole batch.
-class EndOfRecords {
- public:
-  explicit EndOfRecords(RecoveredSegment* segment) : segment_(segment) {}
-
-  void Take(const FoundRecord& record) {
-    ++records_;
-    if (record.header.has_own_sequence()) {
-      last_ = std::max(last_, record.header.sequence);
-    } else {
-      marked_ = std::max(marked_, record.header.sequence);
-    }
-    if (record.header.part == BatchPart::kNone || record.header.part == BatchPart::kLast ||
-        SeededBug("half-batch-kept")) {
-      segment_->end = record.end();
-      segment_->last_sequence = std::max(segment_->last_sequence, last_);
-      segment_->last_checksum = record.header.checksum;
-      segment_->records += std::exchange(records_, 0);
-    }
-  }
-
-  // The highest number that one of the sync marks among them vouches for.
-  uint64_t marked() const { return marked_; }
-
- private:
-  RecoveredSegment* const segment_;
-  uint64_t last_ = 0;
-  uint64_t records_ = 0;
-  uint64_t marked_ = 0;
-};
-
 // A user segment that MANIFEST does not vouch for as sealed.
 struct Candidate {
   uint64_t id = 0;
@@ -79,13 +47,12 @@ class Recovery {
     if (status.ok()) status = CheckListed();
     if (status.ok()) status = ReadCandidates();
     if (status.ok()) status = WalkChain();
-    if (status.ok()) {
-      status = FindSealedEnds(directory_, &log_, &highest_seen_,
-                              [this](std::string file, uint64_t offset, std::string cause) {
-                                return Damaged(std::move(file), offset, std::move(cause));
-                              });
-    }
+    const auto on_damage = [this](std::string file, uint64_t offset, std::string cause) {
+      return Damaged(std::move(file), offset, std::move(cause));
+    };
+    if (status.ok()) status = FindSealedEnds(directory_, &log_, &highest_seen_, on_damage);
     if (status.ok()) status = Judge();
+    if (status.ok()) status = CheckSurvivors(log_, on_damage);
     if (!status.ok()) return status;
     return std::move(log_);
   }
@@ -109,12 +76,23 @@ class Recovery {
     return absl::IsFailedPrecondition(opened) || (read_only_ && absl::IsInternal(opened));
   }
 
+  absl::Status NeedsNewer(uint64_t id) const {
+    return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", SegmentName(id),
+                                                      ": needs a newer version of this program"));
+  }
+  // Where the trailer does not tell, the header does.
+  absl::Status CheckVersion(SegmentFile* file) const {
+    SegmentHeader header;
+    const absl::StatusOr<HeaderState> state = file->ReadHeader(&header);
+    if (!state.ok()) return state.status();
+    return *state == HeaderState::kTooNew ? NeedsNewer(file->id()) : absl::OkStatus();
+  }
+
   // What cannot be read is not taken for a torn tail: it may hold records that were promised, and
   // the next attempt may be able to read them.
   absl::Status Unreadable(uint64_t id, uint64_t offset) {
-    return Damaged(
-        SegmentName(id), offset,
-        "a sector behind this cannot be read, so that it is not known where the log ends");
+    return Damaged(SegmentName(id), offset,
+                   "a sector behind this cannot be read, which may hide the end of the log");
   }
 
   absl::Status ListFiles();
@@ -213,10 +191,13 @@ absl::Status Recovery::ReadSealed(uint64_t id, Stream stream) {
   if (segment.has_footer) {
     segment.trailer = **trailer;
     segment.end = segment.trailer.table_offset;
+    segment.first_sequence = segment.trailer.first_sequence;
     segment.last_sequence = segment.trailer.last_sequence;
     segment.last_checksum = segment.trailer.last_checksum;
     segment.records = segment.trailer.records;
   } else {
+    absl::Status status = CheckVersion(file->get());
+    if (!status.ok()) return status;
     // FindSealedEnds finds out where its records end.
     segment.end = std::max((*file)->records_limit(), uint64_t{kSegmentHeaderBytes});
     ++log_.report.damaged_footers;
@@ -255,10 +236,11 @@ absl::Status Recovery::ReadCandidate(uint64_t id, uint64_t required_end) {
     absl::Status status = Unreadable(id, 0);
     if (!status.ok()) return status;
   }
-  if (candidate.state == HeaderState::kTooNew) {
-    return absl::FailedPreconditionError(absl::StrCat(directory_->path(), "/", SegmentName(id),
-                                                      ": format ", candidate.header.format,
-                                                      " is not one this version reads"));
+  if (candidate.state == HeaderState::kTooNew) return NeedsNewer(id);
+  // A survivor that is not listed holds nothing that was promised.
+  if (candidate.state == HeaderState::kValid && candidate.header.stream == Stream::kSurvivor) {
+    log_.doomed.push_back(id);
+    return absl::OkStatus();
   }
   if (candidate.state == HeaderState::kValid) {
     if (!SeededBug("headers-prove-nothing")) {
@@ -274,7 +256,9 @@ absl::Status Recovery::ReadCandidates() {
   for (uint64_t id : present_) {
     const ManifestRange* range = log_.manifest.Find(id);
     if (range != nullptr && range->sealed) continue;
-    if (range == nullptr && id <= log_.manifest.highest_id) {
+    const bool cut = SeededBug("survivor-cuts-the-chain") && !log_.doomed.empty() &&
+                     log_.doomed.back() > log_.manifest.highest_id;
+    if (cut || (range == nullptr && id <= log_.manifest.highest_id)) {
       log_.doomed.push_back(id);  // dead: retired or dropped, and back after a power cut
       continue;
     }
@@ -298,7 +282,9 @@ absl::Status Recovery::ScanCandidate(const Candidate& candidate, RecoveredSegmen
     std::string table;
     const absl::StatusOr<bool> read = (*file)->ReadKeyTable(segment->trailer, &table);
     if (!read.ok()) return read.status();
-    whole = *read;
+    const absl::StatusOr<std::optional<std::string>> filter = (*file)->ReadFilter(segment->trailer);
+    if (!filter.ok()) return filter.status();
+    whole = *read && filter->has_value();
   }
   if (whole && TakeFooter(segment)) return absl::OkStatus();
   // A footer alone proves nothing about the records before it, so they are read.
@@ -331,6 +317,7 @@ bool Recovery::TakeFooter(RecoveredSegment* segment) const {
   segment->has_footer = true;
   segment->vouched_for = true;
   segment->end = trailer.table_offset;
+  segment->first_sequence = trailer.first_sequence;
   segment->last_sequence = trailer.last_sequence;
   segment->last_checksum = trailer.last_checksum;
   segment->records = trailer.records;
@@ -405,6 +392,13 @@ absl::Status Recovery::WalkChain() {
     RecoveredSegment segment;
     status = ScanCandidate(candidate, &segment);
     if (!status.ok()) return status;
+    // Copies of older records are remains of a compaction.
+    if (candidate.unreadable && segment.first_sequence != 0 &&
+        segment.first_sequence <= log_.last_sequence) {
+      status = PassOver(candidate);
+      if (!status.ok()) return status;
+      continue;
+    }
     if (!linked || segment.end < candidate.required_end) {
       status = Damaged(SegmentName(candidate.id), linked ? segment.end : 0,
                        linked ? absl::StrCat("damaged below the end that MANIFEST vouches for, ",
@@ -488,6 +482,13 @@ absl::Status Recovery::Judge() {
 }
 
 }  // namespace
+
+const RecoveredSegment* RecoveredLog::LastUser() const {
+  const auto last = std::find_if(segments.rbegin(), segments.rend(), [](const auto& segment) {
+    return segment.stream == Stream::kUser || SeededBug("survivor-taken-for-the-tail");
+  });
+  return last == segments.rend() ? nullptr : &*last;
+}
 
 absl::StatusOr<RecoveredLog> Recover(Directory* directory, const Manifest& manifest,
                                      bool read_only) {

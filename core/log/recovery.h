@@ -7,6 +7,10 @@
 // predecessor, ends nothing: a later one may link to the tail, as one does after a roll that
 // failed.
 //
+// Survivors are written, sealed and listed in MANIFEST before anything needs them. So they belong
+// to no chain, whatever their ids: one that is listed must be whole, and one that is not is remains
+// of a compaction that did not get that far.
+//
 // Let e be the last number of the prefix before the cut, and d the highest number vouched for by
 // MANIFEST, a segment's header or a sync mark, also one beyond the cut or in a file that does not
 // belong. e < d: something that was promised is gone - damage. Otherwise what lies beyond the cut
@@ -61,7 +65,9 @@ struct RecoveredSegment {
   Trailer trailer;
   // Where its records end.
   uint64_t end = kSegmentHeaderBytes;
-  uint64_t last_sequence = 0;  // highest own number, 0 if none or if that was not found out
+  // Lowest and highest own number, 0 if none or if that was not found out.
+  uint64_t first_sequence = 0;
+  uint64_t last_sequence = 0;
   uint64_t last_checksum = 0;
   uint64_t records = 0;  // of any kind; 0 if that was not found out
   uint64_t file_bytes = 0;
@@ -86,6 +92,9 @@ struct RecoveredLog {
   RecoveryReport report;
   // Damage that does not prevent reading: any that a read-only opening finds, and damaged footers.
   std::vector<Damage> damages;
+
+  // The last segment of the user's chain, null if there is none. Survivors may have higher ids.
+  const RecoveredSegment* LastUser() const;
 };
 
 // Reads the directory and changes nothing. With `read_only`, damage is put into `damages` and the

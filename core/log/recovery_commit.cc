@@ -63,7 +63,7 @@ absl::Status KeepFooter(Directory* directory, const RecoveredLog& log,
 absl::Status SettleSegments(Directory* directory, RecoveredLog* log, Manifest* next, bool* final) {
   for (size_t i = 0; i < log->segments.size(); ++i) {
     RecoveredSegment& segment = log->segments[i];
-    const bool continued = log->continues_last && i + 1 == log->segments.size();
+    const bool continued = log->continues_last && &segment == log->LastUser();
     if (!segment.listed_sealed && !continued) {
       absl::Status status =
           segment.vouched_for && !SeededBug("vouched-for-read-again")

@@ -1,5 +1,5 @@
-// A table of tails: directories as kills, power cuts, failed calls and rot leave them, and what
-// recovery makes of each.
+// What recovery believes, which numbers follow, and what committing it changes. The table of what
+// it makes of all kinds of tails is recovery_tails_test.cc.
 
 #include "core/log/recovery.h"
 
@@ -11,148 +11,6 @@
 
 namespace rumcask {
 namespace {
-
-TEST_F(RecoveryTest, TheChainIsFollowedToItsEnd) {
-  SegmentBytes first = First();
-  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
-  SegmentBytes third = SegmentBytes(second, 3).AddPut(4, "d", "4");
-  Write(1, first);
-  Write(2, second);
-  Write(3, third);
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), (Ids{1, 2, 3}));
-  EXPECT_EQ(log.last_sequence, 4u);
-  EXPECT_EQ(log.report.dropped_bytes, 0u);
-  EXPECT_TRUE(log.doomed.empty());
-}
-
-TEST_F(RecoveryTest, ASegmentWithoutRecordsContinuesTheChain) {
-  SegmentBytes first = First();
-  const SegmentBytes second(first, 2);
-  Write(1, first);
-  Write(2, second);
-  Write(3, SegmentBytes(second, 3).AddPut(3, "c", kLarge));
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), (Ids{1, 2, 3}));
-  EXPECT_EQ(log.last_sequence, 3u);
-}
-
-TEST_F(RecoveryTest, ASegmentWithoutRecordsIsPassedByOneThatLinksToTheTail) {
-  const SegmentBytes first = First();
-  Write(1, first);
-  Write(2, SegmentBytes(first, 2));
-  Write(3, SegmentBytes(first, 3));
-  Write(4, SegmentBytes(first, 4).AddPut(3, "c", kLarge));
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), (Ids{1, 4}));
-  EXPECT_EQ(log.last_sequence, 3u);
-  EXPECT_EQ(log.doomed, (Ids{2, 3}));
-}
-
-TEST_F(RecoveryTest, SegmentsWithoutRecordsAtTheEndGo) {
-  const SegmentBytes first = First();
-  const SegmentBytes second(first, 2);
-  Write(1, first);
-  Write(2, second);
-  Write(3, SegmentBytes(second, 3));
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), Ids{1});
-  EXPECT_EQ(log.doomed.size(), 2u);
-  EXPECT_EQ(log.report.dropped_bytes, 0u);
-}
-
-TEST_F(RecoveryTest, ATornHeaderEndsNothingWhileALaterOneLinksToTheTail) {
-  const SegmentBytes first = First();
-  Write(1, first);
-  for (const size_t torn : {size_t{0}, size_t{40}, size_t{127}}) {
-    std::string second = SegmentBytes(first, 2).AddPut(3, "lost", "x").bytes();
-    second[torn] = static_cast<char>(second[torn] ^ 0x55);
-    Write(2, second);
-    Write(3, SegmentBytes(first, 3).AddPut(3, "c", "3"));
-    const RecoveredLog log = MustFind();
-    EXPECT_EQ(IdsOf(log), (Ids{1, 3})) << torn;
-    EXPECT_EQ(log.dropped, Ids{2});
-    EXPECT_GT(log.report.dropped_bytes, kSegmentHeaderBytes);
-  }
-}
-
-TEST_F(RecoveryTest, MarksInAFileWithATornHeaderCount) {
-  SegmentBytes first = First();
-  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3").AddMark(3).AddPut(4, "d", "4");
-  Write(1, first);
-  second.bytes()[50] ^= 1;
-  Write(2, second);
-  const absl::Status status = Find().status();
-  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
-  EXPECT_TRUE(absl::StrContains(status.message(), "all versions through 3 were durable")) << status;
-}
-
-TEST_F(RecoveryTest, AZeroedFirstBlockIsNoPreparedFile) {
-  SegmentBytes segment = SegmentBytes(kUuid, 1).AddPut(1, "a", kLarge).AddMark(1);
-  segment.AddPut(2, "b", "2");
-  segment.bytes().replace(0, 4096, 4096, '\0');
-  Write(1, segment);
-  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
-  // Read-only it is told, and what is not there is not made up.
-  const absl::StatusOr<RecoveredLog> log = Find(/*read_only=*/true);
-  ASSERT_TRUE(log.ok()) << log.status();
-  EXPECT_EQ(log->damages.size(), 1u);
-  EXPECT_EQ(log->dropped, Ids{1});
-
-  SegmentBytes unpromised = SegmentBytes(kUuid, 1).AddPut(1, "a", kLarge);
-  unpromised.bytes().replace(0, 4096, 4096, '\0');
-  Write(1, unpromised);
-  const RecoveredLog dropped = MustFind();
-  EXPECT_EQ(dropped.report.dropped_segments, 1u);
-  EXPECT_GT(dropped.report.dropped_bytes, 5000u);
-}
-
-TEST_F(RecoveryTest, APreparedFileIsNotCounted) {
-  Write(1, First());
-  Write(2, std::string(65536, '\0'));
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), Ids{1});
-  EXPECT_EQ(log.doomed, Ids{2});
-  EXPECT_EQ(log.report.dropped_segments, 0u);
-  EXPECT_EQ(log.report.dropped_bytes, 0u);
-}
-
-TEST_F(RecoveryTest, AGapEndsTheChain) {
-  SegmentBytes first = First();
-  SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
-  const SegmentBytes third = SegmentBytes(second, 3).AddPut(4, "d", "4");
-  Write(1, first);
-  Write(3, third);
-  EXPECT_EQ(IdsOf(MustFind()), Ids{1});
-  // The same, where the link's segment is there and ends too early.
-  second.bytes()[second.offset(0) + 25] ^= 1;
-  Write(2, second);
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), Ids{1});
-  EXPECT_EQ(log.last_sequence, 2u);
-}
-
-TEST_F(RecoveryTest, ALinkNamesTheLastChecksumToo) {
-  // Another history of the same length: the last record differs.
-  const SegmentBytes first = First();
-  const SegmentBytes other = SegmentBytes(kUuid, 1).AddPut(1, "a", "1").AddPut(2, "b", "3");
-  ASSERT_EQ(first.records_end(), other.records_end());
-  Write(1, first);
-  Write(2, SegmentBytes(other, 2).AddPut(3, "c", "3"));
-  EXPECT_EQ(IdsOf(MustFind()), Ids{1});
-}
-
-TEST_F(RecoveryTest, ABatchWithoutItsLastPartIsNotThere) {
-  SegmentBytes first = First();
-  const uint64_t end = first.records_end();
-  first.Add(RecordKind::kPut, 3, "c", "3", BatchPart::kFirst);
-  first.Add(RecordKind::kPut, 4, "d", "4", BatchPart::kMiddle);
-  Write(1, first);
-  const RecoveredLog log = MustFind();
-  ASSERT_EQ(IdsOf(log), Ids{1});
-  EXPECT_EQ(log.segments[0].end, end);
-  EXPECT_EQ(log.last_sequence, 2u);
-}
 
 // The header says what was durable when the segment was born, and that is what sealed segments are
 // trusted by which MANIFEST does not list.
@@ -170,20 +28,6 @@ TEST_F(RecoveryTest, WhatAHeaderVouchesForIsNotReadAgain) {
   EXPECT_FALSE(log.segments[1].vouched_for);
   EXPECT_EQ(log.report.scanned_segments, 1u);
   EXPECT_EQ(log.durable_sequence, 2u);
-}
-
-TEST_F(RecoveryTest, AFooterAloneVouchesForNothing) {
-  SegmentBytes first = First();
-  const SegmentBytes second = SegmentBytes(first, 2).AddPut(3, "c", "3");
-  first.Seal();
-  first.bytes()[first.offset(1) + 25] ^= 1;
-  Write(1, first);
-  Write(2, second);
-  const RecoveredLog log = MustFind();
-  EXPECT_EQ(IdsOf(log), Ids{1});
-  EXPECT_EQ(log.last_sequence, 1u);
-  EXPECT_FALSE(log.segments[0].vouched_for);
-  EXPECT_EQ(log.report.dropped_segments, 1u);
 }
 
 TEST_F(RecoveryTest, AMarkBehindItVouchesForASegmentWithARottenRecord) {
@@ -224,13 +68,6 @@ TEST_F(RecoveryTest, ATornFooterOfWhatWasDurableIsReadRecordByRecord) {
   EXPECT_FALSE(log.segments[0].vouched_for);
   EXPECT_FALSE(log.segments[0].has_footer);
   EXPECT_EQ(log.report.dropped_bytes, 0u);
-}
-
-TEST_F(RecoveryTest, AHeaderThatVouchesForMoreThanIsThereIsDamage) {
-  const SegmentBytes first = First();
-  Write(1, first);
-  Write(2, SegmentBytes(first, 2, /*durable_sequence=*/9));
-  EXPECT_TRUE(absl::IsDataLoss(Find().status()));
 }
 
 TEST_F(RecoveryTest, TheHighestNumberIsThatOfAllThatIsSeen) {

@@ -21,6 +21,7 @@ class SealedEnds {
 
   absl::Status Find(size_t index) {
     RecoveredSegment* const segment = &log_->segments[index];
+    if (segment->stream == Stream::kSurvivor) return EndByManifest(segment);
     absl::StatusOr<std::optional<SegmentHeader>> successor = SuccessorOf(index);
     if (!successor.ok()) return successor.status();
     return successor->has_value() ? EndByLink(**successor, segment) : EndByScan(segment);
@@ -29,6 +30,7 @@ class SealedEnds {
  private:
   absl::StatusOr<std::optional<SegmentHeader>> SuccessorOf(size_t index) const;
   absl::Status EndByLink(const SegmentHeader& successor, RecoveredSegment* segment);
+  absl::Status EndByManifest(RecoveredSegment* segment);
   absl::Status EndByScan(RecoveredSegment* segment);
   absl::StatusOr<std::unique_ptr<SegmentFile>> Open(uint64_t id) const {
     return SegmentFile::Open(directory_, log_->manifest.uuid, id);
@@ -66,6 +68,18 @@ absl::Status SealedEnds::EndByLink(const SegmentHeader& successor, RecoveredSegm
   return on_damage_(
       SegmentName(segment->id), segment->file_bytes,
       absl::StrCat("the file ends here, its records end at ", successor.predecessor_end));
+}
+
+absl::Status SealedEnds::EndByManifest(RecoveredSegment* segment) {
+  const ManifestRange* const range = log_->manifest.Find(segment->id);
+  // Without an end there, records are looked for in all of the file.
+  if (range == nullptr || range->required_end == 0) return absl::OkStatus();
+  if (range->required_end <= segment->file_bytes) {
+    segment->end = std::max(range->required_end, uint64_t{kSegmentHeaderBytes});
+    return absl::OkStatus();
+  }
+  return on_damage_(SegmentName(segment->id), segment->file_bytes,
+                    absl::StrCat("the file ends here, its records end at ", range->required_end));
 }
 
 absl::Status SealedEnds::EndByScan(RecoveredSegment* segment) {
@@ -106,8 +120,22 @@ absl::Status FindSealedEnds(
   SealedEnds ends(directory, log, highest_seen, on_damage);
   for (size_t i = 0; i < log->segments.size(); ++i) {
     const RecoveredSegment& segment = log->segments[i];
-    if (!segment.listed_sealed || segment.has_footer || segment.stream != Stream::kUser) continue;
+    if (!segment.listed_sealed || segment.has_footer) continue;
     absl::Status status = ends.Find(i);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSurvivors(
+    const RecoveredLog& log,
+    absl::FunctionRef<absl::Status(std::string, uint64_t, std::string)> on_damage) {
+  for (const RecoveredSegment& segment : log.segments) {
+    if (segment.stream == Stream::kUser || segment.last_sequence <= log.last_sequence) continue;
+    absl::Status status =
+        on_damage(SegmentName(segment.id), 0,
+                  absl::StrCat("has records up to version ", segment.last_sequence,
+                               ", but the log ends with version ", log.last_sequence));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

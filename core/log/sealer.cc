@@ -79,13 +79,13 @@ absl::Status Sealer::Seal(const Job& job) {
   if (!linked.ok()) return linked;
   // Without room for the footer the segment is durable all the same; a later opening adds it.
   const bool has_footer = trailer->has_value();
-  const uint64_t table_bytes = has_footer ? ((*trailer)->table_bytes + 7) & ~uint64_t{7} : 0;
-  const uint64_t bytes = has_footer ? job.end + table_bytes + kTrailerBytes : job.end;
+  const uint64_t bytes = has_footer ? (*trailer)->file_bytes() : job.end;
   segment->allocated_bytes.store(bytes, std::memory_order_relaxed);
-  segment->sealed.store(has_footer, std::memory_order_release);
   sealed_.fetch_add(1, std::memory_order_relaxed);
   status_->NoteSealed(segment->id(), bytes);
   on_durable_(job);
+  // Last, so that whoever sees it also sees that the segment's numbers are durable.
+  segment->sealed.store(has_footer, std::memory_order_release);
   // Sealing has emptied the mapping (see there), so that readers would fault on each page of it.
   if (segment->reads_mapped()) region->Populate(0, job.end);
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 #include "core/log/segment.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 
@@ -41,6 +42,21 @@ absl::Status Segment::ReadIntoBuffer(Location location, RecordBuffer* buffer,
   }
   record->bytes = buffer->data();
   return absl::OkStatus();
+}
+
+absl::Status Segment::ReadBytes(uint64_t offset, uint64_t bytes, char* to) const {
+  if (offset + bytes > end()) return Damaged(offset, "no record");
+  if (mapped_ != nullptr) {
+    std::memcpy(to, mapped_ + offset, bytes);
+    return absl::OkStatus();
+  }
+  absl::Status status = cached_file_->Read(offset, to, bytes);
+  if (status.ok()) return status;
+  if (!absl::IsResourceExhausted(status) && !absl::IsPermissionDenied(status)) {
+    return Damaged(offset, std::string(status.message()));
+  }
+  return absl::Status(status.code(),
+                      absl::StrCat(name(), " offset ", offset, ": ", status.message()));
 }
 
 uint64_t Segment::LongRecordBytesAt(Location location) const {

@@ -88,6 +88,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // `buffer`. DataLoss, naming file and offset, if the bytes there are not a whole record.
   absl::Status Read(Location location, RecordBuffer* buffer, RecordView* record) const;
 
+  // Copies bytes as they are, verifying nothing. DataLoss if they cannot be read.
+  absl::Status ReadBytes(uint64_t offset, uint64_t bytes, char* to) const;
+
   // Asks for the memory that Read will touch. The first byte is loaded, since processors may drop a
   // prefetch whose page is not in the TLB, and of many loads in a row none waits for the one
   // before.
@@ -108,7 +111,24 @@ class Segment : public std::enable_shared_from_this<Segment> {
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> allocated_bytes{0};
   std::atomic<uint64_t> pins{0};
+  // Durable, with a footer, and final.
   std::atomic<bool> sealed{false};
+  // Bytes of its tombstones, needed or not.
+  std::atomic<uint64_t> tombstone_bytes{0};
+  // How many older segments there were when compaction first saw it, plus one; they are what
+  // tombstones must stay for.
+  std::atomic<uint64_t> older_segments{0};
+  // The newest number when it was sealed, from which its age counts.
+  std::atomic<uint64_t> sealed_at{0};
+  // What compaction is doing with it.
+  enum class Role : uint8_t {
+    kNone,
+    kVictim,    // a job is emptying it
+    kSurvivor,  // that job fills it
+    kEmptied,   // it was emptied and waits to be retired
+    kDamaged,   // a part of it cannot be moved, so it stays until that is dead, too
+  };
+  std::atomic<Role> role{Role::kNone};
 
  private:
   friend class Space;

@@ -1,6 +1,7 @@
 #include "core/log/segment_factory.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,17 +13,17 @@ uint64_t SegmentFactory::MappingsFor(uint64_t all) const {
   return std::min(all, config_.mapping_budget->left(config_.process_mappings) / 2);
 }
 
-absl::StatusOr<uint32_t> SegmentFactory::NextSlot() const {
-  const uint32_t slot = table_->next_slot();
-  if (slot < Location::kMaxSlots) return slot;
+absl::StatusOr<uint32_t> SegmentFactory::ReserveSlot() const {
+  const std::optional<uint32_t> slot = table_->Reserve();
+  if (slot.has_value()) return *slot;
   return absl::ResourceExhaustedError(
       absl::StrCat(directory_->path(), ": more than ", Location::kMaxSlots, " segments"));
 }
 
 void SegmentFactory::AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes,
                                 bool grows) const {
-  // A mapping that is read from stays until the database is closed, since readers do not tell when
-  // they look into it. One that is only written to goes when the segment is sealed.
+  // A mapping that is read from stays until the segment is retired or the database is closed. One
+  // that is only written to goes when the segment is sealed.
   std::shared_ptr<const void> permit;
   if (config_.read_mapped) permit = config_.mapping_budget->Take(config_.process_mappings);
   const bool writes_mapped = grows && config_.append_mapped;
@@ -43,7 +44,7 @@ void SegmentFactory::AttachFile(Segment* segment, std::shared_ptr<File> file, ui
 
 absl::StatusOr<std::shared_ptr<Segment>> SegmentFactory::OpenFound(const RecoveredSegment& found,
                                                                    bool maps, bool grows) const {
-  absl::StatusOr<uint32_t> slot = NextSlot();
+  absl::StatusOr<uint32_t> slot = ReserveSlot();
   if (!slot.ok()) return slot.status();
   auto segment =
       std::make_shared<Segment>(found.id, *slot, found.stream, SegmentSeed(uuid_, found.id));
@@ -58,6 +59,10 @@ absl::StatusOr<std::shared_ptr<Segment>> SegmentFactory::OpenFound(const Recover
   }
   segment->set_end(found.end);
   segment->sealed.store(found.listed_sealed, std::memory_order_relaxed);
+  segment->sealed_at.store(found.last_sequence, std::memory_order_relaxed);
+  if (found.has_footer) {
+    segment->tombstone_bytes.store(found.trailer.delete_bytes, std::memory_order_relaxed);
+  }
   segment->records.store(found.records, std::memory_order_relaxed);
   segment->allocated_bytes.store(found.file_bytes, std::memory_order_relaxed);
   return segment;
@@ -67,11 +72,14 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentFactory::Create(uint64_t i
                                                                       uint64_t capacity) const {
   // If the descriptor in reserve was needed, and others are free again.
   (void)descriptors_->Reserve();
-  absl::StatusOr<uint32_t> slot = NextSlot();
+  absl::StatusOr<uint32_t> slot = ReserveSlot();
   if (!slot.ok()) return slot.status();
   absl::StatusOr<std::unique_ptr<File>> opened =
       directory_->Open(SegmentName(id), OpenMode::kCreateNew);
-  if (!opened.ok()) return opened.status();
+  if (!opened.ok()) {
+    table_->Release(*slot);
+    return opened.status();
+  }
   auto segment = std::make_shared<Segment>(id, *slot, Stream::kUser, SegmentSeed(uuid_, id));
   AttachFile(segment.get(), std::move(*opened), capacity, /*grows=*/true);
   const bool mapped = segment->region() != nullptr;
@@ -79,8 +87,43 @@ absl::StatusOr<std::shared_ptr<SegmentWriter>> SegmentFactory::Create(uint64_t i
                                          capacity, 0);
 }
 
+absl::StatusOr<NewSurvivor> SegmentFactory::CreateSurvivor(uint64_t id) const {
+  absl::StatusOr<uint32_t> slot = ReserveSlot();
+  if (!slot.ok()) return slot.status();
+  absl::StatusOr<std::unique_ptr<File>> file =
+      directory_->Open(SegmentName(id), OpenMode::kCreateNew);
+  if (!file.ok()) {
+    table_->Release(*slot);
+    return file.status();
+  }
+  return NewSurvivor{
+      std::make_shared<Segment>(id, *slot, Stream::kSurvivor, SegmentSeed(uuid_, id)),
+      *std::move(file)};
+}
+
+void SegmentFactory::FinishSurvivor(NewSurvivor* survivor, const Trailer& trailer) const {
+  Segment* const segment = survivor->segment.get();
+  AttachFile(segment, std::move(survivor->file), trailer.file_bytes(), /*grows=*/false);
+  segment->set_end(trailer.table_offset);
+  segment->sealed.store(true, std::memory_order_relaxed);
+  segment->records.store(trailer.records, std::memory_order_relaxed);
+  segment->allocated_bytes.store(trailer.file_bytes(), std::memory_order_relaxed);
+  segment->tombstone_bytes.store(trailer.delete_bytes, std::memory_order_relaxed);
+}
+
+void SegmentFactory::DiscardSurvivor(const Segment& survivor) const {
+  table_->Release(survivor.slot());
+  // If this fails, the next opening removes it, as MANIFEST does not list it.
+  (void)directory_->Unlink(survivor.name());
+}
+
+absl::Status SegmentFactory::Remove(const SegmentWriter& writer) const {
+  table_->Release(writer.segment()->slot());
+  return directory_->Unlink(writer.segment()->name());
+}
+
 void SegmentFactory::Discard(const SegmentWriter& writer) const {
-  if (directory_->Unlink(writer.segment()->name()).ok()) return;
+  if (Remove(writer).ok()) return;
   // It has nothing but zeros, and goes at the next opening. Until then it shall take no room.
   (void)writer.segment()->file()->Truncate(0);
 }

@@ -20,6 +20,12 @@
 
 namespace rumcask {
 
+// A survivor that is being written; its segment is in no table yet.
+struct NewSurvivor {
+  std::shared_ptr<Segment> segment;
+  std::unique_ptr<File> file;
+};
+
 // Thread-safe after Begin.
 class SegmentFactory {
  public:
@@ -33,8 +39,8 @@ class SegmentFactory {
     std::shared_ptr<MappingBudget> mapping_budget;
   };
 
-  // `directory` and `table` must outlive it.
-  SegmentFactory(Directory* directory, const SegmentTable* table,
+  // `directory` and `table`, whose slots it gives to segments, must outlive it.
+  SegmentFactory(Directory* directory, SegmentTable* table,
                  std::shared_ptr<DescriptorCache> descriptors, Config config)
       : directory_(directory),
         table_(table),
@@ -49,23 +55,33 @@ class SegmentFactory {
   // for all, as many as they get are left for segments to come.
   uint64_t MappingsFor(uint64_t all) const;
 
-  // A segment that recovery found, in the table's next slot. It `maps` if a mapping can be had; if
+  // A segment that recovery found, to be added to the table. It `maps` if a mapping can be had; if
   // it `grows` it gets what records are appended through.
   absl::StatusOr<std::shared_ptr<Segment>> OpenFound(const RecoveredSegment& found, bool maps,
                                                      bool grows) const;
 
-  // A segment with a new file and nothing in it yet, for the table's next slot.
+  // A segment with a new file and nothing in it yet, to be added to the table or removed.
   absl::StatusOr<std::shared_ptr<SegmentWriter>> Create(uint64_t id, uint64_t capacity) const;
-  // Removes the file of a segment that was created and never got a header.
+  // Removes the file of a segment that was created and never added to the table, and gives its slot
+  // back.
+  absl::Status Remove(const SegmentWriter& writer) const;
+  // The same for one that never got a header.
   void Discard(const SegmentWriter& writer) const;
 
+  // A survivor with a new, empty file.
+  absl::StatusOr<NewSurvivor> CreateSurvivor(uint64_t id) const;
+  // Gives the survivor, which was sealed, its way to be read, and lets go of the file.
+  void FinishSurvivor(NewSurvivor* survivor, const Trailer& trailer) const;
+  // Removes the file of a survivor that is not to be adopted.
+  void DiscardSurvivor(const Segment& survivor) const;
+
  private:
-  absl::StatusOr<uint32_t> NextSlot() const;
+  absl::StatusOr<uint32_t> ReserveSlot() const;
   // Gives the segment its file and, as the modes and limits allow, a mapping of `bytes`.
   void AttachFile(Segment* segment, std::shared_ptr<File> file, uint64_t bytes, bool grows) const;
 
   Directory* const directory_;
-  const SegmentTable* const table_;
+  SegmentTable* const table_;
   const std::shared_ptr<DescriptorCache> descriptors_;
   const Config config_;
   Uuid uuid_ = {};

@@ -3,6 +3,7 @@
 #ifndef RUMCASK_CORE_LOG_SPACE_H_
 #define RUMCASK_CORE_LOG_SPACE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -14,8 +15,8 @@
 
 namespace rumcask {
 
-// The only code that changes a segment's live bytes. Reading them is thread-safe. They change in
-// two phases: while the database is opened, by many threads; later, under the write lock.
+// The only code that changes a segment's live bytes. Reading is thread-safe. They change in two
+// phases: while the database is opened, by many threads; later, under the write lock.
 class Space {
  public:
   // `table` must outlive it.
@@ -27,6 +28,13 @@ class Space {
   }
   // False: replaced records are counted as live until an index on disk reports them.
   bool exact() const { return exact_; }
+
+  // How many bytes of records have been written since the opening, and how many have died, which
+  // tombstones do at once. What compaction moves counts as neither.
+  uint64_t born() const { return born_.load(std::memory_order_relaxed); }
+  uint64_t died() const { return died_.load(std::memory_order_relaxed); }
+  // How many of those that died are only assumed to have. They still count as live in segments.
+  uint64_t assumed() const { return assumed_.load(std::memory_order_relaxed); }
 
   // ---- while opening ----
 
@@ -53,25 +61,68 @@ class Space {
 
   // ---- under the write lock ----
 
-  // A record was written, or moved to `location`.
-  void Credit(Location location, uint64_t bytes) const { Add(table_->Get(location.slot()), bytes); }
+  // A put was written.
+  void Credit(Location location, uint64_t bytes) {
+    Add(&table_->Get(location.slot())->live_bytes_, bytes);
+    Add(&born_, bytes);
+  }
+  // A tombstone was written.
+  void CreditTombstone(Location location, uint64_t bytes) {
+    Add(&table_->Get(location.slot())->tombstone_bytes, bytes);
+    Add(&born_, bytes);
+    Add(&died_, bytes);
+  }
+  // So much was written, and what it replaced is not known yet: as much, it is assumed.
+  void AssumeDead(uint64_t bytes) {
+    Add(&assumed_, bytes);
+    Add(&died_, bytes);
+  }
+  // What a record takes that is deleted and not known.
+  uint64_t average() const { return average_.load(std::memory_order_relaxed); }
+  void NoteAverage(uint64_t bytes) { average_.store(bytes, std::memory_order_relaxed); }
+  // It is known now.
+  void WithdrawAssumption(uint64_t bytes) {
+    Add(&assumed_, uint64_t{0} - bytes);
+    Add(&died_, uint64_t{0} - bytes);
+  }
   // The record at `location` was replaced. Inlined, as every overwrite does it.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Debit(Location location) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Debit(Location location) {
     if (!location.exists()) return;
     Segment* const segment = table_->Get(location.slot());
-    Add(segment, uint64_t{0} - segment->RecordBytesAt(location));
+    const uint64_t bytes = segment->RecordBytesAt(location);
+    Add(&segment->live_bytes_, uint64_t{0} - bytes);
+    Add(&died_, bytes);
   }
   // Records of so many bytes in the segment of that slot were replaced.
-  void Debit(uint32_t slot, uint64_t bytes) const { Add(table_->Get(slot), uint64_t{0} - bytes); }
+  void Debit(uint32_t slot, uint64_t bytes) {
+    Add(&table_->Get(slot)->live_bytes_, uint64_t{0} - bytes);
+    Add(&died_, bytes);
+  }
+  // A live record was copied.
+  void CreditCopy(Location to, uint64_t bytes) const {
+    Add(&table_->Get(to.slot())->live_bytes_, bytes);
+  }
+  // Its original is not needed any longer.
+  void DebitOriginal(Location from, uint64_t bytes) const {
+    Add(&table_->Get(from.slot())->live_bytes_, uint64_t{0} - bytes);
+  }
+  // So many of the bytes that count as live in the segment are not.
+  static void Correct(Segment* segment, uint64_t dead) {
+    Set(segment, LiveBytes(*segment) - std::min(dead, LiveBytes(*segment)));
+  }
 
  private:
-  static void Add(Segment* segment, uint64_t bytes) {
-    std::atomic<uint64_t>& live = segment->live_bytes_;
-    live.store(live.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+  // Only one thread at a time adds.
+  static void Add(std::atomic<uint64_t>* sum, uint64_t bytes) {
+    sum->store(sum->load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
   }
 
   const SegmentTable* const table_;
   bool exact_ = true;
+  std::atomic<uint64_t> born_{0};
+  std::atomic<uint64_t> died_{0};
+  std::atomic<uint64_t> assumed_{0};
+  std::atomic<uint64_t> average_{0};
 };
 
 }  // namespace rumcask

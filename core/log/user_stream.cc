@@ -22,7 +22,7 @@ void UserStream::Continue(std::shared_ptr<SegmentWriter> last) {
 
 absl::Status UserStream::Roll(SegmentHeader header, absl::Span<NewRecord> records, uint64_t bytes,
                               std::shared_ptr<SegmentWriter>* full, bool* broken) {
-  const uint64_t needed = kSegmentHeaderBytes + bytes + kReservedBytes;
+  const uint64_t needed = kSegmentHeaderBytes + bytes + reserved_bytes_;
   std::shared_ptr<SegmentWriter> next = prepared_;
   if (next == nullptr || next->capacity() < needed) {
     absl::StatusOr<std::shared_ptr<SegmentWriter>> made =
@@ -50,7 +50,7 @@ absl::Status UserStream::Roll(SegmentHeader header, absl::Span<NewRecord> record
   if (undone_in_part) {
     // A part of a segment must not stand where the next one of the log will.
     if (next == prepared_) prepared_.reset();
-    if (!directory_->Unlink(next->segment()->name()).ok()) *broken = true;
+    if (!factory_->Remove(*next).ok()) *broken = true;
   } else if (next->capacity() > segment_bytes_) {
     factory_->Discard(*next);  // made for these records
   } else {
@@ -69,14 +69,22 @@ void UserStream::Activate(std::shared_ptr<SegmentWriter> next) {
   help_trigger_ = 0;
 }
 
+std::vector<uint64_t> UserStream::UnbornIds() const {
+  std::vector<uint64_t> ids;
+  if (prepared_ != nullptr && !SeededBug("prepared-id-not-listed")) {
+    ids.push_back(prepared_->segment()->id());
+  }
+  if (preparing_ != 0 && !SeededBug("id-being-prepared-not-listed")) ids.push_back(preparing_);
+  return ids;
+}
+
 UserStream::Help UserStream::BeginHelp() {
   Help help;
   help.active = active_;
   if (active_ == nullptr) return help;
   // The next segment is made ready when this one is half full.
-  if (prepared_ == nullptr && !preparing_ && active_->end() >= active_->capacity() / 2) {
-    preparing_ = true;
-    help.id = next_id_++;
+  if (prepared_ == nullptr && preparing_ == 0 && active_->end() >= active_->capacity() / 2) {
+    help.id = preparing_ = next_id_++;
   }
   return help;
 }
@@ -95,7 +103,7 @@ std::shared_ptr<SegmentWriter> UserStream::MakePrepared(const SegmentFactory& fa
 }
 
 void UserStream::EndHelp(const Help& help, std::shared_ptr<SegmentWriter> prepared) {
-  if (help.id != 0) preparing_ = false;
+  if (help.id != 0) preparing_ = 0;
   if (prepared != nullptr) {
     // If a roll could not wait, its segment has a higher id: ids in the chain only grow.
     if (prepared_ == nullptr && active_ != nullptr &&

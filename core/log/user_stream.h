@@ -8,8 +8,10 @@
 #ifndef RUMCASK_CORE_LOG_USER_STREAM_H_
 #define RUMCASK_CORE_LOG_USER_STREAM_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
@@ -18,7 +20,6 @@
 #include "core/log/segment_factory.h"
 #include "core/log/segment_table.h"
 #include "core/log/segment_writer.h"
-#include "core/system/file_system.h"
 
 namespace rumcask {
 
@@ -32,10 +33,12 @@ struct ChainLink {
 // Guarded by the write lock, all but MakePrepared.
 class UserStream {
  public:
-  // All must outlive it.
-  UserStream(Directory* directory, const SegmentFactory* factory, SegmentTable* table,
-             uint64_t segment_bytes)
-      : directory_(directory), factory_(factory), table_(table), segment_bytes_(segment_bytes) {}
+  // Both must outlive it.
+  UserStream(const SegmentFactory* factory, SegmentTable* table, uint64_t segment_bytes)
+      : factory_(factory),
+        table_(table),
+        segment_bytes_(segment_bytes),
+        reserved_bytes_(std::min(segment_bytes / 16, kMostReservedBytes)) {}
 
   // The first segment that is begun will name `last` and have an id of at least `next_id`.
   void Begin(ChainLink last, uint64_t next_id);
@@ -46,10 +49,22 @@ class UserStream {
   SegmentWriter* active() const { return active_.get(); }
   // All ids below this were given out.
   uint64_t next_id() const { return next_id_; }
+  // An id for a segment of another stream.
+  uint64_t DrawId() { return next_id_++; }
+  // The ids that segments of this stream have or will have which are not in the table yet: of the
+  // prepared one, and of the one being prepared, whose file may not be there yet.
+  std::vector<uint64_t> UnbornIds() const;
+
+  // What the prepared segment's file takes.
+  uint64_t prepared_bytes() const {
+    return prepared_ == nullptr
+               ? 0
+               : prepared_->segment()->allocated_bytes.load(std::memory_order_relaxed);
+  }
 
   // Whether the active segment takes `bytes` more of records.
   bool HasRoom(uint64_t bytes) const {
-    return active_ != nullptr && active_->Fits(bytes + kReservedBytes);
+    return active_ != nullptr && active_->Fits(bytes + reserved_bytes_);
   }
 
   // Begins the next segment with these records in it, in one step, and makes it the active one. The
@@ -88,19 +103,21 @@ class UserStream {
   void DiscardPrepared();
 
  private:
-  // Each segment keeps room for four records that have only a header, so that those never have to
-  // roll.
-  static constexpr uint64_t kReservedBytes = 4 * kRecordHeaderBytes;
+  // What each segment keeps free of records with keys. Sync marks and fences take 24 bytes each,
+  // and on a full disk they are what space comes back by: there is no next segment to roll over to
+  // then.
+  static constexpr uint64_t kMostReservedBytes = uint64_t{4} << 10;
 
   void Activate(std::shared_ptr<SegmentWriter> next);
 
-  Directory* const directory_;
   const SegmentFactory* const factory_;
   SegmentTable* const table_;
   const uint64_t segment_bytes_;
+  const uint64_t reserved_bytes_;
   std::shared_ptr<SegmentWriter> active_;
   std::shared_ptr<SegmentWriter> prepared_;
-  bool preparing_ = false;
+  // The id of the segment being prepared, or 0.
+  uint64_t preparing_ = 0;
   // The segment before the first one that is begun.
   ChainLink previous_;
   uint64_t next_id_ = 1;

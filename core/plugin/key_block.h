@@ -46,6 +46,8 @@ class KeyBlock {
     return std::string_view(bytes_).substr(entries_[i].begin, entries_[i].key_bytes);
   }
   Location location(size_t i) const { return entries_[i].location; }
+  // The record of a key is at another place by now.
+  void set_location(size_t i, Location location) { entries_[i].location = location; }
   uint64_t sequence(size_t i) const { return entries_[i].sequence; }
   uint64_t passed_before(size_t i) const { return entries_[i].passed; }
   uint64_t passed_at_end() const { return passed_; }

@@ -9,6 +9,9 @@
 //  - Digest runs first for every key, on any thread, under no lock. Expensive work on the key
 //    alone, such as hashing, belongs there, because Set runs under the database's one write lock.
 //  - Set, Relocate and TakeSnapshot are called by one thread at a time.
+//  - Get, GetAt, Scan and cursors look each location up under a lock that Set and Relocate take to
+//    change it, or one that orders the two in the same way: compaction frees a segment once no
+//    location leads to it and all who were reading before have ended.
 //  - Get, GetAt, Prefetch, Scan and cursors run on any thread at any time, beside each other and
 //    beside Set. Once Set has returned, every later Get sees its change.
 //  - A snapshot is released on any thread at any time, and never outlives its keystore.
@@ -29,6 +32,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "rumcask/key_block.h"
@@ -59,8 +63,9 @@ struct LoadEntry {
 class LoadContext {
  public:
   virtual ~LoadContext() = default;
-  // Whether the record at `a` has a higher sequence number than the record at `b`. Thread-safe.
-  virtual bool IsNewer(Location a, Location b) const = 0;
+  // Whether the record of `entry`, which is being loaded, is newer than the record at `b`, which
+  // was. They are of one key. May read the log. Thread-safe.
+  virtual bool IsNewer(const LoadEntry& entry, Location b) const = 0;
   // Tells core that the put at `location` lost against a newer record, so that its bytes are dead.
   // The keystore calls this once for each such record, but not for deletes. Thread-safe.
   virtual void Superseded(Location location) = 0;
@@ -130,7 +135,8 @@ class Keystore {
   // Returns whether it was.
   virtual bool Relocate(const PreparedKey& key, Location from, Location to) = 0;
 
-  // Takes in records of the log, in any order; over all calls each record comes exactly once. After
+  // Takes in records of the log, in any order; over all calls each record comes exactly once. Two
+  // may be copies with the same number, of which either may be taken for the newer one. After
   // FinishLoad each key has the location of its newest record, or is absent if that record is a
   // delete. The keys of the entries are valid only during the call.
   virtual void Load(absl::Span<const LoadEntry> entries, LoadContext* context) = 0;
@@ -146,6 +152,15 @@ class Keystore {
                              Location* location) const = 0;
 
   virtual SnapshotUsage GetSnapshotUsage() const = 0;
+  // Calls `visit` with each location that the keystore keeps for nothing but snapshots, perhaps
+  // several times. What is given up or forgotten meanwhile
+  // may be missing. Holds no lock for long: that of a put, never for more than some hundred
+  // locations.
+  virtual void VisitKept(absl::FunctionRef<void(Location)> visit) const = 0;
+
+  // Gives up the oldest open snapshot, so that what it keeps is forgotten. Called when that takes
+  // too much space in the log. Returns whether one was open.
+  virtual bool GiveUpOldestSnapshot() { return false; }
 
   // Forgets everything that ended snapshots have left, and ends the keystore's own threads. Called
   // when the database is closed, while snapshots may still be open; those can still be read

@@ -37,6 +37,8 @@ struct KeystoreTraits {
   bool persistent = false;
   // Longer keys are refused with InvalidArgument before any I/O.
   size_t max_key_bytes = 65535;
+  // What CompactionOptions::max_space_amplification is unless the user says otherwise.
+  double max_space_amplification = 1.5;
 };
 
 // The options that a keystore is made with.

@@ -8,6 +8,7 @@
 
 #include "core/format/key_table.h"
 #include "core/plugin/location.h"
+#include "core/segment/record_cursor.h"
 #include "core/segment/segment_scanner.h"
 #include "core/system/seeded_bug.h"
 
@@ -84,23 +85,30 @@ absl::StatusOr<HeaderState> SegmentFile::ReadHeader(SegmentHeader* header) {
 }
 
 absl::StatusOr<std::optional<Trailer>> SegmentFile::ReadTrailer() {
-  if (size_ < kSegmentHeaderBytes + kTrailerBytes) return std::nullopt;
   char bytes[kTrailerBytes];
-  const absl::StatusOr<size_t> got = reader_.ReadUpTo(size_ - kTrailerBytes, bytes, sizeof(bytes));
+  const size_t tail = static_cast<size_t>(std::min<uint64_t>(size_, sizeof(bytes)));
+  const absl::StatusOr<size_t> got = reader_.ReadUpTo(size_ - tail, bytes, tail);
   if (!got.ok()) return got.status();
   Trailer trailer;
-  if (*got < sizeof(bytes) || !DecodeTrailer(bytes, seed_, size_, &trailer) ||
+  if (*got < tail || !DecodeTrailer({bytes, tail}, seed_, size_, &trailer) ||
       trailer.table_offset > Location::kMaxOffset) {
     return std::nullopt;
+  }
+  if (!trailer.is_known()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(file_->name(), ": has a feature that needs a newer version of this program"));
   }
   return trailer;
 }
 
-absl::Status SegmentFile::CheckKind(RecordKind kind, uint64_t offset) const {
-  if (IsKnownKind(kind) || IsSkippableKind(kind)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(file_->name(), " offset ", offset,
-                                                    ": record kind ", static_cast<int>(kind),
-                                                    " needs a newer version"));
+absl::Status SegmentFile::CheckVersion(const RecordHeader& header, uint64_t offset) const {
+  if (IsOfThisVersion(header) && (IsKnownKind(header.kind) || IsSkippableKind(header.kind))) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      file_->name(), " offset ", offset, ": a record of kind ", static_cast<int>(header.kind),
+      header.flags == 0 ? "" : absl::StrCat(" with the flags ", static_cast<int>(header.flags)),
+      " needs a newer version of this program"));
 }
 
 absl::StatusOr<bool> SegmentFile::ReadKeyTable(const Trailer& trailer, char* buffer) {
@@ -117,8 +125,12 @@ absl::StatusOr<bool> SegmentFile::ReadKeyTable(const Trailer& trailer, char* buf
   // so that no part of such a table is used.
   KeyTableReader entry(table, trailer);
   while (entry.Next()) {
-    absl::Status status = CheckKind(entry.header().kind, entry.offset());
+    absl::Status status = CheckVersion(entry.header(), entry.offset());
     if (!status.ok()) return status;
+  }
+  if (entry.needs_newer()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(file_->name(), ": its key table needs a newer version of this program"));
   }
   return entry.ok();
 }
@@ -128,12 +140,25 @@ absl::StatusOr<bool> SegmentFile::ReadKeyTable(const Trailer& trailer, std::stri
   return ReadKeyTable(trailer, table->data());
 }
 
+absl::StatusOr<std::optional<std::string>> SegmentFile::ReadFilter(const Trailer& trailer) {
+  if (trailer.filter_bytes == 0) return std::string();
+  std::string filter(trailer.filter_bytes, '\0');
+  const uint64_t begin = trailer.filter_offset();
+  const absl::StatusOr<size_t> got = reader_.ReadUpTo(begin, filter.data(), filter.size());
+  if (!got.ok()) return got.status();
+  if (*got < filter.size() || reader_.IsUnreadable(begin, begin + filter.size()) ||
+      TableChecksum(filter, seed_) != trailer.filter_checksum) {
+    return std::nullopt;
+  }
+  return filter;
+}
+
 absl::StatusOr<uint64_t> SegmentFile::ReadPrefix(
     uint64_t begin, uint64_t end, absl::FunctionRef<void(const FoundRecord&)> on_record) {
   SegmentScanner scanner(&reader_, seed_, begin, end);
   Step step;
   while ((step = scanner.Next()) == Step::kRecord) {
-    absl::Status status = CheckKind(scanner.header().kind, scanner.offset());
+    absl::Status status = CheckVersion(scanner.header(), scanner.offset());
     if (!status.ok()) return status;
     on_record({scanner.header(), scanner.key(), scanner.offset(), scanner.padding_is_zero()});
   }
@@ -144,31 +169,15 @@ absl::StatusOr<uint64_t> SegmentFile::ReadPrefix(
 absl::Status SegmentFile::ForEachRecord(
     uint64_t begin, uint64_t end, absl::FunctionRef<absl::Status(const FoundRecord&)> on_record,
     absl::FunctionRef<absl::Status(const FoundDamage&)> on_damage) {
-  SegmentScanner scanner(&reader_, seed_, begin, end);
-  Step step = scanner.Next();
-  while (step != Step::kEnd) {
-    absl::Status status;
-    if (step == Step::kError) return scanner.status();
-    if (step == Step::kInvalid) {
-      const uint64_t at = scanner.offset();
-      step = scanner.Resync();
-      if (step == Step::kError) return scanner.status();
-      const bool unreadable = reader_.IsUnreadable(at, scanner.offset());
-      status = on_damage({at, scanner.offset() - at, step == Step::kRecord,
-                          scanner.gave_up() ? "no record, and too costly to search on"
-                          : unreadable      ? "damaged record, in a sector that cannot be read"
-                                            : "damaged record"});
-    } else {
-      status = CheckKind(scanner.header().kind, scanner.offset());
-      if (status.ok()) {
-        status = on_record(
-            {scanner.header(), scanner.key(), scanner.offset(), scanner.padding_is_zero()});
-      }
-      step = scanner.Next();
-    }
+  RecordCursor cursor(this, begin, end);
+  while (true) {
+    const absl::StatusOr<Found> found = cursor.Next();
+    if (!found.ok()) return found.status();
+    if (*found == Found::kEnd) return absl::OkStatus();
+    absl::Status status =
+        *found == Found::kRecord ? on_record(cursor.record()) : on_damage(cursor.damage());
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> SegmentFile::ReadRecord(uint64_t offset, uint64_t bytes, std::string* record,
@@ -181,9 +190,19 @@ absl::StatusOr<bool> SegmentFile::ReadRecord(uint64_t offset, uint64_t bytes, st
       !VerifyRecord(record->data(), *header, seed_ + offset)) {
     return false;
   }
-  absl::Status status = CheckKind(header->kind, offset);
+  absl::Status status = CheckVersion(*header, offset);
   if (!status.ok()) return status;
   return true;
+}
+
+absl::StatusOr<bool> SegmentFile::ReadRecord(uint64_t offset, std::string* record,
+                                             RecordHeader* header) {
+  char bytes[kRecordHeaderBytes];
+  const absl::StatusOr<size_t> got = reader_.ReadUpTo(offset, bytes, sizeof(bytes));
+  if (!got.ok()) return got.status();
+  const uint64_t left = offset < records_limit() ? records_limit() - offset : 0;
+  if (*got < sizeof(bytes) || !DecodeRecordHeader(bytes, left, header)) return false;
+  return ReadRecord(offset, header->record_bytes(), record, header);
 }
 
 absl::StatusOr<TailTraces> SegmentFile::ReadTraces(uint64_t begin) {
@@ -208,6 +227,8 @@ absl::StatusOr<TailTraces> SegmentFile::ReadTraces(uint64_t begin) {
       RecordHeader header;
       if (DecodeRecordHeader(bytes, kRecordHeaderBytes, &header) &&
           VerifyRecord(bytes, header, seed_ + at + i)) {
+        absl::Status status = CheckVersion(header, at + i);
+        if (!status.ok()) return status;
         traces.durable_sequence = std::max(traces.durable_sequence, header.sequence);
       }
     }

@@ -89,40 +89,49 @@ class SegmentFile {
   // the state is kValid or kTooNew.
   absl::StatusOr<HeaderState> ReadHeader(SegmentHeader* header);
 
-  // The trailer at the file's end, if one verifies there that fits the file.
+  // The trailer at the file's end, if one verifies there that fits the file. FailedPrecondition if
+  // it needs a newer version.
   absl::StatusOr<std::optional<Trailer>> ReadTrailer();
 
   // Reads the key table that `trailer` describes into `buffer`, which has room for
   // trailer.table_bytes. Returns whether all of it is there and every entry can be: only then may a
-  // KeyTableReader be believed. FailedPrecondition if it lists a record kind that needs a newer
-  // version.
+  // KeyTableReader be believed. FailedPrecondition if it needs a newer version.
   absl::StatusOr<bool> ReadKeyTable(const Trailer& trailer, char* buffer);
   // The same into a string of that size.
   absl::StatusOr<bool> ReadKeyTable(const Trailer& trailer, std::string* table);
 
+  // The filter of keys that `trailer` describes: nullopt if it does not verify, empty if there is
+  // none. Who has none must take it that the segment holds every key.
+  absl::StatusOr<std::optional<std::string>> ReadFilter(const Trailer& trailer);
+
   // Calls `on_record` for one record after the other from `begin` on and returns where they stop:
-  // at `end`, or at the first bytes that are no record. FailedPrecondition at a record kind that
-  // needs a newer version.
+  // at `end`, or at the first bytes that are no record. FailedPrecondition at a record that needs a
+  // newer version.
   absl::StatusOr<uint64_t> ReadPrefix(uint64_t begin, uint64_t end,
                                       absl::FunctionRef<void(const FoundRecord&)> on_record);
 
   // Calls `on_record` for each record of [begin, end) that verifies and `on_damage` for what lies
   // between them, in order. Stops with the error that a callback returns. FailedPrecondition at a
-  // record kind that needs a newer version.
+  // record that needs a newer version.
   absl::Status ForEachRecord(uint64_t begin, uint64_t end,
                              absl::FunctionRef<absl::Status(const FoundRecord&)> on_record,
                              absl::FunctionRef<absl::Status(const FoundDamage&)> on_damage);
 
   // Reads the record of `bytes` bytes at `offset` as a whole. Returns whether it verifies.
-  // FailedPrecondition if it is of a kind that needs a newer version.
+  // FailedPrecondition if it needs a newer version.
   absl::StatusOr<bool> ReadRecord(uint64_t offset, uint64_t bytes, std::string* record,
                                   RecordHeader* header);
+  // The same with the length that the record's header gives.
+  absl::StatusOr<bool> ReadRecord(uint64_t offset, std::string* record, RecordHeader* header);
 
-  // What lies from `begin` to the end of the file.
+  // FailedPrecondition, naming the file, if the record at `offset` needs a newer version.
+  absl::Status CheckVersion(const RecordHeader& header, uint64_t offset) const;
+
+  // What lies from `begin` to the end of the file. FailedPrecondition if there is a sync mark that
+  // needs a newer version.
   absl::StatusOr<TailTraces> ReadTraces(uint64_t begin);
 
  private:
-  absl::Status CheckKind(RecordKind kind, uint64_t offset) const;
   absl::StatusOr<bool> IsAllZero();
 
   const std::unique_ptr<File> owned_;

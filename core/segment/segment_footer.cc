@@ -5,8 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "core/format/fuse_filter.h"
 #include "core/format/key_table.h"
 #include "core/segment/segment_file.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
@@ -22,6 +24,7 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, const Uuid& u
                                                        uint64_t end) {
   SegmentFile segment(file, uuid, id, end);
   KeyTableBuilder builder;
+  FuseFilterBuilder filter;
   absl::Status written;
   uint64_t footer_end = end;
   const auto write = [&](const std::string& piece) {
@@ -32,6 +35,7 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, const Uuid& u
   const absl::StatusOr<uint64_t> stopped =
       segment.ReadPrefix(kSegmentHeaderBytes, end, [&](const FoundRecord& record) {
         builder.Add(record.header, record.key);
+        if (record.header.holds_key()) filter.Add(record.key);
         if (builder.piece_bytes() >= kPiece) write(builder.TakePiece(segment.seed()));
       });
   if (!stopped.ok()) return stopped.status();
@@ -42,15 +46,14 @@ absl::StatusOr<std::optional<Trailer>> SealSegmentFile(File* file, const Uuid& u
                                                 ? ": a sector of this record cannot be read"
                                                 : ": record no longer verifies while sealing"));
   }
-  const std::string rest = builder.Finish(end, segment.seed());
+  const std::string rest = builder.Finish(end, segment.seed(), filter.Finish());
   Trailer trailer;
-  if (!DecodeTrailer(rest.data() + rest.size() - kTrailerBytes, segment.seed(),
-                     footer_end + rest.size(), &trailer)) {
+  if (!DecodeTrailer(rest, segment.seed(), footer_end + rest.size(), &trailer)) {
     return absl::InternalError(absl::StrCat(file->name(), ": footer does not read back"));
   }
   write(rest);
   absl::Status status = file->Truncate(written.ok() ? footer_end : end);
-  if (status.ok()) status = file->Sync();
+  if (status.ok() && !SeededBug("footer-not-synced")) status = file->Sync();
   if (!status.ok()) return status;
   if (absl::IsResourceExhausted(written)) return std::nullopt;
   if (!written.ok()) return written;

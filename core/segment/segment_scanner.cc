@@ -67,9 +67,10 @@ bool SegmentScanner::VerifyInPieces() {
   return XXH3_64bits_withSeed(hashed, sizeof(hashed), seed_ + offset_) == header_.checksum;
 }
 
-bool SegmentScanner::Verify() {
+bool SegmentScanner::Verify(bool searches) {
   const char* head = Window(offset_, kRecordHeaderBytes);
   if (head == nullptr || !DecodeRecordHeader(head, end_ - offset_, &header_)) return false;
+  if (searches && !IsOfThisVersion(header_)) return false;
   checksummed_ += header_.record_bytes();
   const uint64_t size = header_.record_bytes();
   const uint64_t padding = size - kRecordHeaderBytes - header_.key_bytes - header_.value_bytes;
@@ -99,7 +100,7 @@ SegmentScanner::Step SegmentScanner::Next() {
   offset_ = next_;
   if (offset_ == end_) return Step::kEnd;
   if (end_ - offset_ < kRecordHeaderBytes) return Step::kInvalid;
-  if (!Verify()) return status_.ok() ? Step::kInvalid : Step::kError;
+  if (!Verify(/*searches=*/false)) return status_.ok() ? Step::kInvalid : Step::kError;
   next_ = offset_ + header_.record_bytes();
   return Step::kRecord;
 }
@@ -107,7 +108,7 @@ SegmentScanner::Step SegmentScanner::Next() {
 SegmentScanner::Step SegmentScanner::Resync() {
   const uint64_t budget = kResyncFactor * end_ + (uint64_t{64} << 20);
   for (offset_ = next_ + 8; end_ > offset_ && end_ - offset_ >= kRecordHeaderBytes; offset_ += 8) {
-    if (Verify()) {
+    if (Verify(/*searches=*/true)) {
       next_ = offset_ + header_.record_bytes();
       return Step::kRecord;
     }

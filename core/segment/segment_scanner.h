@@ -57,7 +57,9 @@ class SegmentScanner {
   // Makes [offset, offset + size) available contiguously; null if the file does not have it, or
   // after an error, which is then in status_.
   const char* Window(uint64_t offset, size_t size);
-  bool Verify();
+  // Whether a record of a version that is known is at offset_ or, unless one is being searched for,
+  // one of any version.
+  bool Verify(bool searches);
   bool VerifyInPieces();
   void CheckPadding(const char* record_end, uint64_t padding);
 

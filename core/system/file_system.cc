@@ -190,6 +190,22 @@ absl::Status Directory::Rename(std::string_view from, std::string_view to) {
                   Uninterrupted([&] { return DoRename(std::string(from), std::string(to)); }));
 }
 
+int Directory::DoLinkInto(const std::string& /*name*/, Directory* /*to*/) { return -EXDEV; }
+
+absl::Status Directory::LinkInto(std::string_view name, Directory* to) {
+  const int result = Uninterrupted([&] { return DoLinkInto(std::string(name), to); });
+  switch (-result) {
+    case EXDEV:
+    case EPERM:
+    case EMLINK:
+    case EOPNOTSUPP:
+    case ENOSYS:
+      return absl::UnimplementedError(absl::StrCat(Joined(path_, name), ": cannot be linked"));
+    default:
+      return StatusOf("link", Joined(path_, name), result);
+  }
+}
+
 absl::Status Directory::Sync() {
   return OpenStatusOf("fsync", path_, Uninterrupted([&] { return DoSync(); }));
 }

@@ -175,6 +175,9 @@ class Directory {
   absl::Status Unlink(std::string_view name);
   // Replaces `to` in one step.
   absl::Status Rename(std::string_view from, std::string_view to);
+  // Gives a file of this directory the same name in `to`, too. Both names are of one file then.
+  // Unimplemented if that is not possible between these two, and `to` is unchanged.
+  absl::Status LinkInto(std::string_view name, Directory* to);
   // Makes all creations, renames and unlinks so far survive a power cut.
   absl::Status Sync();
   // The names of everything in the directory, in no order, without "." and "..".
@@ -182,6 +185,8 @@ class Directory {
   virtual DirectoryIdentity identity() const = 0;
   // False if the directory was removed, so that nobody will find what is written in it.
   virtual bool IsLinked() const { return true; }
+  // Of a directory of the operating system; -1 for others.
+  virtual int descriptor() const { return -1; }
 
   // Sets the function that closes a descriptor when Open has met EMFILE or ENFILE. It is called
   // with the name to be opened, on the thread that opens, as long as the error persists; it returns
@@ -196,6 +201,7 @@ class Directory {
   virtual int DoOpenForLocking(std::unique_ptr<File>* file) = 0;
   virtual int DoUnlink(const std::string& name) = 0;
   virtual int DoRename(const std::string& from, const std::string& to) = 0;
+  virtual int DoLinkInto(const std::string& name, Directory* to);
   virtual int DoSync() = 0;
   virtual int DoList(std::vector<std::string>* names) = 0;
 

@@ -62,7 +62,12 @@ int ResultOf(int returned) { return returned < 0 ? -errno : 0; }
 class PosixMappedRegion : public MappedRegion {
  public:
   PosixMappedRegion(char* data, size_t size) : MappedRegion(data, size, /*observed=*/false) {}
-  ~PosixMappedRegion() override { ::munmap(data(), size()); }
+  // In slices: while pages are unmapped, nobody else in the process can map, unmap or fault.
+  ~PosixMappedRegion() override {
+    for (size_t at = 0; at < size(); at += kUnmappedAtOnce) {
+      ::munmap(data() + at, std::min(kUnmappedAtOnce, size() - at));
+    }
+  }
 
   void Populate(uint64_t offset, size_t length) override {
 #ifdef MADV_POPULATE_WRITE
@@ -86,6 +91,8 @@ class PosixMappedRegion : public MappedRegion {
   }
 
  private:
+  static constexpr size_t kUnmappedAtOnce = size_t{2} << 20;
+
   bool read_only_ = false;
 };
 
@@ -197,6 +204,11 @@ class PosixDirectory : public Directory {
   }
   int DoRename(const std::string& from, const std::string& to) override {
     return ResultOf(::renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()));
+  }
+  int descriptor() const override { return fd_.get(); }
+  int DoLinkInto(const std::string& name, Directory* to) override {
+    if (to->descriptor() < 0) return -EXDEV;
+    return ResultOf(::linkat(fd_.get(), name.c_str(), to->descriptor(), name.c_str(), 0));
   }
   int DoSync() override { return ResultOf(::fsync(fd_.get())); }
   int DoList(std::vector<std::string>* names) override {

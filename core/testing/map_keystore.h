@@ -51,7 +51,7 @@ class MapKeystore : public Keystore {
           loading_.try_emplace(std::string(entry.key), entry.location, entry.is_delete);
       if (inserted) continue;
       auto& [location, is_delete] = it->second;
-      if (context->IsNewer(entry.location, location)) {
+      if (context->IsNewer(entry, location)) {
         if (!is_delete) context->Superseded(location);
         it->second = {entry.location, entry.is_delete};
       } else if (!entry.is_delete) {
@@ -77,7 +77,9 @@ class MapKeystore : public Keystore {
   // A copy of the map.
   std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) override {
     MutexLock lock(mutex_);
-    return std::make_shared<Copy>(sequence, map_);
+    auto copy = std::make_shared<const Copy>(sequence, map_);
+    copies_.push_back(copy);
+    return copy;
   }
   absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
                      Location* location) const override {
@@ -88,6 +90,14 @@ class MapKeystore : public Keystore {
     return absl::OkStatus();
   }
   SnapshotUsage GetSnapshotUsage() const override { return {}; }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    MutexLock lock(mutex_);
+    for (const std::weak_ptr<const Copy>& copy : copies_) {
+      const std::shared_ptr<const Copy> open = copy.lock();
+      if (open == nullptr) continue;
+      for (const auto& [key, location] : open->map) visit(location);
+    }
+  }
 
   std::unique_ptr<KeystoreCursor> NewCursor(
       std::shared_ptr<const KeystoreSnapshot> snapshot) const override {
@@ -121,6 +131,7 @@ class MapKeystore : public Keystore {
 
   mutable Mutex mutex_;
   Map map_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<const Copy>> copies_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::pair<Location, bool>, std::less<>> loading_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/format/format.h"
+#include "core/format/fuse_filter.h"
 #include "core/format/key_table.h"
 
 namespace rumcask {
@@ -32,6 +33,14 @@ class SegmentBytes {
     header_.base_sequence = predecessor.last_sequence_ + 1;
     header_.durable_sequence = durable_sequence;
     EncodeSegmentHeader(header_, bytes_.data());
+  }
+
+  // Turns it into a survivor, before any record is added.
+  SegmentBytes& AsSurvivor(uint64_t durable_sequence) {
+    header_.stream = Stream::kSurvivor;
+    header_.durable_sequence = durable_sequence;
+    EncodeSegmentHeader(header_, bytes_.data());
+    return *this;
   }
 
   SegmentBytes& Add(RecordKind kind, uint64_t sequence, const std::string& key,
@@ -63,8 +72,12 @@ class SegmentBytes {
   SegmentBytes& AddMark(uint64_t durable) { return Add(RecordKind::kSyncMark, durable, "", ""); }
   SegmentBytes& Seal() {
     KeyTableBuilder table;
-    for (const auto& [header, key] : entries_) table.Add(header, key);
-    bytes_ += table.Finish(bytes_.size(), seed_);
+    FuseFilterBuilder filter;
+    for (const auto& [header, key] : entries_) {
+      table.Add(header, key);
+      if (header.holds_key()) filter.Add(key);
+    }
+    bytes_ += table.Finish(bytes_.size(), seed_, filter.Finish());
     return *this;
   }
 

@@ -187,7 +187,9 @@ void OrderedMap::Load(absl::Span<const LoadEntry> entries, LoadContext* context)
       if (it == part->tree.end() || it->first != entry.key) {
         Add(part, it, entry.key, loaded);
       } else {
-        const bool wins = it->second.sequence < loaded.sequence;
+        const bool is_copy = it->second.sequence == loaded.sequence && !entry.is_delete;
+        const bool wins = it->second.sequence < loaded.sequence ||
+                          (is_copy && context->IsNewer(entry, it->second.location));
         loser = wins ? it->second.location : loaded.location;
         if (wins) it->second = loaded;
       }

@@ -179,4 +179,19 @@ absl::Status PastVersions::Scan(const KeystoreSnapshot& snapshot, const KeyRange
   return absl::OkStatus();
 }
 
+void PastVersions::VisitLocations(absl::FunctionRef<void(Location)> visit) const {
+  constexpr size_t kAtOnce = 256;
+  std::string behind;
+  bool begun = false;
+  for (bool more = true; more; begun = true) {
+    SharedLock lock(mutex_);
+    auto at = begun ? tree_.upper_bound(std::string_view(behind)) : tree_.begin();
+    for (size_t i = 0; i < kAtOnce && at != tree_.end(); ++i, ++at) {
+      for (const Past& past : (*at)->versions) visit(past.version.location);
+      behind.assign((*at)->key());
+    }
+    more = at != tree_.end();
+  }
+}
+
 }  // namespace rumcask

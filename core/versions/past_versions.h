@@ -10,11 +10,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "absl/container/btree_set.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "rumcask/counted_allocator.h"
 #include "rumcask/key_block.h"
@@ -49,6 +51,7 @@ class PastVersions {
     return snapshots_.Take(sequence);
   }
   SnapshotUsage Usage() const { return snapshots_.Usage(); }
+  bool GiveUpOldestSnapshot() { return snapshots_.GiveUpOldest(); }
   void FinishForgetting() { snapshots_.Finish(); }
 
   // Whether anything has to be kept or forgotten. Costs one relaxed load.
@@ -71,6 +74,8 @@ class PastVersions {
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const;
   static constexpr uint64_t kNotSeen = 0;
+  // Calls `visit` with the location of each version here, some hundred under one lock.
+  void VisitLocations(absl::FunctionRef<void(Location)> visit) const;
 
  private:
   class Entry;

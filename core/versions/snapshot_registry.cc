@@ -53,7 +53,8 @@ absl::Status SnapshotRegistry::Check(const KeystoreSnapshot& snapshot) {
   }
   return absl::ResourceExhaustedError(
       absl::StrCat("the snapshot of version ", snapshot.sequence(),
-                   " was given up: it and older ones kept more memory than max_undo_bytes"));
+                   " was given up: it and older ones kept more memory than max_undo_bytes, or too "
+                   "much of the log"));
 }
 
 void SnapshotRegistry::Release(Held* held) {
@@ -133,6 +134,16 @@ void SnapshotRegistry::GiveUpBeyondBound() {
     if (static_cast<double>(open_records_) * each <= static_cast<double>(max_undo_bytes_)) break;
     GiveUp(open_.begin());
   }
+}
+
+bool SnapshotRegistry::GiveUpOldest() {
+  {
+    MutexLock lock(mutex_);
+    if (open_.empty()) return false;
+    GiveUp(open_.begin());
+  }
+  ForgetSlice(kSlice);
+  return true;
 }
 
 void SnapshotRegistry::KeepUp() {

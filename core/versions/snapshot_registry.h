@@ -97,6 +97,10 @@ class SnapshotRegistry {
 
   SnapshotUsage Usage() const;
 
+  // Gives up the oldest open snapshot. Returns whether one was open. To be called without locks of
+  // the keystore that Forget takes.
+  bool GiveUpOldest();
+
   // Forgets everything there is to forget. Afterwards there is no thread any more.
   void Finish();
   // Ends the thread and forgets nothing more, because the keystore is about to be destroyed.

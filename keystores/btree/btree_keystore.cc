@@ -53,6 +53,10 @@ class Btree : public Keystore {
     return absl::OkStatus();
   }
   SnapshotUsage GetSnapshotUsage() const override { return past_.Usage(); }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    past_.VisitLocations(visit);
+  }
+  bool GiveUpOldestSnapshot() override { return past_.GiveUpOldestSnapshot(); }
   void FinishForgetting() override { past_.FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {

@@ -144,6 +144,15 @@ class Flat : public Keystore {
   }
 
   SnapshotUsage GetSnapshotUsage() const override { return snapshots_.Usage(); }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    for (size_t i = 0; i < kShards; ++i) {
+      if ((undone_.Word(i / 64) >> i % 64 & 1) == 0) continue;
+      Shard& shard = shards_[i];
+      MutexLock lock(shard.lock);
+      if (shard.undo != nullptr) shard.undo->VisitLocations(visit);
+    }
+  }
+  bool GiveUpOldestSnapshot() override { return snapshots_.GiveUpOldest(); }
   void FinishForgetting() override { snapshots_.Finish(); }
 
   std::unique_ptr<KeystoreCursor> NewCursor(
@@ -332,7 +341,7 @@ void Flat::Load(absl::Span<const LoadEntry> entries, LoadContext* context) {
       continue;
     }
     Location loser = known->location();
-    if (context->IsNewer(location, loser)) {
+    if (context->IsNewer(entry, loser)) {
       known->set_location(location);
     } else {
       loser = location;

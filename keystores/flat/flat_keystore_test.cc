@@ -107,7 +107,9 @@ TEST_F(FlatKeystoreTest, NoShardHasManyMoreKeysThanOthers) {
 
 class LaterIsNewer : public LoadContext {
  public:
-  bool IsNewer(Location a, Location b) const override { return a.bits() >> 15 > b.bits() >> 15; }
+  bool IsNewer(const LoadEntry& a, Location b) const override {
+    return a.location.bits() >> 15 > b.bits() >> 15;
+  }
   void Superseded(Location /*location*/) override {}
 };
 

@@ -113,6 +113,11 @@ class FlatUndo {
     }
   }
 
+  template <typename Visitor>
+  void VisitLocations(Visitor visit) const {
+    for (const auto& [key, before] : records_) visit(before);
+  }
+
   bool empty() const { return records_.empty(); }
 
  private:

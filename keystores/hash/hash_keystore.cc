@@ -161,6 +161,15 @@ class HashTable : public Keystore {
   }
 
   SnapshotUsage GetSnapshotUsage() const override { return snapshots_.Usage(); }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    for (size_t i = 0; i < kShards; ++i) {
+      if ((undone_.Word(i / 64) >> i % 64 & 1) == 0) continue;
+      Shard& shard = shards_[i];
+      ShardLocked lock(shard.lock);
+      if (shard.undo != nullptr) shard.undo->VisitLocations(visit);
+    }
+  }
+  bool GiveUpOldestSnapshot() override { return snapshots_.GiveUpOldest(); }
   void FinishForgetting() override { snapshots_.Finish(); }
 
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override;
@@ -362,7 +371,7 @@ void HashTable::LoadOne(Shard* shard, const PreparedKey& key, const LoadEntry& e
     return shard->table.Insert(digest, place, &arena_);
   }
   PackedLocation loser = *known;
-  if (context->IsNewer(place.location(), loser.location())) {
+  if (context->IsNewer(entry, loser.location())) {
     *known = place;
   } else {
     loser = place;

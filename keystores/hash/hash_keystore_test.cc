@@ -52,7 +52,9 @@ std::multiset<uint64_t> Walk(const Keystore& keystore,
 // Orders locations by slot and offset, as the log does, and records which are superseded.
 class Context : public LoadContext {
  public:
-  bool IsNewer(Location a, Location b) const override { return a.bits() >> 15 > b.bits() >> 15; }
+  bool IsNewer(const LoadEntry& a, Location b) const override {
+    return a.location.bits() >> 15 > b.bits() >> 15;
+  }
   void Superseded(Location location) override {
     MutexLock lock(mutex_);
     superseded_.insert(location.bits());

@@ -17,6 +17,8 @@ KeystoreFactory LmdbKeystore() {
   factory.traits.ordered = true;
   factory.traits.persistent = true;
   factory.traits.max_key_bytes = kLmdbMaxKeyBytes;
+  // Each record that is moved is a write to the index.
+  factory.traits.max_space_amplification = 2;
   factory.open_index =
       [](const DiskIndexConfig& config) -> absl::StatusOr<std::unique_ptr<DiskIndex>> {
     if (!config.read_only) {

@@ -16,6 +16,8 @@ KeystoreFactory RocksdbKeystore(const RocksdbOptions& options) {
   factory.traits.name = "rocksdb";
   factory.traits.ordered = true;
   factory.traits.persistent = true;
+  // Each record that is moved is a write to the index.
+  factory.traits.max_space_amplification = 2;
   factory.open_index =
       [options](const DiskIndexConfig& config) -> absl::StatusOr<std::unique_ptr<DiskIndex>> {
     if (!config.read_only) {

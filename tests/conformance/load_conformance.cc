@@ -31,7 +31,9 @@ using Log = std::vector<LoggedRecord>;
 
 class Context : public LoadContext {
  public:
-  bool IsNewer(Location a, Location b) const override { return RecordAt(a) > RecordAt(b); }
+  bool IsNewer(const LoadEntry& a, Location b) const override {
+    return RecordAt(a.location) > RecordAt(b);
+  }
   void Superseded(Location location) override {
     MutexLock lock(mutex_);
     superseded_.insert(location.bits());

@@ -24,7 +24,7 @@ struct LogTestPeer {
   // Adds a segment that has no file.
   static void AddSegment(Log* log, uint64_t id) {
     log->table_.Add(
-        std::make_shared<Segment>(id, log->table_.next_slot(), Stream::kUser, /*seed=*/0));
+        std::make_shared<Segment>(id, *log->table_.Reserve(), Stream::kUser, /*seed=*/0));
   }
 };
 
@@ -125,15 +125,15 @@ class WholeKeystore : public Keystore {
       MutexLock lock(log_.segments().write_mutex());
       return disk_.Relocate(key, ToLog(from), ToLog(to));
     }
-    bool moved = false;
+    Relocation relocation = Relocation::kNone;
     bool decided = false;
     while (!decided) {
       CurrentState seen;
       Require(disk_.ReadCurrent(key, &seen));
       MutexLock lock(log_.segments().write_mutex());
-      decided = disk_.RelocateSeen(key, seen, ToLog(from), ToLog(to), &moved);
+      decided = disk_.RelocateSeen(key, seen, ToLog(from), ToLog(to), &relocation);
     }
-    return moved;
+    return relocation != Relocation::kNone;
   }
 
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context) override {
@@ -159,6 +159,9 @@ class WholeKeystore : public Keystore {
     return status;
   }
   SnapshotUsage GetSnapshotUsage() const override { return disk_.GetSnapshotUsage(); }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    disk_.VisitKept([&](Location location) { visit(FromLog(location)); });
+  }
   void FinishForgetting() override { disk_.FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {

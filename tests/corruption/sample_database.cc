@@ -115,7 +115,7 @@ class SampleMaker {
       if (!ParseSegmentName(name).has_value()) continue;
       uint64_t end = bytes.size();
       const std::string_view trailer = std::string_view(bytes).substr(bytes.size() - kTrailerBytes);
-      if (trailer.substr(0, 8) == "rumcaskF") {
+      if (trailer.substr(0, 8) == "rumcaskT") {
         sample_.sealed.insert(name);
         end = LoadU64(trailer.data() + 8);
       }

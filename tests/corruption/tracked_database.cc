@@ -157,7 +157,7 @@ class Tracker {
     database_.ends[name] = contents.end;
     database_.last = name;
     const size_t trailer = bytes.size() - std::min(bytes.size(), kTrailerBytes);
-    if (bytes.compare(trailer, 8, "rumcaskF") == 0) database_.sealed.insert(name);
+    if (bytes.compare(trailer, 8, "rumcaskT") == 0) database_.sealed.insert(name);
   }
 
   std::unique_ptr<CrashFileSystem> files_;

@@ -16,7 +16,7 @@
 namespace rumcask {
 namespace {
 
-// The keystores in memory, which take each other's place at any opening.
+// The in-memory keystores. Any of them can open any database whose keystore is in memory.
 const std::vector<KeystoreFactory>& InMemory() {
   static const auto* const all = [] {
     auto* const in_memory = new std::vector<KeystoreFactory>;
@@ -86,8 +86,8 @@ void Chain::PlanCrash(uint64_t operation) {
       });
 }
 
-// The promise first, then the index, then the files: what is acknowledged in between only adds, and
-// no index points at what its log never had.
+// Copies the promise first, then the index, then the files. A write acknowledged meanwhile can then
+// only be in the files without being promised, and the index never points beyond its log.
 void Chain::CrashNow(const std::string& where) {
   auto crash = std::make_unique<Crash>();
   crash->promise = oracle_.promise();
@@ -108,7 +108,7 @@ bool Chain::crashed() const {
 }
 
 void Chain::Continue() {
-  // What the old process still does happens to files that nobody looks at.
+  // The old process may still write, but only to files that are discarded below.
   files_->SetObserver(nullptr);
   db_.reset();
   std::unique_ptr<Crash> crash;
@@ -118,7 +118,7 @@ void Chain::Continue() {
   }
   Log(crash->how);
   crash->cut ? ++report_.cuts : ++report_.kills;
-  // A kill before it was known what there is promises what was promised before.
+  // A kill before the contents were checked changes nothing: the earlier floor still holds.
   if (crash->cut) {
     floor_ = crash->promise.vouched;
   } else if (settled_) {
@@ -241,7 +241,7 @@ void Chain::Wrote(const absl::Status& status, const WriteResult& result, bool sy
     if (!options_.faults) Violate(absl::StrCat("write: ", status.ToString()));
     Log(absl::StrCat("write fails: ", status.ToString()));
     oracle_.Failed(std::move(operations));
-    // There is room again, and few are enough to be in doubt about.
+    // Ends the fault. The oracle tries every combination of failed writes, so there must be few.
     if (oracle_.failed_writes() >= 3 || OneIn(2)) faults_->SetPlan(FaultPlan());
     return;
   }
@@ -255,7 +255,8 @@ void Chain::Wrote(const absl::Status& status, const WriteResult& result, bool sy
   ++report_.vouched[Voucher::kSyncedWrite];
 }
 
-// With sync, what a refusal has observed is durable: the last write to the key and all before it.
+// A refused conditional write with sync vouches for what it observed: the last write to the key and
+// all writes before it are durable.
 void Chain::Refused(const std::string& key, const absl::Status& status) {
   if (!absl::IsAlreadyExists(status) && !absl::IsAborted(status)) return;
   oracle_.Vouch(Voucher::kRefusal, oracle_.LastVersionOf(key));
@@ -286,7 +287,7 @@ void Chain::Step() {
     oracle_.Vouch(Voucher::kSync, oracle_.promise().returned);
     ++report_.vouched[Voucher::kSync];
   } else if (kind == 19) {
-    // Refused where the key is there.
+    // PutIfAbsent is refused only if the key exists.
     if (oracle_.Now().count(key) == 0) return;
     Refused(key, db_->PutIfAbsent(key, "refused", {/*sync=*/true}));
   } else if (kind == 20) {
@@ -320,11 +321,11 @@ void Chain::Close() {
 
 ChainReport Chain::Run() {
   while (report_.cuts + report_.kills < options_.crashes && report_.violation.empty()) {
-    // Opening and the first write make some dozens of operations.
+    // Opening and the first write make some dozens of file operations, so many crashes hit them.
     PlanCrash(1 + Below(OneIn(3) ? 12 : 90));
     if (Open()) {
       SetFaults();
-      // Some only open and close.
+      // One life in six only opens and closes.
       for (uint64_t left = OneIn(6) ? 0 : Below(70);
            left > 0 && !crashed() && report_.violation.empty(); --left) {
         Step();

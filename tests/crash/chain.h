@@ -1,6 +1,6 @@
-// One directory through many crashes in a row: lives of a program that opens it, writes, and ends
-// by a kill, a power cut or, now and then, a close. A kill leaves what was written in the page
-// cache, for the next power cut to take.
+// Takes one database directory through many crashes in a row. In each life a program opens the
+// database, writes, and ends by a kill, a power cut or, now and then, a close. A kill leaves
+// unsynced writes in the page cache, so a later power cut can still lose them.
 
 #ifndef RUMCASK_TESTS_CRASH_CHAIN_H_
 #define RUMCASK_TESTS_CRASH_CHAIN_H_
@@ -24,9 +24,9 @@ namespace rumcask {
 
 // The keystores of a chain.
 enum class ChainKeystores {
-  kInMemory,  // all those in memory, one taking another's place
-  kOnDisk,    // one whose index a crash leaves in any state
-  kReindexed  // any of them, and any other one from the next opening on
+  kInMemory,  // an in-memory keystore, chosen anew at each opening
+  kOnDisk,    // one on-disk keystore, whose index a crash leaves in any state
+  kReindexed  // any of these; an opening may reindex to another one
 };
 
 struct ChainOptions {
@@ -34,7 +34,7 @@ struct ChainOptions {
   int crashes = 300;
   ChainKeystores keystores = ChainKeystores::kInMemory;
   int background_threads = 0;  // with 0, equal seeds make equal chains
-  // Writes and unlinks that fail for a while.
+  // Makes writes, opens and unlinks fail for a while.
   bool faults = false;
   std::string ToString() const;
 };
@@ -43,12 +43,12 @@ struct ChainReport {
   int cuts = 0;
   int kills = 0;
   int closes = 0;
-  int lossy_cuts = 0;  // that took writes which had returned
+  int lossy_cuts = 0;  // power cuts that lost writes which had returned
   int reindexed = 0;
   uint64_t writes = 0;
   uint64_t failed_writes = 0;
-  std::map<Voucher, uint64_t> vouched;  // how often each raised what is promised
-  // What went wrong, with what led to it; or nothing.
+  std::map<Voucher, uint64_t> vouched;  // how often each voucher was exercised
+  // The first violation and the log of what led to it; empty if there was none.
   std::string violation;
 };
 
@@ -57,10 +57,10 @@ class Chain {
   explicit Chain(const ChainOptions& options);
   ~Chain();
 
-  // Until so many crashes have been survived, or one has not.
+  // Runs until `crashes` crashes have been survived, or until the first violation.
   ChainReport Run();
 
-  // What was found at the last openings, newest last.
+  // The files that the last few crashes left, newest last.
   struct Found {
     std::string how;
     std::map<std::string, std::string> files;
@@ -68,7 +68,7 @@ class Chain {
   std::vector<Found> History() const;
 
  private:
-  // What a crash leaves.
+  // The state that a crash leaves.
   struct Crash {
     std::unique_ptr<CrashFileSystem> files;
     std::shared_ptr<AdversarialDisk> index;
@@ -82,11 +82,12 @@ class Chain {
   void Log(std::string line);
   void Violate(const std::string& what);
 
-  // A life begins, and says what it found; false if that is a violation, or it was over by then.
+  // Begins a life: opens the database and checks what it holds. Returns false on a violation, or if
+  // the planned crash came during the opening.
   bool Open();
   Options ChooseOptions();
   bool Settle();
-  // One operation.
+  // Does one random operation.
   void Step();
   void Wrote(const absl::Status& status, const WriteResult& result, bool sync,
              Operations operations);
@@ -96,11 +97,11 @@ class Chain {
   std::string Key();
   std::string Value();
 
-  // The process or the power ends at the `operation`-th operation from now.
+  // Plans a kill or a power cut at the `operation`-th file operation from now.
   void PlanCrash(uint64_t operation);
   void CrashNow(const std::string& where);
   bool crashed() const;
-  // What is left takes the place of what was.
+  // Replaces the disks by what the crash left.
   void Continue();
 
   const ChainOptions options_;
@@ -111,16 +112,16 @@ class Chain {
   std::unique_ptr<FaultFileSystem> faults_;
   std::shared_ptr<AdversarialDisk> index_ = AdversarialDisk::Make();
   std::unique_ptr<DB> db_;
-  // Through which version there must be everything at the next opening, and the kind of crash.
+  // The next opening must find all writes through this version.
   uint64_t floor_ = 0;
-  bool after_cut_ = false;
-  bool settled_ = false;  // since the last crash
-  uint64_t counter_ = 0;  // makes values differ
+  bool after_cut_ = false;  // a power cut preceded this opening
+  bool settled_ = false;    // the contents were checked since the last crash
+  uint64_t counter_ = 0;    // makes every value unique
   int step_ = 0;
   std::deque<std::string> log_;
   std::deque<std::pair<std::string, CrashImage>> images_;
 
-  // The crash that is planned. The observer's thread makes it.
+  // The planned crash. The file system's observer makes it, on whichever thread is writing.
   mutable Mutex mutex_;
   std::unique_ptr<Crash> crash_ ABSL_GUARDED_BY(mutex_);
   uint64_t crash_at_ = 0;

@@ -1,7 +1,7 @@
-// Chains of kills and power cuts on one directory, thousands of them.
+// Runs chains of kills and power cuts on one directory.
 //
-// RUMCASK_FULL=1 makes them until 5,000 cuts are survived by each kind of chain. RUMCASK_CHAIN_SEED
-// begins elsewhere. What was found at the openings before a violation is written to
+// With RUMCASK_FULL=1 each kind of chain must survive 5,000 power cuts. RUMCASK_CHAIN_SEED sets the
+// first seed. After a violation, the files that the last crashes left are written to
 // TEST_UNDECLARED_OUTPUTS_DIR, if that is set.
 
 #include "tests/crash/chain.h"
@@ -39,7 +39,7 @@ void Keep(const Chain& chain) {
   }
 }
 
-// Chains of one kind until there have been so many power cuts.
+// Runs chains of one kind until they have made `cuts` power cuts.
 void RunChains(ChainOptions options, int cuts) {
   if (std::getenv("RUMCASK_FULL") != nullptr) cuts = 5000;
   ChainReport total;
@@ -88,7 +88,7 @@ TEST(ChainTest, OnDisk) { RunChains(Of(ChainKeystores::kOnDisk), 600); }
 
 TEST(ChainTest, Reindexed) { RunChains(Of(ChainKeystores::kReindexed), 600); }
 
-// Where threads seal, prepare segments and apply to the index.
+// Background threads seal segments, prepare new ones and apply buffers to the index.
 TEST(ChainTest, InMemoryWithThreads) {
   ChainOptions options = Of(ChainKeystores::kInMemory);
   options.background_threads = 2;
@@ -101,7 +101,7 @@ TEST(ChainTest, ReindexedWithThreads) {
   RunChains(options, 300);
 }
 
-// Where writes and unlinks fail now and then, and the program goes on.
+// Some writes, opens and unlinks fail, and the program goes on.
 TEST(ChainTest, InMemoryWithFaults) {
   ChainOptions options = Of(ChainKeystores::kInMemory);
   options.faults = true;

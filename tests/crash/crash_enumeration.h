@@ -1,6 +1,6 @@
-// Cuts the power, or kills the process, after every operation of a workload, and looks at what
-// opening makes of each thing that the disk may have kept. After a kill the power is cut as well,
-// at every operation of the next process.
+// Simulates a power cut and a kill after every file operation of a workload, and checks that the
+// database opens correctly from each state that the disk may be in. After a kill, it also simulates
+// a power cut at every operation of the next process.
 
 #ifndef RUMCASK_TESTS_CRASH_CRASH_ENUMERATION_H_
 #define RUMCASK_TESTS_CRASH_CRASH_ENUMERATION_H_
@@ -12,7 +12,7 @@
 
 namespace rumcask {
 
-// Runs `workload` and judges every cut.
+// Runs `workload` and judges every crash.
 CrashReport EnumerateCrashes(CrashModes modes, int random_images,
                              const std::function<void(CrashRun&)>& workload);
 

@@ -1,7 +1,7 @@
-// Every operation of every workload, cut in every mode.
+// Enumerates the crashes of every workload in every mode.
 //
-// RUMCASK_FULL=1 takes enough random images for a campaign of 200,000 and more; without it the same
-// operations are cut with fewer.
+// RUMCASK_FULL=1 adds random images at each operation, for more than 200,000 in all. Without it the
+// same operations are covered with fewer images each.
 
 #include "tests/crash/crash_enumeration.h"
 
@@ -22,7 +22,8 @@ constexpr CrashModes kMemoryModes[] = {{AppendMode::kMapped, ReadMode::kMapped},
                                        {AppendMode::kWrite, ReadMode::kMapped},
                                        {AppendMode::kWrite, ReadMode::kPread}};
 
-// For an index on disk the ways of reading and appending do not matter; what is left of it does.
+// With an index on disk, what the crash leaves of the index matters, not how the log is read and
+// appended to, so not every combination is run.
 constexpr CrashModes kIndexModes[] = {
     {AppendMode::kMapped, ReadMode::kMapped, CrashIndex::kLooking},
     {AppendMode::kWrite, ReadMode::kPread, CrashIndex::kBlind}};

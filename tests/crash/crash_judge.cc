@@ -9,13 +9,15 @@
 
 #include "core/check/verify.h"
 #include "core/damage.h"
+#include "core/format/manifest.h"
 #include "core/stats.h"
 #include "core/testing/map_keystore.h"
 
 namespace rumcask {
 namespace {
 
-// A database that was to be reindexed may still have its old keystore. Then either goes on.
+// A crash during reindexing may leave the old keystore. Either keystore must then be able to open
+// the database; `number` alternates between them.
 void ChooseKeystore(uint64_t number, Options* options) {
   auto stored = DB::StoredKeystore(kCrashPath, options->file_system);
   if (!stored.ok() || *stored == options->keystore->traits.name) return;
@@ -23,8 +25,19 @@ void ChooseKeystore(uint64_t number, Options* options) {
   if (number % 2 == 0) options->keystore = TestKeystore();
 }
 
-// Closes and counts, by the log, what lives in each segment: an index that keeps account of it
-// must say the same.
+// Whether a compaction has moved records. Until its victims are gone they are there twice, and of
+// two copies the index may have either.
+bool HasSurvivors(FileSystem* file_system) {
+  auto directory = file_system->OpenDirectory(kCrashPath);
+  if (!directory.ok()) return false;
+  const auto manifest = ReadManifest(directory->get());
+  return manifest.ok() &&
+         std::any_of(manifest->manifest.live.begin(), manifest->manifest.live.end(),
+                     [](const ManifestRange& r) { return r.stream == Stream::kSurvivor; });
+}
+
+// Closes the database and compares the index's count of live bytes in each segment with a count
+// from the log alone.
 std::string CheckLiveBytes(std::unique_ptr<DB> db, const Options& options) {
   if (!db->GetStats().live_bytes_exact) return "";
   const absl::Status closed = db->Close();
@@ -41,6 +54,10 @@ std::string CheckLiveBytes(std::unique_ptr<DB> db, const Options& options) {
   if (told.keys != stats.keys) {
     return absl::StrCat("the index has ", told.keys, " keys, the log ", stats.keys);
   }
+  if (told.live_bytes != stats.live_bytes) {
+    return absl::StrCat("live bytes: ", told.live_bytes, ", by the log ", stats.live_bytes);
+  }
+  if (HasSurvivors(options.file_system)) return "";
   for (const SegmentStats& segment : stats.segments) {
     for (const SegmentStats& other : told.segments) {
       if (other.id == segment.id && other.live_bytes != segment.live_bytes) {
@@ -50,6 +67,11 @@ std::string CheckLiveBytes(std::unique_ptr<DB> db, const Options& options) {
     }
   }
   return "";
+}
+
+absl::Status Read(DB* db, Contents* contents) {
+  const absl::Status status = ReadAll(db, &contents->state);
+  return status.ok() ? ReadVersions(db, contents->state, &contents->versions) : status;
 }
 
 std::string VerifyAll(DB* db) {
@@ -73,15 +95,15 @@ void CrashJudge::Check(const CrashRun::Cut& cut) {
 }
 
 std::string CrashJudge::OpenAndRead(const Options& options, const PrefixOracle& oracle,
-                                    uint64_t floor, std::unique_ptr<DB>* db, State* found,
+                                    uint64_t floor, std::unique_ptr<DB>* db, Contents* found,
                                     uint64_t* cut) {
   auto opened = DB::Open(kCrashPath, options);
   if (!opened.ok()) return absl::StrCat("open: ", opened.status().ToString());
   *db = std::move(*opened);
-  const absl::Status status = ReadAll(db->get(), found);
+  const absl::Status status = Read(db->get(), found);
   if (!status.ok()) return absl::StrCat("read: ", status.ToString());
   std::string why;
-  return oracle.Explains(*found, floor, cut, &why) ? "" : why;
+  return oracle.Explains(found->state, found->versions, floor, cut, &why) ? "" : why;
 }
 
 std::string CrashJudge::InspectCut(const CrashRun::Cut& cut) {
@@ -90,17 +112,17 @@ std::string CrashJudge::InspectCut(const CrashRun::Cut& cut) {
   Options options = CrashOptions(modes_, &file_system, index.get());
   ChooseKeystore(cut.operation, &options);
   std::unique_ptr<DB> db;
-  State found;
+  Contents found;
   uint64_t prefix = 0;
   std::string why = OpenAndRead(options, oracle_, cut.promise.synced, &db, &found, &prefix);
   if (why.empty()) why = VerifyAll(db.get());
   if (!why.empty()) return why;
 
-  // The first write commits the recovery; a crash may come anywhere in it.
+  // The first write commits the recovery, so crashes are simulated at every operation of it.
   std::vector<Remains> second;
   uint64_t fate = cut.operation;
   const auto remains = [&](const KeepPolicy& policy) {
-    // In this order, so that the index is never of a later time.
+    // The index is copied first, so that it is never newer than the log.
     std::shared_ptr<AdversarialDisk> part;
     ++fate;
     if (index != nullptr) part = index->Cut(kAllFates[fate % std::size(kAllFates)], fate);
@@ -114,15 +136,31 @@ std::string CrashJudge::InspectCut(const CrashRun::Cut& cut) {
       second.push_back(remains(KeepPolicy::Random(second.size())));
     });
   }
-  const absl::Status put = db->Put("written after", "the crash", {/*sync=*/true});
+  WriteResult result;
+  const absl::Status put = db->Put("written after", "the crash", {/*sync=*/true}, &result);
   file_system.SetObserver(nullptr);
   if (!put.ok()) return absl::StrCat("put after recovery: ", put.ToString());
-  State extended = found;
-  extended["written after"] = "the crash";
-  // A power cut now must keep it, and must not bring back what the first one took.
+  Contents extended = found;
+  extended.state["written after"] = "the crash";
+  extended.versions["written after"] = result.version;
+  // A power cut now must keep this write, and must not bring back what the first one lost.
   for (const KeepPolicy& policy : {KeepPolicy::DropUnsynced(), KeepPolicy::KeepEverything(),
                                    KeepPolicy::Random(cut.operation)}) {
     why = Expect(remains(policy), {extended}, "after the synced put");
+    if (!why.empty()) return why;
+  }
+  if (cut.operation % 16 == 0) {
+    // What the crash has left is compacted, and a power cut follows.
+    const absl::Status compacted = db->CompactAll();
+    if (!compacted.ok()) return absl::StrCat("compaction after recovery: ", compacted.ToString());
+    Contents now;
+    const absl::Status status = Read(db.get(), &now);
+    if (!status.ok()) return absl::StrCat("read after the compaction: ", status.ToString());
+    if (now.state != extended.state || now.versions != extended.versions) {
+      return "the compaction after recovery changed the contents";
+    }
+    why =
+        Expect(remains(KeepPolicy::Random(cut.operation + 1)), {extended}, "after the compaction");
     if (!why.empty()) return why;
   }
   if (index != nullptr) why = CheckLiveBytes(std::move(db), options);
@@ -138,14 +176,15 @@ std::string CrashJudge::InspectCut(const CrashRun::Cut& cut) {
 
 namespace {
 
-// What the next process does, in one of three ways: it syncs at once, writes first, or ends.
+// What the process after the kill does, in one of three ways: it syncs at once, it writes first, or
+// it closes the database.
 absl::Status GoOn(uint64_t way, PrefixOracle* oracle) {
   absl::Status status;
   if (way == 0) {
     status = oracle->Sync();
   } else if (way == 1) {
     status = oracle->Put("after the kill", "not synced");
-    // Larger than a segment.
+    // This value is larger than a segment.
     if (status.ok()) status = oracle->Put("large", std::string(5000, 'l'));
     if (status.ok()) status = oracle->Write({{"part 1", "1"}, {"part 2", std::nullopt}});
   }
@@ -165,7 +204,8 @@ std::string CrashJudge::InspectKilled(const CrashRun::Cut& cut) {
   uint64_t fate = cut.operation;
   const auto remember = [&](const std::string& what) {
     if (!cut.deepens) return;
-    // What is acknowledged in between only raises the floor.
+    // The promise is read before the images are taken: a write acknowledged meanwhile is in the
+    // images but not required.
     const uint64_t promised = std::max(floor, after.promise().synced);
     for (const KeepPolicy& policy : {KeepPolicy::DropUnsynced(), KeepPolicy::Random(++fate)}) {
       std::shared_ptr<AdversarialDisk> part;
@@ -181,12 +221,12 @@ std::string CrashJudge::InspectKilled(const CrashRun::Cut& cut) {
   Options options = CrashOptions(modes_, &files, index.get());
   ChooseKeystore(cut.operation, &options);
   std::unique_ptr<DB> db;
-  State found;
+  Contents found;
   uint64_t prefix = 0;
   std::string why = OpenAndRead(options, oracle_, cut.promise.returned, &db, &found, &prefix);
   if (why.empty()) why = VerifyAll(db.get());
   if (why.empty()) {
-    const uint64_t durable = db->GetStats().durable_version;
+    const uint64_t durable = oracle_.LastWriteThrough(db->GetStats().durable_version);
     if (durable > prefix) {
       why = absl::StrCat("through version ", durable, " all is durable, but there is ", prefix);
     }
@@ -196,7 +236,7 @@ std::string CrashJudge::InspectKilled(const CrashRun::Cut& cut) {
     files.SetObserver(nullptr);
     return why;
   }
-  // Without a write.
+  // A power cut may also come before the process has written anything.
   remember("after opening");
   after.Forget(prefix);
   after.SetDb(db.get());
@@ -218,27 +258,29 @@ std::string CrashJudge::ExpectPrefix(const Later& later, const PrefixOracle& ora
   Options options = CrashOptions(modes_, &file_system, later.remains.index.get());
   ChooseKeystore(report_->images_after_kill, &options);
   std::unique_ptr<DB> db;
-  State found;
+  Contents found;
   uint64_t prefix = 0;
   const std::string why = OpenAndRead(options, oracle, later.floor, &db, &found, &prefix);
   return why.empty() ? VerifyAll(db.get()) : why;
 }
 
-std::string CrashJudge::Expect(const Remains& image, const std::vector<State>& states,
+std::string CrashJudge::Expect(const Remains& image, const std::vector<Contents>& expected,
                                const char* when) {
   CrashFileSystem file_system(image.files);
   Options options = CrashOptions(modes_, &file_system, image.index.get());
   ChooseKeystore(report_->second_images, &options);
   auto db = DB::Open(kCrashPath, options);
   if (!db.ok()) return absl::StrCat("open ", when, ": ", db.status().ToString());
-  State found;
-  const absl::Status status = ReadAll(db->get(), &found);
+  Contents found;
+  const absl::Status status = Read(db->get(), &found);
   if (!status.ok()) return absl::StrCat("read ", when, ": ", status.ToString());
-  for (const State& state : states) {
-    if (found == state) return VerifyAll(db->get());
+  for (const Contents& contents : expected) {
+    if (found.state == contents.state && found.versions == contents.versions) {
+      return VerifyAll(db->get());
+    }
   }
-  return absl::StrCat("unexpected contents ", when, ": ", found.size(), " keys, not ",
-                      states.back().size());
+  return absl::StrCat("unexpected contents or versions ", when, ": ", found.state.size(),
+                      " keys, not ", expected.back().state.size());
 }
 
 }  // namespace rumcask

@@ -1,4 +1,4 @@
-// Looks at what a crash has left: opens it, reads it, writes on, and crashes it again.
+// Checks what a crash has left: opens the database, reads it, writes to it, and crashes it again.
 
 #ifndef RUMCASK_TESTS_CRASH_CRASH_JUDGE_H_
 #define RUMCASK_TESTS_CRASH_CRASH_JUDGE_H_
@@ -17,47 +17,54 @@ namespace rumcask {
 struct CrashReport {
   uint64_t operations = 0;
   uint64_t images = 0;
-  uint64_t second_images = 0;      // crashes inside recovery
-  uint64_t images_after_kill = 0;  // power cuts under the process after one that was killed
+  uint64_t second_images = 0;      // crashes inside the recovery
+  uint64_t images_after_kill = 0;  // power cuts in the process after a killed one
   uint64_t violations = 0;
   std::string first_violation;
 };
 
-// Judges one cut after the other. One thread.
+// What a database holds.
+struct Contents {
+  State state;
+  Versions versions;
+};
+
+// Judges one crash after the other. Not thread-safe.
 class CrashJudge {
  public:
-  // Both outlive this.
+  // `oracle` and `report` must outlive the judge.
   CrashJudge(CrashModes modes, const PrefixOracle& oracle, CrashReport* report)
       : modes_(modes), oracle_(oracle), report_(report) {}
 
   void Check(const CrashRun::Cut& cut);
 
  private:
-  // What a crash leaves.
+  // The state that a crash leaves.
   struct Remains {
     CrashImage files;
     std::shared_ptr<AdversarialDisk> index;
   };
-  // What a power cut leaves under the process after a killed one, and through which version it must
-  // be there.
+  // The state that a power cut leaves in the process after a killed one. It must hold all writes
+  // through version `floor`.
   struct Later {
     Remains remains;
     uint64_t floor;
     std::string what;
   };
 
-  // Each says what is wrong, or nothing.
+  // Each function returns what is wrong, or "".
 
-  // After a power cut.
+  // Checks the state after a power cut.
   std::string InspectCut(const CrashRun::Cut& cut);
-  // After the death of the process.
+  // Checks the state after a kill.
   std::string InspectKilled(const CrashRun::Cut& cut);
-  // Opens what there is, which must be explained by the writes through `floor` or later.
+  // Opens the database, whose contents must be a prefix of the writes that reaches `floor` or
+  // further.
   std::string OpenAndRead(const Options& options, const PrefixOracle& oracle, uint64_t floor,
-                          std::unique_ptr<DB>* db, State* found, uint64_t* cut);
-  // Opens an image, which must hold one of the states.
-  std::string Expect(const Remains& image, const std::vector<State>& states, const char* when);
-  // Opens an image, which must hold a prefix of what `oracle` knows.
+                          std::unique_ptr<DB>* db, Contents* found, uint64_t* cut);
+  // Opens an image, whose contents must be one of those.
+  std::string Expect(const Remains& image, const std::vector<Contents>& expected, const char* when);
+  // Opens an image, whose contents must be a prefix of the writes that `oracle` knows.
   std::string ExpectPrefix(const Later& later, const PrefixOracle& oracle);
 
   const CrashModes modes_;

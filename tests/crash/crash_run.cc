@@ -11,7 +11,7 @@
 namespace rumcask {
 namespace {
 
-// Small buffers, so that every workload fills several.
+// Small, so that every workload fills several buffers.
 constexpr uint64_t kBufferBytes = 1024;
 constexpr uint64_t kReplayBytes = 3000;
 
@@ -27,6 +27,8 @@ Options CrashOptions(CrashModes modes, FileSystem* file_system, AdversarialDisk*
   }
   options.create_if_missing = true;
   options.segment_bytes = kMinSegmentBytes;
+  // Workloads compact when they say so, and some stall what a compaction waits for.
+  options.compaction.automatic = false;
   options.append_mode = modes.append;
   options.read_mode = modes.read;
   options.background_threads = 0;
@@ -78,23 +80,25 @@ void CrashRun::Observe(uint64_t operation, const char* what, const std::string& 
     return;
   }
   if (!cutting_) return;
-  // First the promise, then the images, the index's before the log's: what is acknowledged in
-  // between only raises the floor, and no index points at what its log never had.
+  // The promise is copied first, then the index, then the log. A write acknowledged meanwhile is
+  // then at most in the images without being promised, and the index never points beyond its log.
   const Promise promise = oracle_.promise();
   std::vector<Cut> cuts;
   const std::string at = absl::StrCat(what, " ", name);
+  const bool may_deepen = random_images_ > kBoundedImages || operation % deepen_every_ == 0;
   const auto cut = [&](const KeepPolicy& policy, bool deepens) {
     std::string told = policy.ToString();
     const std::shared_ptr<AdversarialDisk> index = CutIndex(&told);
-    cuts.push_back({crash_->Cut(policy), nullptr, index, promise, deepens, operation, at, told});
+    cuts.push_back(
+        {crash_->Cut(policy), nullptr, index, promise, deepens && may_deepen, operation, at, told});
   };
   std::string told = "killed";
   const std::shared_ptr<AdversarialDisk> index = CutIndex(&told);
-  // Of the modes, which have the same operations for the most part, the bounded enumeration takes
-  // turns with what costs most.
+  // Crashes inside recovery cost most. The modes have mostly the same operations, so the bounded
+  // enumeration makes these crashes at every second operation, alternating between the modes.
   const uint64_t turn = operation + (modes_.append == AppendMode::kMapped ? 0 : 1) +
                         (modes_.read == ReadMode::kMapped ? 0 : 1);
-  const bool deepens = random_images_ > kBoundedImages || turn % 2 == 0;
+  const bool deepens = may_deepen && (random_images_ > kBoundedImages || turn % 2 == 0);
   cuts.push_back({{}, crash_->AfterKill(), index, promise, deepens, operation, at, told});
   cut(KeepPolicy::DropUnsynced(), /*deepens=*/true);
   cut(KeepPolicy::NewDataOldDirectory(), false);
@@ -118,8 +122,7 @@ absl::Status CrashRun::Open(int background_threads) {
 }
 
 void CrashRun::Kill() {
-  // Nothing that the dying object still tries reaches the files; what the page cache holds lives
-  // on.
+  // All file operations fail, so that the destructor changes nothing. The page cache survives.
   FaultPlan dead;
   dead.call = 1;
   dead.for_ever = true;
@@ -140,9 +143,12 @@ absl::Status CrashRun::Reopen() {
   State found;
   status = ReadAll(db_.get(), &found);
   if (!status.ok()) return status;
+  Versions versions;
+  status = ReadVersions(db_.get(), found, &versions);
+  if (!status.ok()) return status;
   uint64_t prefix = 0;
   std::string why;
-  if (!oracle_.Explains(found, oracle_.promise().returned, &prefix, &why)) {
+  if (!oracle_.Explains(found, versions, oracle_.promise().returned, &prefix, &why)) {
     return absl::InternalError(why);
   }
   oracle_.Forget(prefix);
@@ -150,7 +156,7 @@ absl::Status CrashRun::Reopen() {
 }
 
 std::vector<CrashRun::Cut> CrashRun::TakeCuts() {
-  // A finished run: nothing is cut any more by closing what is still open.
+  // Closing the database adds no more cuts.
   cutting_ = false;
   db_.reset();
   MutexLock lock(mutex_);

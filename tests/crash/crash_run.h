@@ -1,4 +1,4 @@
-// A workload whose crashes are enumerated, and what a crash at each of its operations leaves.
+// Runs a workload and records the state that a crash at each of its operations would leave.
 
 #ifndef RUMCASK_TESTS_CRASH_CRASH_RUN_H_
 #define RUMCASK_TESTS_CRASH_CRASH_RUN_H_
@@ -19,11 +19,11 @@
 
 namespace rumcask {
 
-// Where the index is: in memory, or on a disk of its own, of which a crash leaves any state.
+// Where the index is: in memory, or on a disk of its own that a crash leaves in any state.
 enum class CrashIndex {
   kMemory,
-  kLooking,  // tells what a change replaces
-  kBlind,
+  kLooking,  // on disk; reports what a change replaces
+  kBlind,    // on disk; does not report it
 };
 
 struct CrashModes {
@@ -34,46 +34,50 @@ struct CrashModes {
 };
 inline constexpr const char* kCrashPath = "/crash/db";
 
-// Random images at each operation; with more the enumeration leaves nothing out.
+// The number of random images at each operation of a bounded enumeration. With more than this the
+// enumeration is full.
 inline constexpr int kBoundedImages = 2;
 
-// With the index on `index`, if that is where it is.
+// `index` is used only if `modes` puts the index on disk.
 Options CrashOptions(CrashModes modes, FileSystem* file_system, AdversarialDisk* index);
 
-// What a workload works with.
+// What a workload uses: the database, its disks and the oracle.
 class CrashRun {
  public:
   CrashRun(CrashModes modes, int random_images);
 
   ~CrashRun();
 
-  // Opens the database under test; the oracle writes to it.
+  // Opens the database under test and points the oracle at it.
   absl::Status Open(int background_threads = 0);
-  // Ends it as the end of the process would: no destructor of the database has any effect.
+  // Simulates the death of the process: the database's destructor has no effect on the files.
   void Kill();
-  // Opens after Kill, and takes what it finds for the truth, if the oracle explains it.
+  // Opens the database after Kill and checks its contents. The oracle continues from them.
   absl::Status Reopen();
 
   PrefixOracle& oracle() { return oracle_; }
   CrashFileSystem& file_system() { return *crash_; }
   FaultFileSystem& faults() { return *fault_; }
-  // May be changed between two openings.
+  // May be changed while the database is closed.
   Options& options() { return options_; }
   // Null if the index is in memory.
   AdversarialDisk* index() { return index_.get(); }
-  // Called before every operation of the file system, e.g. to stall it.
+  // Called before every file operation, e.g. to stall it.
   std::function<void(const char* what, const std::string& name)> on_operation;
 
-  // Cuts images at each operation from now on, or not.
+  // Whether images are taken at each operation from now on.
   void SetCutting(bool cutting) { cutting_ = cutting; }
+  // Without RUMCASK_FULL, crashes inside the recovery are simulated at every n-th operation only,
+  // the second if this is not called: recoveries are long.
+  void DeepenEvery(uint64_t n) { deepen_every_ = n; }
 
   struct Cut {
     CrashImage image;
-    // Instead, if the process died and the page cache lives.
+    // Used instead of `image` if the process died and the page cache survived.
     std::shared_ptr<CrashFileSystem> killed;
     std::shared_ptr<AdversarialDisk> index;
     Promise promise;
-    bool deepens;  // crash again inside its recovery
+    bool deepens;  // whether to crash again inside the recovery
     uint64_t operation;
     std::string what;
     std::string policy;
@@ -84,7 +88,7 @@ class CrashRun {
  private:
   void Observe(uint64_t operation, const char* what, const std::string& name, bool after);
   void UseIndex(std::shared_ptr<AdversarialDisk> index);
-  // What a crash now leaves of the index: each state in its turn.
+  // The state that a crash leaves of the index; successive calls take turns among the fates.
   std::shared_ptr<AdversarialDisk> CutIndex(std::string* policy);
 
   const CrashModes modes_;
@@ -97,6 +101,7 @@ class CrashRun {
   PrefixOracle oracle_;
   std::unique_ptr<DB> db_;
   bool cutting_ = true;
+  uint64_t deepen_every_ = 2;
   Mutex mutex_;
   std::vector<Cut> cuts_ ABSL_GUARDED_BY(mutex_);
 };

@@ -28,7 +28,7 @@ namespace {
 std::string Key(int i) { return WorkloadKey(i); }
 std::string Value(int i, size_t size) { return WorkloadValue(i, size); }
 
-// The workloads of all campaigns, on a database whose crashes are enumerated.
+// Adapts the workloads shared by all campaigns to a run whose crashes are enumerated.
 class Crashed : public WorkloadRun {
  public:
   explicit Crashed(CrashRun* run) : run_(run) {}
@@ -44,6 +44,10 @@ class Crashed : public WorkloadRun {
     EXPECT_EQ(found, run_->oracle().StateAt(run_->oracle().last_version()));
   }
   void Close() override { Expect(run_->oracle().Close()); }
+  void Compact(bool all) override {
+    DB* const db = run_->oracle().db();
+    Expect(all ? db->CompactAll() : db->CompactSome(10000));
+  }
 
  private:
   static bool Expect(const absl::Status& status) {
@@ -70,7 +74,7 @@ void ThreeReopens(CrashRun& run) {
   }
 }
 
-// The cleanly closed segment takes further records.
+// After a clean close, appends continue in the same segment.
 void CleanCloseAndContinue(CrashRun& run) {
   run.SetCutting(false);
   ASSERT_OK(run.Open());
@@ -81,8 +85,8 @@ void CleanCloseAndContinue(CrashRun& run) {
   for (int i = 5; i < 45; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i + 100, 110), i == 20));
 }
 
-// The process dies again and again; the power may fail at any time, with what the earlier processes
-// wrote still in the page cache only.
+// The process is killed several times in a row. A power cut may come at any time, while the writes
+// of earlier processes are still only in the page cache.
 void KillsInARow(CrashRun& run) {
   for (int round = 0; round < 4; ++round) {
     ASSERT_OK(run.Reopen());
@@ -95,7 +99,25 @@ void KillsInARow(CrashRun& run) {
   ASSERT_OK(run.oracle().Sync());
 }
 
-// Appends that fail for want of space, and what is written after them.
+// The process is killed after compactions, and compacts again in its next life.
+void CompactionsAndKills(CrashRun& run) {
+  run.DeepenEvery(5);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_OK(run.Reopen());
+    if (round > 0) ASSERT_OK(run.oracle().db()->CompactAll());
+    for (int i = 0; i < 22; ++i) {
+      ASSERT_OK(run.oracle().Put(Key((i * 3 + round) % 19), Value(100 * round + i, 190), i == 17));
+      if (i % 7 == 6) ASSERT_OK(run.oracle().Delete(Key((i + round) % 19)));
+    }
+    ASSERT_OK(run.oracle().db()->CompactAll());
+    ASSERT_OK(run.oracle().Put(Key(round), "after the compaction"));
+    run.Kill();
+  }
+  ASSERT_OK(run.Reopen());
+  ASSERT_OK(run.oracle().Sync());
+}
+
+// Some appends fail because the disk is full, and writes follow them.
 void FailedAppends(CrashRun& run) {
   ASSERT_OK(run.Open());
   for (int i = 0; i < 60; ++i) {
@@ -114,7 +136,7 @@ void FailedAppends(CrashRun& run) {
   ASSERT_OK(run.oracle().Sync());
 }
 
-// With the background thread, and a group of threads that sync together while sealing stalls.
+// With a background thread. Several threads sync as a group while sealing stalls.
 void SyncedGroup(CrashRun& run) {
   ASSERT_OK(run.Open(/*background_threads=*/1));
   std::atomic<int> syncs{0};
@@ -135,15 +157,16 @@ void SyncedGroup(CrashRun& run) {
   ASSERT_OK(run.oracle().Close());
 }
 
-// Unsynced writers roll past a sealer that has come to a halt inside its fdatasync.
+// Unsynced writes begin new segments while the sealer is blocked in fdatasync.
 void StalledSealer(CrashRun& run) {
-  // An index would wait for the sealer, and full buffers for the index.
+  // The index waits for the sealer, and full buffers wait for the index. Large buffers keep that
+  // from blocking the writer.
   run.options().keystore->buffer_bytes = run.options().replay_bytes = 1 << 20;
   ASSERT_OK(run.Open(/*background_threads=*/1));
   std::atomic<bool> stalled{false};
   std::atomic<bool> released{false};
   run.on_operation = [&](const char* what, const std::string& name) {
-    // Segments are synced by the sealer, MANIFEST by the first writer.
+    // The sealer syncs segments; the first writer syncs MANIFEST.
     if (std::string_view(what) != "sync" || !absl::EndsWith(name, ".seg")) return;
     if (stalled.exchange(true)) return;
     while (!released.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -159,13 +182,13 @@ void ConditionalWrites(CrashRun& run) {
   DB* const db = run.oracle().db();
   for (int i = 0; i < 40; ++i) {
     ASSERT_OK(run.oracle().Put(Key(i % 5), Value(i, 100)));
-    // Refused, yet with sync it waits until what refused it is durable.
+    // A refused write with sync still waits until the write that it observed is durable.
     EXPECT_TRUE(absl::IsAlreadyExists(db->PutIfAbsent(Key(i % 5), "no", {i % 8 == 7})));
     EXPECT_TRUE(absl::IsAborted(db->CompareAndDelete(Key(i % 5), 1u << 30, {false})));
   }
 }
 
-// A repair writes a new database; until its MANIFEST is there, it is none.
+// Repair writes a new database, which exists only once its MANIFEST is written.
 void RepairBeside(CrashRun& run) {
   ASSERT_OK(run.Open());
   for (int i = 0; i < 50; ++i) ASSERT_OK(run.oracle().Put(Key(i), Value(i, 100), i % 10 == 9));
@@ -180,8 +203,8 @@ void RepairBeside(CrashRun& run) {
   EXPECT_EQ(state, run.oracle().StateAt(run.oracle().last_version()));
 }
 
-// Few keys, so that a buffer has some of them twice, and long ones, so that it is full soon; the
-// index is told of overwrites, deletes, batches and of what comes back.
+// Few keys, so that a buffer holds some of them twice; long keys, so that buffers fill quickly. The
+// index receives overwrites, deletes, batches, and keys that return after a delete.
 void ManyBuffers(CrashRun& run) {
   for (int round = 0; round < 2; ++round) {
     ASSERT_OK(run.Open());
@@ -199,7 +222,7 @@ void ManyBuffers(CrashRun& run) {
   }
 }
 
-// A history on one keystore goes on on the other; the index may be there already, from before.
+// Switches between two keystores by reindexing. An index from an earlier round may still exist.
 void Reindexing(CrashRun& run) {
   const std::optional<KeystoreFactory> on_disk = run.options().keystore;
   const auto go_on = [&run](int round) {
@@ -219,15 +242,15 @@ void Reindexing(CrashRun& run) {
   }
 }
 
-// The index's disk is full for a while, and has an error at last: writes end, reads go on, and the
-// next opening makes a new index.
+// The index's disk is full for a while and fails later. After the failure writes are refused, reads
+// still work, and the next opening builds a new index.
 void FailingIndex(CrashRun& run) {
   ASSERT_OK(run.Open());
   for (int i = 0; i < 80; ++i) {
     if (i == 20) run.index()->FailApply(absl::ResourceExhaustedError("no room"));
     if (i == 65) run.index()->FailApply(absl::OkStatus());
     const absl::Status status = run.oracle().Put(Key(i), Value(i, 100), i % 9 == 8);
-    // Two buffers of memory may wait, no more.
+    // At most two full buffers may wait for the index; then writes are refused.
     if (i >= 62 && i < 65) {
       EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
     }
@@ -261,7 +284,7 @@ std::vector<CrashWorkload> IndexCrashWorkloads() {
 }
 
 std::vector<CrashWorkload> CrashWorkloads() {
-  // The sizes are such that the whole is done in minutes.
+  // The sizes keep the whole enumeration to a few minutes.
   const auto common = [](auto workload) {
     return [workload](CrashRun& run) {
       Crashed crashed(&run);
@@ -279,6 +302,13 @@ std::vector<CrashWorkload> CrashWorkloads() {
           {"LargeValues", common([](WorkloadRun& run) { LargeValues(run, 12, 9000); })},
           {"KillsInARow", KillsInARow},
           {"FailedAppends", FailedAppends},
+          {"Compactions",
+           [](CrashRun& run) {
+             run.DeepenEvery(5);
+             Crashed crashed(&run);
+             Compactions(crashed, 2, 32, 130);
+           }},
+          {"CompactionsAndKills", CompactionsAndKills},
           {"SyncedGroup", SyncedGroup},
           {"StalledSealer", StalledSealer},
           {"ConditionalWrites", ConditionalWrites},

@@ -16,7 +16,7 @@ struct CrashWorkload {
 };
 
 std::vector<CrashWorkload> CrashWorkloads();
-// The same, and those that are about an index on disk.
+// The same workloads, and those that need an index on disk.
 std::vector<CrashWorkload> IndexCrashWorkloads();
 
 }  // namespace rumcask

@@ -1,5 +1,5 @@
-// Holes about appends that fail while the database goes on: what they leave behind must neither end
-// the log for what is written after them, nor keep the room that they asked for.
+// Holes about failed appends while the database stays in use. A failed append must not hide the
+// records written after it, and must give back the disk space that it reserved.
 
 #include <cerrno>
 #include <map>
@@ -21,7 +21,8 @@ namespace {
 
 constexpr size_t kKiB = 1024;
 
-// Larger than what a new segment gets at first, so that its header has room and it has not.
+// Larger than the space first reserved for a new segment: on a full disk there is room for the
+// segment's header but not for this value.
 const std::string& Large() {
   static const std::string* const value = new std::string(100 * kKiB, 'l');
   return *value;
@@ -29,7 +30,7 @@ const std::string& Large() {
 
 class HolesAppendTest : public HolesTest {
  protected:
-  // Files of segments that the database does not have, with something in them.
+  // Non-empty segment files that the database does not list.
   std::vector<std::string> StrayFiles() {
     std::map<std::string, std::string> files = Files();
     for (const SegmentStats& segment : db_->GetStats().segments)
@@ -48,7 +49,7 @@ class HolesAppendTest : public HolesTest {
     return bytes;
   }
 
-  // What returned OK.
+  // Remembers the write if it returned OK.
   void TryPut(const std::string& key, const std::string& value, bool sync = false) {
     if (db_->Put(key, value, {sync}).ok()) acknowledged_[key] = value;
   }
@@ -59,8 +60,8 @@ class HolesAppendTest : public HolesTest {
       EXPECT_TRUE(*found == value) << key;
     }
   }
-  // What an application does after a failed write: a smaller one, a larger one, a synced one, a
-  // batch, beginning with the `first`-th of them.
+  // What an application may do after a failed write: a larger write, a synced one, a batch and a
+  // small one, beginning with the `first`-th of them.
   void GoOn(const std::string& round, int first) {
     for (int i = 0; i < 4; ++i) {
       switch ((first + i) % 4) {
@@ -88,8 +89,8 @@ class HolesAppendTest : public HolesTest {
   std::map<std::string, std::string> acknowledged_;
 };
 
-// The disk is full while a large record, for which a segment was begun, is written; room comes
-// back, and a larger one goes into a segment after that.
+// The disk is full while a large record is written into a segment begun for it. Later there is room
+// again, and a larger record goes into another new segment.
 TEST_P(HolesAppendTest, APutThatFailsLeavesNoSegmentBehind) {
   Open();
   Put("first", "value", /*sync=*/true);
@@ -109,7 +110,7 @@ TEST_P(HolesAppendTest, APutThatFailsLeavesNoSegmentBehind) {
   EXPECT_EQ(Get("after"), "carries the mark");
 }
 
-// Every call of such a put fails, for every reason, once and until the put has returned.
+// Every system call of such a put fails with each error, once or for the rest of the put.
 TEST_P(HolesAppendTest, WhateverFailsWhatIsWrittenAfterwardsIsFoundAgain) {
   Open();
   Put("before", "value", /*sync=*/true);
@@ -128,7 +129,7 @@ TEST_P(HolesAppendTest, WhateverFailsWhatIsWrittenAfterwardsIsFoundAgain) {
           options_.background_threads = threads;
           Open();
           acknowledged_ = {{"before", "value"}, {"unsynced", "value"}};
-          // Becomes writable, and fills most of a segment.
+          // This write makes the database writable and fills most of a segment.
           TryPut("begun", std::string(3000, 'b'));
           FaultPlan plan;
           plan.call = (call + 3) / 4;
@@ -170,8 +171,8 @@ TEST_P(HolesAppendTest, WhateverFailsWhatIsWrittenAfterwardsIsFoundAgain) {
   EXPECT_GT(failed_puts, 80u);
 }
 
-// What is on the disk of a write that failed and could not be undone might be found by a scan
-// behind what is written over it. A mapped segment has nothing to undo.
+// If a failed append cannot be undone, no further write is accepted: a scan could find the rest of
+// the failed record behind later ones. In mapped mode there is nothing to undo.
 TEST_P(HolesAppendTest, AnAppendThatCannotBeUndoneIsFinal) {
   FaultFileSystem faults(disk_.get());
   options_.file_system = &faults;
@@ -207,8 +208,8 @@ TEST_P(HolesAppendTest, AnAppendThatCannotBeUndoneIsFinal) {
   EXPECT_EQ(Has("after"), wrote);
 }
 
-// A put that finds no room gives back all that it had reserved already, in the segment that there
-// is and in one that was made for it.
+// A put that finds no room gives back everything it had reserved, in the current segment and in a
+// segment created for it.
 TEST_P(HolesAppendTest, AFailedPutGivesBackItsRoom) {
   options_.segment_bytes = 64 * kKiB * kKiB;
   Open();
@@ -227,7 +228,7 @@ TEST_P(HolesAppendTest, AFailedPutGivesBackItsRoom) {
   EXPECT_EQ(Get("second"), "value");
 }
 
-// The last room is used: what is reserved ahead shrinks before a write is refused.
+// The space reserved in advance shrinks before a write is refused, so the disk can be filled.
 TEST_P(HolesAppendTest, ASmallWriteIsNotRefusedWhileThereIsRoom) {
   for (const uint64_t capacity : {100 * kKiB, 1000 * kKiB, 5000 * kKiB}) {
     for (int threads = 0; threads <= 2; ++threads) {
@@ -244,9 +245,9 @@ TEST_P(HolesAppendTest, ASmallWriteIsNotRefusedWhileThereIsRoom) {
         if (status.ok()) ++written;
       }
       EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-      // MANIFEST has its part of it.
+      // MANIFEST also takes some of the capacity.
       EXPECT_GT(db_->GetStats().segments.back().records * 232 + 40 * kKiB, capacity);
-      // And room that comes back is found.
+      // Writes succeed again once there is room.
       disk_->SetCapacity(capacity + 8 * kKiB);
       EXPECT_TRUE(db_->Delete(Key(0)).ok());
       EXPECT_TRUE(db_->Put("synced", "value", {/*sync=*/true}).ok());

@@ -10,7 +10,8 @@
 namespace rumcask {
 namespace {
 
-// H19. Of the operations of a batch on one key the last wins, whichever way the index is filled.
+// H19. The last operation of a batch on a key wins, whether the index comes from the write, from a
+// clean reopening or from recovery.
 TEST_P(HolesTest, H19_TheLastOfABatchsDuplicatesWins) {
   Open();
   WriteBatch batch;
@@ -41,7 +42,7 @@ TEST_P(HolesTest, H19_TheLastOfABatchsDuplicatesWins) {
   }
 }
 
-// A batch torn in any of its parts, and wherever in it, was never there.
+// A batch torn at any byte is dropped as a whole.
 TEST_P(HolesTest, H19_ABatchTornAnywhereIsGoneWhole) {
   Open();
   Put("before", "v");
@@ -57,7 +58,7 @@ TEST_P(HolesTest, H19_ABatchTornAnywhereIsGoneWhole) {
     Open();
     ASSERT_TRUE(Has("before"));
     ASSERT_EQ(db_->KeyCount(), 1u) << "cut at " << at;
-    // Nor does it come back through the footer that the next write gives the segment.
+    // The footer that the next write gives the segment must not bring it back either.
     Put("after", "v", true);
     ASSERT_TRUE(db_->Close().ok());
     Open();
@@ -65,7 +66,8 @@ TEST_P(HolesTest, H19_ABatchTornAnywhereIsGoneWhole) {
   }
 }
 
-// A batch that does not fit rolls first; one larger than a segment gets one of its own size.
+// A batch that does not fit begins a new segment. A batch larger than segment_bytes gets a segment
+// of its own size.
 TEST_P(HolesTest, H19_ABatchLiesInOneSegment) {
   Open();
   Put("before", std::string(2000, 'v'));

@@ -1,4 +1,4 @@
-// Holes about files that are missing or should be: H14, H15, and H25 about repairing.
+// Holes about missing and leftover files, H14 and H15, and about repair, H25.
 
 #include <string>
 
@@ -13,7 +13,7 @@
 namespace rumcask {
 namespace {
 
-// H14. A sealed segment that is gone is named, not taken for one that was retired.
+// H14. A missing sealed segment is reported by name, not taken for a reclaimed one.
 TEST_P(HolesTest, H14_AMissingSealedSegmentIsDamage) {
   Open();
   for (int i = 0; i < 60; ++i) Put(Key(i), std::string(200, 'v'));
@@ -30,12 +30,12 @@ TEST_P(HolesTest, H14_AMissingSealedSegmentIsDamage) {
   }
 }
 
-// Ids are not used again, also not that of a dropped segment; an unborn file is deleted.
+// A segment id is never reused, not even that of a file that held nothing. Such a file is deleted.
 TEST_P(HolesTest, H14_IdsAreNeverReused) {
   Open();
   Put("k", "v", true);
   ASSERT_TRUE(db_->Close().ok());
-  // What a crash may leave: a prepared file beyond MANIFEST's ids, nothing in it.
+  // A crash may leave an empty prepared file with an id above those in MANIFEST.
   disk_->WriteFile(SegmentPath(7), std::string(kMinSegmentBytes, '\0'));
   Open();
   for (int i = 0; i < 40; ++i) Put(Key(i), std::string(200, 'v'));
@@ -63,7 +63,7 @@ TEST_P(HolesTest, H15_ANewDatabaseDoesNotVanishWhole) {
   }
 }
 
-// Nor does one whose creation was interrupted before that, and which is found by the next opening.
+// The same if the creation was interrupted before that point and the next opening completes it.
 TEST_P(HolesTest, H15_AnInterruptedCreationLeavesNothingToVanish) {
   FaultFileSystem faults(disk_.get());
   options_.file_system = &faults;
@@ -94,7 +94,7 @@ TEST_P(HolesTest, H15_SegmentsWithoutManifestAreDamage) {
   EXPECT_EQ(Files(), files);
 }
 
-// A repaired database stands a damaged footer like any other: the link of the next segment tells
+// A repaired database tolerates a damaged footer like any other: the link in the next segment says
 // where the records end.
 TEST_P(HolesTest, H25_ARepairedDatabaseKeepsItsLinks) {
   Open();

@@ -4,7 +4,7 @@
 
 namespace rumcask {
 
-// For the tests of all files.
+// Instantiated here once, for the tests in all files.
 INSTANTIATE_TEST_SUITE_P(AppendModes, HolesTest,
                          testing::Values(AppendMode::kMapped, AppendMode::kWrite),
                          [](const auto& param) {

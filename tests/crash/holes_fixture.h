@@ -1,8 +1,8 @@
-// What the tests of the holes have in common: a database on a disk whose power can be cut.
+// The common fixture of the holes tests: a database on a simulated disk whose power can be cut.
 //
-// The holes are the ways of losing data that a log with a separate index invites, each as one test:
-// the crash or interleaving step by step, and what must come of it. The numbers are those of the
-// rules that core/DESIGN.md follows.
+// A hole is a way in which a log with a separate index could lose data. Each test replays one crash
+// or interleaving step by step and checks the outcome. tests/README.md describes the holes by
+// number.
 
 #ifndef RUMCASK_TESTS_CRASH_HOLES_FIXTURE_H_
 #define RUMCASK_TESTS_CRASH_HOLES_FIXTURE_H_
@@ -69,9 +69,9 @@ class HolesTest : public testing::TestWithParam<AppendMode> {
   }
   bool Has(const std::string& key) { return db_->Get(key).ok(); }
 
-  // The power fails and the machine comes back with what the disk kept.
+  // Cuts the power: only what `policy` lets the disk keep remains.
   void CutPower(const KeepPolicy& policy) { StartFrom(disk_->Cut(policy)); }
-  // The process dies. What it did not sync, a power cut may take still.
+  // Kills the process. A later power cut can still lose what it did not sync.
   void Kill() { GoOnWith(disk_->AfterKill()); }
   void StartFrom(const CrashImage& image) { GoOnWith(std::make_unique<CrashFileSystem>(image)); }
   void GoOnWith(std::unique_ptr<CrashFileSystem> disk) {
@@ -80,7 +80,7 @@ class HolesTest : public testing::TestWithParam<AppendMode> {
     disk_ = std::move(disk);
     options_.file_system = disk_.get();
   }
-  // Without LOCK, whose line only tells who has the database open.
+  // All files but LOCK, which only names the process that has the database open.
   std::map<std::string, std::string> Files() {
     std::map<std::string, std::string> files = disk_->Contents(kPath);
     files.erase("LOCK");
@@ -88,7 +88,7 @@ class HolesTest : public testing::TestWithParam<AppendMode> {
   }
   bool FileExists(int id) { return Files().count(absl::StrCat("000000000000000", id, ".seg")) > 0; }
 
-  // Key(0) to Key(i-1) are there and nothing else: a prefix. Returns i.
+  // Checks that the database holds Key(0) to Key(i-1) and nothing else. Returns i.
   int PrefixLength() {
     int found = 0;
     while (Has(Key(found))) ++found;
@@ -103,7 +103,7 @@ class HolesTest : public testing::TestWithParam<AppendMode> {
   std::unique_ptr<DB> db_;
 };
 
-// Holds up the first operation that `matches` until it is released.
+// Blocks the first file operation that `matches` until Release.
 class Stall {
  public:
   using Matcher = std::function<bool(const std::string& what, const std::string& name)>;
@@ -127,7 +127,7 @@ class Stall {
     std::atomic<bool> released{false};
   };
 
-  // The file system may outlive the test's interest in it.
+  // Shared, because the disk's observer may outlive this object.
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 

@@ -1,5 +1,5 @@
-// H24. An index of another history, and one that fails: it is noticed, nothing is lost, and it is
-// built anew.
+// H24. An index that belongs to another history, or that fails, is detected and rebuilt from the
+// log, and no data is lost.
 
 #include <atomic>
 #include <functional>
@@ -21,8 +21,8 @@
 namespace rumcask {
 namespace {
 
-// A copy of the database goes its own way. Its segments under the other's index are noticed by the
-// incarnation or by the position, and the other way round.
+// A copy of the database diverges from the original. Segments of one combined with the index of the
+// other are detected by the position or by the incarnation.
 TEST_P(IndexHolesTest, H24_AnIndexAheadOfTheLogIsBuiltAnewAndNeverTrustedAgain) {
   Open();
   for (int i = 0; i < 100; ++i) Put(Key(i), "common", /*sync=*/true);
@@ -36,7 +36,7 @@ TEST_P(IndexHolesTest, H24_AnIndexAheadOfTheLogIsBuiltAnewAndNeverTrustedAgain) 
   EXPECT_NE(db_->GetStats().index_rebuilt, "");
   EXPECT_NE(StoredManifest().incarnation, incarnation);
   for (int i = 0; i < 300; ++i) EXPECT_EQ(Has(Key(i)), i < 100) << i;
-  // The histories come to have the same length: the position alone would not tell.
+  // Now the log reaches beyond the index's position, so only the incarnation differs.
   for (int i = 500; i < 1100; ++i) Put(Key(i), "second history", /*sync=*/true);
   StartFrom(disk_->Cut(KeepPolicy::KeepEverything()), ahead);
   Open();
@@ -44,7 +44,7 @@ TEST_P(IndexHolesTest, H24_AnIndexAheadOfTheLogIsBuiltAnewAndNeverTrustedAgain) 
   for (int i = 0; i < 1100; ++i) EXPECT_EQ(Has(Key(i)), i < 100 || i >= 500) << i;
 }
 
-// Copies that have gone on apart have the same incarnation, and here the same length.
+// Copies that have diverged share their incarnation, and here their length too.
 TEST_P(IndexHolesTest, H24_AnIndexOfACopyIsBuiltAnew) {
   Open();
   for (int i = 0; i < 100; ++i) Put(Key(i), "common");
@@ -67,7 +67,8 @@ TEST_P(IndexHolesTest, H24_AnIndexOfACopyIsBuiltAnew) {
   EXPECT_EQ(Get(Key(7)), "common");
 }
 
-// An entry that leads to another key's record is noticed by the reader, and not for this once only.
+// A reader detects an index entry that points at another key's record. The database then refuses
+// writes, and the next opening rebuilds the index.
 TEST_P(IndexHolesTest, H24_AnIndexThatMisleadsIsBuiltAnew) {
   Open();
   Put("key", "value");
@@ -84,7 +85,7 @@ TEST_P(IndexHolesTest, H24_AnIndexThatMisleadsIsBuiltAnew) {
   EXPECT_EQ(Get("key"), "value");
 }
 
-// A conditional write reads the record too, to learn its version.
+// The same for a conditional write, which reads the record to learn its version.
 TEST_P(IndexHolesTest, H24_AnIndexThatMisleadsAConditionIsBuiltAnew) {
   Open();
   Put("key", "value");
@@ -112,7 +113,7 @@ TEST_P(IndexHolesTest, H24_AnIndexThatFailsWhileClosingIsBuiltAnew) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(Get(Key(i)), "value");
 }
 
-// An error that does not come from the index itself does not cost it.
+// An error with a passing cause does not discard the index.
 TEST_P(IndexHolesTest, H24_AnIndexThatCannotBeOpenedForNowIsKept) {
   Open();
   for (int i = 0; i < 10; ++i) Put(Key(i), "value");
@@ -134,7 +135,8 @@ TEST_P(IndexHolesTest, H24_AnIndexThatCannotBeOpenedForNowIsKept) {
   EXPECT_EQ(db_->GetStats().index_rebuilt, "");
 }
 
-// Writers that wait for the index hear that the log, for which it waits, has failed.
+// Writers wait for the index, and the index waits for the log to be durable. If the log fails, the
+// writers get an error instead of waiting forever.
 TEST_P(IndexHolesTest, H24_NobodyWaitsForAnIndexThatTheLogCannotFeed) {
   FaultFileSystem faults(disk_.get());
   options_.file_system = &faults;
@@ -148,7 +150,7 @@ TEST_P(IndexHolesTest, H24_NobodyWaitsForAnIndexThatTheLogCannotFeed) {
   plan.for_ever = true;
   plan.matches = [](const Call& call) { return call.kind == CallKind::kSync; };
   plan.on_fault = [&](const Call&) {
-    // Not before two buffers wait.
+    // The sync fails only once two buffers are waiting.
     while (!full.load()) std::this_thread::yield();
   };
   faults.SetPlan(plan);
@@ -195,7 +197,8 @@ TEST_P(IndexHolesTest, H24_AnIndexThatFailsEndsWritesWithTheReasonAndReadsGoOn) 
   Put("and", "on", /*sync=*/true);
 }
 
-// Neither LMDB nor RocksDB's writers protect against a disk that keeps an older page.
+// LMDB and RocksDB cannot detect a disk that returns an older page. Verify can, by comparing the
+// index with the log.
 TEST_P(IndexHolesTest, H24_VerifyComparesTheIndexWithTheLog) {
   using State = AdversarialDisk::State;
   Open();
@@ -228,7 +231,7 @@ TEST_P(IndexHolesTest, H24_VerifyComparesTheIndexWithTheLog) {
     EXPECT_EQ(report->damages.size(), 1u);
     index_disk_->Tamper([&](State* state) { *state = after; });
   }
-  // What is no entry at all is noticed by every reader.
+  // Every reader detects bytes that are not a valid entry.
   index_disk_->Tamper([](State* state) { state->entries["key"] = "nonsense"; });
   EXPECT_TRUE(absl::IsDataLoss(db_->Get("key").status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(db_->BackgroundStatus())) << db_->BackgroundStatus();
@@ -244,7 +247,7 @@ TEST_P(IndexHolesTest, H24_AFullIndexDiskStopsWritesWhileItIsFull) {
   int written = 0;
   for (; status.ok() && written < 10000; ++written) status = db_->Put(Key(written), "value");
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-  // The buffers' memory is bounded: two that wait and one that is being filled.
+  // The buffers' memory is bounded: two wait and one is being filled.
   EXPECT_LT(db_->GetStats().index_bytes, 4 * options_.keystore->buffer_bytes);
   index_disk_->FailApply(absl::OkStatus());
   for (int i = 0; i < 100; ++i) Put(absl::StrCat("later", i), "value");

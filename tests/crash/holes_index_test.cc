@@ -1,4 +1,4 @@
-// The holes between the log and an index on disk, as far as crashes and interleavings open them.
+// Holes between the log and an index on disk that crashes and interleavings can open.
 
 #include <memory>
 #include <string>
@@ -13,14 +13,14 @@
 namespace rumcask {
 namespace {
 
-// More keys than the index is given at once.
+// More keys than one Apply gives the index.
 constexpr int kManyKeys = 20000;
 
 TEST_P(IndexHolesTest, H8_AnIndexBehindTheHorizonIsBuiltAnew) {
   Open();
   for (int i = 0; i < 100; ++i) Put(Key(i), "value", /*sync=*/true);
   Crash(KeepPolicy::KeepEverything(), IndexFate::kFlushed);
-  // As if segments with records up to the last one had been reclaimed.
+  // Pretends that compaction has reclaimed segments with records up to version 100.
   Manifest manifest = StoredManifest();
   manifest.gc_horizon = 100;
   ASSERT_TRUE(WriteManifest(disk_->OpenDirectory(kPath)->get(), manifest).ok());
@@ -30,12 +30,13 @@ TEST_P(IndexHolesTest, H8_AnIndexBehindTheHorizonIsBuiltAnew) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(Get(Key(i)), "value");
 }
 
-// A part of a buffer reaches the index, and then the power fails: what the part points at is there.
+// The power fails after a part of a buffer has reached the index. The records that the part points
+// at must be durable.
 TEST_P(IndexHolesTest, H9_TheLogIsDurableBeforeTheIndexPointsAtIt) {
   options_.keystore->buffer_bytes = uint64_t{64} << 20;
   Open();
   for (int i = 0; i < kManyKeys; ++i) Put(Key(i), "old");
-  // The second round fills a buffer shortly before its end.
+  // With this limit the second round freezes a buffer shortly before its end.
   options_.replay_bytes = db_->GetStats().log_bytes / 50 * 49;
   ASSERT_TRUE(db_->Close().ok());
   Open();
@@ -59,8 +60,9 @@ TEST_P(IndexHolesTest, H9_TheLogIsDurableBeforeTheIndexPointsAtIt) {
   EXPECT_TRUE(report->clean());
 }
 
-// A tail that opening found, but that is not durable, is not brought to the index. It is of as many
-// records as opening hands on at once, after which it has none left to hand on.
+// Opening does not pass a tail that is not known to be durable to the index. Here the tail has
+// exactly as many records as opening passes on at once, so that no partial group is left at the
+// end.
 TEST_P(IndexHolesTest, H9_OpeningKeepsTheTailFromTheIndex) {
   constexpr int kHandedOn = 1024;
   options_.keystore->buffer_bytes = uint64_t{64} << 20;
@@ -81,7 +83,8 @@ TEST_P(IndexHolesTest, H9_OpeningKeepsTheTailFromTheIndex) {
   EXPECT_TRUE(report->clean());
 }
 
-// A part without its position is as if it were not there.
+// The power fails after the first part of a buffer. Without the position, which comes with the last
+// part, the log is read again.
 TEST_P(IndexHolesTest, H9_ThePositionComesWithTheLastPart) {
   options_.keystore->buffer_bytes = uint64_t{64} << 20;
   Open();
@@ -100,7 +103,8 @@ TEST_P(IndexHolesTest, H9_ThePositionComesWithTheLastPart) {
   for (int i = 0; i < kManyKeys; ++i) ASSERT_EQ(Get(Key(i)), "value") << i;
 }
 
-// Between the look into the index and the write lock the key comes and goes through the buffers.
+// After a conditional write has read the index and before it takes the write lock, the key is
+// written and moves through the buffers into the index.
 TEST_P(IndexHolesTest, H10_AConditionIsNotDecidedByWhatWasReplacedMeanwhile) {
   Open();
   AtNextLook("got", [&] {
@@ -132,7 +136,8 @@ TEST_P(IndexHolesTest, H10_ADeleteMeanwhileIsSeenByACondition) {
   EXPECT_EQ(Get("key"), "second");
 }
 
-// A reader looks from the new to the old: what wanders the same way does not pass it unseen.
+// Keys move from the buffers to the index. A reader looks in the same direction, so it cannot miss
+// a key that moves meanwhile.
 TEST_P(IndexHolesTest, H10_AReaderDoesNotMissAKeyThatWanders) {
   Open();
   Put("key", "first");
@@ -154,7 +159,7 @@ TEST_P(IndexHolesTest, H10_AReaderDoesNotMissAKeyThatWanders) {
   index_disk_->SetObserver(nullptr);
 }
 
-// The index has the newest state, but its position is an old one: the log is read again.
+// After a crash the log is read again from the index's position, whatever state the index is in.
 TEST_P(IndexHolesTest, H11_ReadingTheLogAgainBringsNothingBack) {
   Open();
   Put("key", "value");
@@ -224,20 +229,21 @@ TEST_P(IndexHolesTest, H20_ADeleteThatIsAskedWhatItFoundWritesNothingForAMissing
   ASSERT_TRUE(db_->Delete("key", {}, &result).ok());
   EXPECT_TRUE(result.existed);
   EXPECT_GT(result.version, before);
-  // One that is not asked may write, and does no harm.
+  // Without a WriteResult, a delete of a missing key may write a tombstone, which does no harm.
   ASSERT_TRUE(db_->Delete("missing").ok());
   PushOut();
   EXPECT_FALSE(Has("missing"));
   EXPECT_FALSE(Has("key"));
 }
 
-// One key all day long fills no buffer.
+// Overwriting one key never fills a buffer, so replay_bytes must bound how much log is read again.
 TEST_P(IndexHolesTest, H21_WhatIsReadAgainIsBoundedThoughNoBufferIsFull) {
   options_.replay_bytes = 100000;
   Open();
   for (int i = 0; i < 5000; ++i) Put("hot", std::string(500, 'x'));
   const Stats stats = db_->GetStats();
-  // A record takes more than 500 bytes: less than 200 of them, and one buffer more may wait.
+  // A record takes more than 500 bytes, so replay_bytes is less than 200 records; one more buffer
+  // may be waiting.
   EXPECT_GT(stats.index_version, stats.last_version - 400);
   Crash(KeepPolicy::KeepEverything(), IndexFate::kFlushed);
   Open();

@@ -13,8 +13,8 @@
 namespace rumcask {
 namespace {
 
-// H12. What MANIFEST vouches for in a segment without footer or successor is not taken for a torn
-// tail when it is damaged.
+// H12. The last segment has neither footer nor successor, but MANIFEST vouches for its records.
+// Damage to them is not taken for a torn tail.
 TEST_P(HolesTest, H12_DamageBelowAListedEndIsDamage) {
   Open();
   for (int i = 0; i < 8; ++i) Put(Key(i), std::string(200, 'v'));
@@ -27,8 +27,8 @@ TEST_P(HolesTest, H12_DamageBelowAListedEndIsDamage) {
   EXPECT_EQ(Files(), files);
 }
 
-// H13. The same after the clean close was followed by another opening: what the MANIFEST of the
-// clean close had vouched for is vouched for still.
+// H13. The same if another opening followed the clean close: the new MANIFEST still vouches for
+// what the old one vouched for.
 TEST_P(HolesTest, H13_ContinuingACleanlyClosedSegmentKeepsItsEvidence) {
   Open();
   for (int i = 0; i < 8; ++i) Put(Key(i), std::string(200, 'v'));
@@ -40,7 +40,7 @@ TEST_P(HolesTest, H13_ContinuingACleanlyClosedSegmentKeepsItsEvidence) {
   EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
 }
 
-// A mark that lies beyond a tear proves that the tear is damage.
+// A sync mark behind a gap proves that the gap is damage.
 TEST_P(HolesTest, H13_AMarkBeyondATearIsEvidence) {
   Open();
   for (int i = 0; i < 4; ++i) Put(Key(i), std::string(200, 'v'));
@@ -51,8 +51,8 @@ TEST_P(HolesTest, H13_AMarkBeyondATearIsEvidence) {
   EXPECT_TRUE(absl::IsDataLoss(TryOpen()));
 }
 
-// What a killed process wrote, whoever closes the database next makes durable, though it has
-// written nothing itself.
+// Closing the database makes durable what an earlier, killed process wrote, even if the closing
+// process has written nothing.
 TEST_P(HolesTest, H13_ACloseMakesWhatWasFoundDurable) {
   Open();
   for (int i = 0; i < 30; ++i) Put(Key(i), std::string(200, 'v'));
@@ -65,7 +65,8 @@ TEST_P(HolesTest, H13_ACloseMakesWhatWasFoundDurable) {
   EXPECT_EQ(PrefixLength(), 30);
 }
 
-// Without one, damage in the last group cannot be told from a torn tail; its bytes are counted.
+// Without a sync mark behind it, damage cannot be told from a torn tail. The dropped bytes are
+// counted.
 TEST_P(HolesTest, H13_DamageInTheLastGroupIsATornTailAndCounted) {
   Open();
   for (int i = 0; i < 4; ++i) Put(Key(i), std::string(200, 'v'));
@@ -76,7 +77,7 @@ TEST_P(HolesTest, H13_DamageInTheLastGroupIsATornTailAndCounted) {
   EXPECT_GT(db_->GetStats().recovery.dropped_bytes, 2 * 200u);
 }
 
-// Marks are written with the next append, once for a group, never alone.
+// A sync mark is written with the append after a sync, once for each group, and never alone.
 TEST_P(HolesTest, H13_SyncingWithoutWritingWritesNoMark) {
   Open();
   Put("k", "v", true);
@@ -89,8 +90,8 @@ TEST_P(HolesTest, H13_SyncingWithoutWritingWritesNoMark) {
   EXPECT_EQ(db_->GetStats().segments[0].records, records + 3);
 }
 
-// What sealing makes durable, of which GetStats and synced writers are told, has evidence in the
-// log from the next append on, once.
+// Sealing makes records durable, which GetStats reports. The next append therefore writes one sync
+// mark for them.
 TEST_P(HolesTest, H13_WhatSealingMakesDurableIsVouchedFor) {
   Open();
   int written = 0;
@@ -110,7 +111,7 @@ TEST_P(HolesTest, H13_WhatSealingMakesDurableIsVouchedFor) {
   EXPECT_TRUE(absl::StrContains(status.message(), "0000000000000001.seg")) << status;
 }
 
-// Whatever of a clean close reaches the disk, MANIFEST lists nothing that is not there.
+// MANIFEST never lists a missing segment, whatever part of a clean close reaches the disk.
 TEST_P(HolesTest, H15_MANIFESTListsNoSegmentWhoseEntryMayVanish) {
   Open();
   for (int i = 0; i < 5; ++i) Put(Key(i), std::string(200, 'v'));
@@ -132,7 +133,8 @@ TEST_P(HolesTest, H15_MANIFESTListsNoSegmentWhoseEntryMayVanish) {
   }
 }
 
-// What is written while a group's fdatasync runs is not part of the group: it waits for its own.
+// A write that arrives while a group's fdatasync runs is not part of the group and waits for the
+// next fdatasync.
 TEST_P(HolesTest, H13_AGroupIsWhatWasThereWhenItsSyncBegan) {
   Open();
   Put("before", "value", true);
@@ -150,8 +152,8 @@ TEST_P(HolesTest, H13_AGroupIsWhatWasThereWhenItsSyncBegan) {
   EXPECT_TRUE(Has("late"));
 }
 
-// After a failed fdatasync the kernel takes the pages for clean: a second one would succeed without
-// having written them. So the first is final.
+// A failed fdatasync is final. The kernel marks the pages as clean, so a second fdatasync would
+// succeed without writing them.
 TEST_P(HolesTest, H13_AFailedSyncIsFinal) {
   FaultFileSystem faults(disk_.get());
   options_.file_system = &faults;
@@ -177,8 +179,8 @@ TEST_P(HolesTest, H13_AFailedSyncIsFinal) {
   EXPECT_FALSE(Has("later"));
 }
 
-// The same while what an unclean end left is made durable, before the first write: whatever sync of
-// it fails, no later write is acknowledged.
+// The same for the syncs with which the first write makes the recovered records durable: if any of
+// them fails, no later write is acknowledged.
 TEST_P(HolesTest, H13_AFailedSyncOfRecoveryIsFinal) {
   Open();
   for (int i = 0; i < 40; ++i) Put(Key(i), std::string(200, 'v'));
@@ -210,11 +212,12 @@ TEST_P(HolesTest, H13_AFailedSyncOfRecoveryIsFinal) {
     EXPECT_EQ(Get(Key(0)), std::string(200, 'v'));
     db_.reset();
   }
-  // The segments that nothing vouches for, the directory, MANIFEST and the directory again.
+  // The syncs of the segments that nothing vouches for, of the directory, of MANIFEST, and of the
+  // directory again.
   EXPECT_GE(syncs, 4);
 }
 
-// A full disk met there is not: it comes before any sync of what is written, and passes.
+// A full disk during recovery is not final: the write fails before any sync, so it can be retried.
 TEST_P(HolesTest, H13_AFullDiskWhileRecoveringPasses) {
   Open();
   for (int i = 0; i < 40; ++i) Put(Key(i), std::string(200, 'v'));

@@ -1,4 +1,5 @@
-// Holes about where the log ends after a crash: H2 to H5, and H29 about the numbers after it.
+// Holes about where the log ends after a crash, H2 to H5, and about the sequence numbers given out
+// after it, H29.
 
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@
 namespace rumcask {
 namespace {
 
-// H2. While the sealing of one segment stalls, later ones are written. Nothing in them may be found
-// that has a gap before it, and none of them counts as sealed, which is what a compaction asks.
+// H2. Later segments are written while the sealing of one segment stalls. After a power cut none of
+// their records may be found behind a gap, and until then none of them counts as sealed.
 TEST_P(HolesTest, H2_NothingOvertakesThePrefixWhileASealStalls) {
   options_.background_threads = 1;
   Open();
@@ -37,14 +38,14 @@ TEST_P(HolesTest, H2_NothingOvertakesThePrefixWhileASealStalls) {
   }
 }
 
-// H3. A whole successor is no evidence that anything before it was durable: a tear in unsynced
-// writes is a torn tail, and what follows it is dropped with it...
+// H3. An intact later segment does not prove that earlier records were durable. A gap in unsynced
+// writes is a torn tail, and everything behind it is dropped.
 TEST_P(HolesTest, H3_ATearInUnsyncedWritesIsNoDamage) {
   Open();
   int written = 0;
   std::vector<CrashImage> before_seal;
   disk_->SetObserver([&](uint64_t, const char* what, const std::string& name, bool after) {
-    // The moment before the first segment is sealed: its successor is born.
+    // Just before the first segment is sealed, its successor exists already.
     if (!after && IsSegmentSync(what, name)) {
       before_seal.push_back(disk_->Cut(KeepPolicy::KeepEverything()));
     }
@@ -62,7 +63,7 @@ TEST_P(HolesTest, H3_ATearInUnsyncedWritesIsNoDamage) {
   EXPECT_EQ(db_->GetStats().recovery.dropped_segments, 1u);
 }
 
-// ... and the same tear below a synced write is damage, which only marks can tell.
+// H3. The same gap before a synced write is damage. Only sync marks show the difference.
 TEST_P(HolesTest, H3_ATearInSyncedWritesIsDamage) {
   Open();
   int written = 0;
@@ -80,8 +81,8 @@ TEST_P(HolesTest, H3_ATearInSyncedWritesIsDamage) {
   EXPECT_EQ(Files(), files);
 }
 
-// H4. A dropped segment whose unlink was undone by the next power cut comes back: its records have
-// higher numbers than anything kept, but the synced write made since then must win.
+// H4. A power cut undoes the removal of a dropped segment. Its records had higher sequence numbers
+// than anything kept, but the synced write made since then must win.
 TEST_P(HolesTest, H4_WhatWasDroppedDoesNotComeBackOnTop) {
   Open();
   std::vector<CrashImage> cuts;
@@ -105,7 +106,8 @@ TEST_P(HolesTest, H4_WhatWasDroppedDoesNotComeBackOnTop) {
   EXPECT_FALSE(FileExists(2)) << "a dead segment is deleted, not kept";
 }
 
-// H5. A page of zeros with valid records behind it is the ordinary picture after a power cut.
+// H5. A power cut commonly leaves a page of zeros with valid records behind it. That is a torn
+// tail, whatever bytes the page holds.
 TEST_P(HolesTest, H5_AnythingMayFollowTheEndOfAPreallocatedSegment) {
   for (const char filler : {'\0', '\xff'}) {
     db_.reset();
@@ -123,7 +125,7 @@ TEST_P(HolesTest, H5_AnythingMayFollowTheEndOfAPreallocatedSegment) {
   }
 }
 
-// H29. Numbers never restart: not when all keys are deleted, not when everything was lost.
+// H29. Sequence numbers never restart, even if all keys are deleted or all writes are lost.
 TEST_P(HolesTest, H29_NumbersNeverRestart) {
   Open();
   WriteResult result;
@@ -134,7 +136,7 @@ TEST_P(HolesTest, H29_NumbersNeverRestart) {
   Open();
   ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
   EXPECT_GT(result.version, highest);
-  // From here on nothing was synced, and the power cut takes all of it. Its numbers have been seen.
+  // The power cut loses these unsynced writes, but their callers have seen the sequence numbers.
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(db_->Put("k", "v", {}, &result).ok());
   for (int round = 0; round < 3; ++round) {
     highest = result.version;
@@ -146,8 +148,8 @@ TEST_P(HolesTest, H29_NumbersNeverRestart) {
   }
 }
 
-// H29. The numbers of writes that were lost altogether do not come back either, or somebody's old
-// version would match a value that he has never seen.
+// H29. The sequence numbers of lost writes are not reused. Otherwise a client's old version could
+// match a value that the client has never seen.
 TEST_P(HolesTest, H29_NumbersOfWhatWasLostAltogetherDoNotComeBack) {
   Open();
   WriteResult result;
@@ -164,8 +166,8 @@ TEST_P(HolesTest, H29_NumbersOfWhatWasLostAltogetherDoNotComeBack) {
   EXPECT_TRUE(absl::IsAborted(db_->CompareAndPut("a", "lost update", seen)));
 }
 
-// H3. The first block of a file is lost most easily. What marks behind it vouch for is damage, and
-// whoever looks is told.
+// H3. The first block of a file is the easiest to lose. If sync marks behind it vouch for its
+// records, the loss is damage, and both opening and Verify report it.
 TEST_P(HolesTest, H3_AZeroedFirstBlockIsDamage) {
   options_.segment_bytes = uint64_t{1} << 20;
   Open();
@@ -181,7 +183,7 @@ TEST_P(HolesTest, H3_AZeroedFirstBlockIsDamage) {
   EXPECT_FALSE(report->clean());
 }
 
-// How many of the keys that were written are lost to damage; all others have to be there.
+// Returns how many of the written keys are lost to damage. Checks that all others can be read.
 int CountLost(DB* db, int written) {
   int lost = 0;
   for (int i = 0; i < written; ++i) {
@@ -192,8 +194,8 @@ int CountLost(DB* db, int written) {
   return lost;
 }
 
-// Nothing was synced: the marks that sealing calls for vouch for the segments, and the last one is
-// in the log's last segment.
+// No write was synced here, but each sealing adds a sync mark, which vouches for the sealed
+// segments. The last mark is in the last segment.
 TEST_P(HolesTest, ARottenRecordInAnySealedSegmentCostsItsKeyOnly) {
   options_.background_threads = 0;
   for (uint64_t rotten = 1; rotten <= 7; ++rotten) {
@@ -218,8 +220,8 @@ TEST_P(HolesTest, ARottenRecordInAnySealedSegmentCostsItsKeyOnly) {
   db_.reset();
 }
 
-// A rotten record in a segment that was sealed costs its key, after an unclean end as after a clean
-// one, and whoever writes next is not made to read what the opening believed.
+// A damaged record in a sealed segment costs only its key, after a clean and after an unclean end.
+// The next write does not read again the segments that opening took on trust.
 TEST_P(HolesTest, ARottenRecordInASealedSegmentCostsItsKeyOnly) {
   for (const bool clean : {true, false}) {
     db_.reset();
@@ -256,9 +258,10 @@ TEST_P(HolesTest, ARottenRecordInASealedSegmentCostsItsKeyOnly) {
   }
 }
 
-// Numbers that were skipped were never given out: nothing may vouch for them. Where the first write
-// after them is torn, the log ends below them, and that is no damage - not for MANIFEST, and not
-// for the segment's header, which is all that tells if MANIFEST is the one from before.
+// Sequence numbers that were skipped were never given out, so nothing may vouch for them. If the
+// first write after them is torn, the log ends below them, which is not damage. That holds for the
+// evidence in MANIFEST and for that in the segment's header, which counts if MANIFEST is an older
+// one.
 TEST_P(HolesTest, H29_NobodyVouchesForNumbersThatWereSkipped) {
   Open();
   Put("a", "1", /*sync=*/true);
@@ -293,8 +296,8 @@ TEST_P(HolesTest, H29_NobodyVouchesForNumbersThatWereSkipped) {
   }
 }
 
-// H2. A footer of which the last sector reached the disk and the others did not was never promised:
-// it is no damage, and the segment gets another one.
+// H2. A power cut may keep only the last sector of a footer that was never synced. That is not
+// damage, and the segment gets a new footer.
 TEST_P(HolesTest, H2_ATornFooterIsNotDamage) {
   Open();
   CrashImage image;
@@ -306,19 +309,26 @@ TEST_P(HolesTest, H2_ATornFooterIsNotDamage) {
   });
   int written = 0;
   while (!cut) Put(Key(written++), std::string(200, 'v'));
-  StartFrom(image);
-  const uint64_t size = Files()["0000000000000001.seg"].size();
-  disk_->FlipBit(SegmentPath(1), size - kTrailerBytes - 24, 3);
-  auto report = VerifyFiles(kPath, disk_.get());
-  ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_TRUE(report->clean()) << DamageStatus(report->damages[0]);
-  Open();
-  EXPECT_GE(PrefixLength(), written - 1);
-  Put("another", "value", /*sync=*/true);
-  ASSERT_TRUE(db_->Close().ok());
-  report = VerifyFiles(kPath, disk_.get());
-  ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_TRUE(report->clean()) << DamageStatus(report->damages[0]);
+  db_.reset();
+  for (const bool in_filter : {false, true}) {
+    StartFrom(image);
+    const std::string bytes = Files()["0000000000000001.seg"];
+    const absl::string_view magic("rumcaskT");
+    ASSERT_EQ(bytes.substr(bytes.size() - kTrailerBytes, magic.size()), std::string(magic));
+    const char* const trailer = bytes.data() + bytes.size() - kTrailerBytes;
+    const uint64_t table = LoadU64(trailer + 8), table_bytes = LoadU64(trailer + 16);
+    disk_->FlipBit(SegmentPath(1), in_filter ? PaddedTo8(table + table_bytes) + 20 : table + 20, 3);
+    auto report = VerifyFiles(kPath, disk_.get());
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_TRUE(report->clean()) << DamageStatus(report->damages[0]);
+    Open();
+    EXPECT_GE(PrefixLength(), written - 1);
+    Put("another", "value", /*sync=*/true);
+    ASSERT_TRUE(db_->Close().ok());
+    report = VerifyFiles(kPath, disk_.get());
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_TRUE(report->clean()) << DamageStatus(report->damages[0]);
+  }
 }
 
 }  // namespace

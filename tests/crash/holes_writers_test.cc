@@ -1,4 +1,4 @@
-// Holes about writers beside each other, H6 and H7, and beside the sealer.
+// Holes about concurrent writers, H6 and H7, and about writers and the sealer.
 
 #include <algorithm>
 #include <atomic>
@@ -18,8 +18,8 @@
 namespace rumcask {
 namespace {
 
-// H6. A writer dies in the middle of copying its record; a later writer must not have been told OK
-// before, as the scan ends at the hole.
+// H6. A writer dies while it copies its record. No later write may have returned OK by then,
+// because the scan ends at the incomplete record.
 TEST_P(HolesTest, H6_NoWriteReturnsWhileAnEarlierOneIsIncomplete) {
   Open();
   Put("first", "value");
@@ -33,7 +33,7 @@ TEST_P(HolesTest, H6_NoWriteReturnsWhileAnEarlierOneIsIncomplete) {
     Put("later", "value");
     returned.store(true);
   });
-  // Time enough for a later writer that does not wait; a correct one makes no use of it.
+  // Time enough for a wrong implementation to return. In a correct one the later writer waits.
   for (int i = 0; i < 50 && !returned.load(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -48,7 +48,7 @@ TEST_P(HolesTest, H6_NoWriteReturnsWhileAnEarlierOneIsIncomplete) {
   EXPECT_TRUE(!acknowledged || Has("later"));
 }
 
-// H7. A synced write is in the log and waits for the device. Whoever comes then must see it...
+// H7. While a synced write waits for the device, other callers already see it.
 TEST_P(HolesTest, H7_AWriteWaitingForItsSyncIsPublished) {
   Open();
   Put("other", "value", true);
@@ -67,14 +67,14 @@ TEST_P(HolesTest, H7_AWriteWaitingForItsSyncIsPublished) {
   EXPECT_EQ(refused.version, version);
   EXPECT_TRUE(absl::IsAborted(db_->CompareAndPut("k", "third", 0)));
   EXPECT_TRUE(absl::IsAborted(db_->CompareAndDelete("k", version + 1)));
-  // An unsynced write behind it does not wait for the device.
+  // A later unsynced write does not wait for the device.
   Put("unsynced", "value");
   stall.Release();
   first.join();
   EXPECT_EQ(Get("k"), "first");
 }
 
-// Of many writers that want a key to be theirs one gets it.
+// If several writers try to create the same key, exactly one succeeds.
 TEST_P(HolesTest, H7_OneOfManyCreatesAKey) {
   constexpr int kKeys = 3000;
   options_.segment_bytes = uint64_t{1} << 20;
@@ -92,7 +92,7 @@ TEST_P(HolesTest, H7_OneOfManyCreatesAKey) {
   for (int i = 0; i < kKeys; ++i) ASSERT_EQ(winners[i].load(), 1) << i;
 }
 
-// ... and a synced operation that appends nothing returns only when what it observed is durable.
+// H7. A synced operation that appends nothing returns only when what it observed is durable.
 TEST_P(HolesTest, H7_ARefusalWithSyncWaitsForWhatItObserved) {
   struct Case {
     const char* name;
@@ -119,7 +119,7 @@ TEST_P(HolesTest, H7_ARefusalWithSyncWaitsForWhatItObserved) {
   }
 }
 
-// Lets nobody through until `writes` has stood still for a while or `done`.
+// Returns once `writes` has not changed for a while, or `done` is set.
 void AwaitStandstill(const std::atomic<int>& writes, const std::atomic<bool>& done) {
   int before = -1;
   for (int still = 0; still < 20 && !done.load(); ++still) {
@@ -129,7 +129,7 @@ void AwaitStandstill(const std::atomic<int>& writes, const std::atomic<bool>& do
   }
 }
 
-// While a segment is being sealed, a writer gets ahead by so many segments and no more.
+// A writer can get only a limited number of segments ahead of the sealer.
 TEST_P(HolesTest, AWriterDoesNotOutrunTheSealerWithoutEnd) {
   options_.background_threads = 1;
   Open();
@@ -156,7 +156,7 @@ TEST_P(HolesTest, AWriterDoesNotOutrunTheSealerWithoutEnd) {
   EXPECT_EQ(PrefixLength(), 400);
 }
 
-// Who waits for the sealer does not wait for ever when that fails.
+// A writer that waits for the sealer gets an error if the sealer fails.
 TEST_P(HolesTest, AWriterThatWaitsForTheSealerHearsThatItFailed) {
   options_.background_threads = 1;
   FaultFileSystem faults(disk_.get());

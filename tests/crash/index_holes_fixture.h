@@ -1,5 +1,5 @@
-// What the tests of the holes between the log and an index on disk have in common: both on disks
-// whose power can be cut.
+// The common fixture of the tests for holes between the log and an index on disk. Both are on
+// simulated disks whose power can be cut.
 
 #ifndef RUMCASK_TESTS_CRASH_INDEX_HOLES_FIXTURE_H_
 #define RUMCASK_TESTS_CRASH_INDEX_HOLES_FIXTURE_H_
@@ -23,7 +23,7 @@
 
 namespace rumcask {
 
-// With an index that tells what a change replaces, and with one that does not.
+// The parameter: whether the index reports what a change replaces.
 class IndexHolesTest : public testing::TestWithParam<bool> {
  protected:
   IndexHolesTest()
@@ -60,7 +60,7 @@ class IndexHolesTest : public testing::TestWithParam<bool> {
   }
   bool Has(const std::string& key) { return db_->Get(key).ok(); }
 
-  // Other keys, until what was written before is in the index and in no buffer.
+  // Writes other keys until all earlier writes are in the index and in no buffer.
   void PushOut() {
     Put("push", "out");
     const uint64_t version = db_->GetStats().last_version;
@@ -70,7 +70,8 @@ class IndexHolesTest : public testing::TestWithParam<bool> {
     }
   }
 
-  // At the next look into the index, before it looks ("get") or after ("got").
+  // Calls `act` in another thread at the next lookup in the index: before it ("get") or after it
+  // ("got").
   void AtNextLook(const char* when, std::function<void()> act) {
     index_disk_->SetObserver([this, when, act = std::move(act)](const char* what) {
       if (std::string_view(what) != when) return;

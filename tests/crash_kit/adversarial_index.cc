@@ -69,6 +69,7 @@ class AdversarialDisk::Index : public DiskIndex {
     } else {
       Copy(begin, end, limit, rows);
     }
+    disk_->Observe("scanned");
     return absl::OkStatus();
   }
 

@@ -63,8 +63,9 @@ class AdversarialDisk : public std::enable_shared_from_this<AdversarialDisk> {
   // A disk as a crash at this moment may leave this one. This disk stays in use.
   std::shared_ptr<AdversarialDisk> Cut(IndexFate fate, uint64_t seed) const;
 
-  // Sets a function that is called after every "apply" and "flush" that succeeded, and before
-  // ("get") and after ("got") every lookup, by the calling thread. Null: none.
+  // Sets a function that is called after every "apply" and "flush" that succeeded, before ("get")
+  // and after ("got") every lookup, and after every scan that found something to look at
+  // ("scanned"), by the calling thread. Null: none.
   void SetObserver(std::function<void(const char* what)> observer);
   // From now on every Apply fails with `status`. OK: no longer.
   void FailApply(absl::Status status);

@@ -1,5 +1,6 @@
-// Which code a writer gets for which error of the system: those that db.h names, so that an
-// application which acts on them is not misled. That a file is missing is no news of a key.
+// Each system error must reach the writer with the status code that db.h names for it, so that
+// applications can act on the code. A missing file, for example, must not become NotFound, which is
+// about a key.
 
 #include <cerrno>
 #include <cstring>
@@ -25,15 +26,15 @@ namespace {
 
 constexpr char kPath[] = "/crash/db";
 
-// ENODATA stands for all that nothing is said of.
+// ENODATA stands for all errors that db.h does not mention.
 constexpr int kErrors[] = {ENOENT, EEXIST, ENOTDIR, EISDIR, ELOOP,  ENAMETOOLONG, EACCES, EPERM,
                            EROFS,  EIO,    ENOSPC,  EDQUOT, EFBIG,  EMFILE,       ENFILE, ENOMEM,
                            EINVAL, EBADF,  ENODEV,  ENXIO,  ESTALE, EBUSY,        EAGAIN, ENODATA};
 
-// What the calls that failed have in common with others of their kind.
+// What kinds of calls have failed.
 struct FailedCalls {
-  bool by_name = false;  // of those that look a name up
-  bool to_read = false;  // of those that a file is read by
+  bool by_name = false;  // a call that looks up a name
+  bool to_read = false;  // a call that reading a file needs
 };
 
 void Note(const Call& call, FailedCalls* failed) {
@@ -60,7 +61,7 @@ bool IsAboutNames(int error) {
          error == ELOOP || error == ENXIO;
 }
 
-// What an error that the database met gives it away as.
+// Whether `code` is right for the system error `error`.
 bool IsCodeFor(int error, const FailedCalls& failed, absl::StatusCode code) {
   switch (error) {
     case ENOSPC:
@@ -77,17 +78,22 @@ bool IsCodeFor(int error, const FailedCalls& failed, absl::StatusCode code) {
     default:
       break;
   }
-  // The directory, or what was in it, is not what it was.
+  // The database's directory or files were replaced or removed.
   if (code == absl::StatusCode::kFailedPrecondition) return IsAboutNames(error) && failed.by_name;
-  // What cannot be read may be what a write has to compare with.
+  // A conditional write may have to read a record to compare with.
   if (code == absl::StatusCode::kDataLoss) return failed.to_read;
   return code == absl::StatusCode::kInternal;
 }
 
-// The same of an error of the index.
+// The same for an error of the index.
 bool IsCodeFor(absl::StatusCode error, absl::StatusCode code) {
-  // It may be better later; all others end the index, which the next opening makes again.
+  // A full disk may pass. All other errors end the use of the index, and the next opening rebuilds
+  // it.
   if (error == absl::StatusCode::kResourceExhausted) return code == error;
+  // For the call that asks for the position, NotFound is an answer: it has not become durable yet.
+  if (error == absl::StatusCode::kNotFound && code == absl::StatusCode::kResourceExhausted) {
+    return true;
+  }
   if (code == absl::StatusCode::kFailedPrecondition) return true;
   const bool about_names =
       error == absl::StatusCode::kNotFound || error == absl::StatusCode::kAlreadyExists;
@@ -100,7 +106,7 @@ class ErrorCodesTest : public testing::TestWithParam<std::tuple<AppendMode, int,
  protected:
   using Judge = std::function<void(const std::string& operation, const absl::Status& status)>;
 
-  // By the parameters, the index on `disk` if it is on one.
+  // Options as the test's parameters say. `disk` is used only if the index is on disk.
   static Options MakeOptions(FileSystem* file_system, AdversarialDisk* disk) {
     Options options;
     options.keystore = TestKeystore();
@@ -118,7 +124,7 @@ class ErrorCodesTest : public testing::TestWithParam<std::tuple<AppendMode, int,
     return options;
   }
 
-  // Every kind of write, over several segments. Each would succeed if nothing failed.
+  // Makes every kind of write, over several segments. All succeed if no call fails.
   static void WriteAll(DB* db, const Judge& judge) {
     for (int round = 0; round < 2; ++round) {
       const std::string n = std::to_string(round);
@@ -143,7 +149,8 @@ class ErrorCodesTest : public testing::TestWithParam<std::tuple<AppendMode, int,
   }
 };
 
-// After an unclean end, so that what the first write has to mend fails too.
+// Starts from an unclean end, so that calls of the recovery, which the first write commits, fail
+// too.
 TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
   CrashImage image;
   std::shared_ptr<AdversarialDisk> index = AdversarialDisk::Make();
@@ -165,7 +172,7 @@ TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
         CrashFileSystem disk(image);
         FaultFileSystem faults(&disk);
         const std::shared_ptr<AdversarialDisk> index_now = index->Cut(IndexFate::kLatest, 1);
-        // What failed is told by any thread.
+        // Any thread may report a failed call.
         Mutex mutex;
         FailedCalls failed;
         std::string first;
@@ -175,7 +182,7 @@ TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
         plan.call = call;
         plan.error = error;
         plan.for_ever = for_ever;
-        // mprotect knows of no names.
+        // mprotect does not return errors about names.
         plan.matches = [error](const Call& c) {
           return c.kind != CallKind::kProtectReadOnly || !IsAboutNames(error);
         };
@@ -202,7 +209,7 @@ TEST_P(ErrorCodesTest, OfEveryErrorUnderAWrite) {
   EXPECT_GT(errors, 1000);
 }
 
-// The index's errors, under writes that ask it and while it takes what was written.
+// Calls of the index fail, both lookups by writes and the applying of buffers.
 TEST_P(ErrorCodesTest, OfEveryErrorOfTheIndexUnderAWrite) {
   if (std::get<Index>(GetParam()) == Index::kInMemory) return;
   int errors = 0;

@@ -22,7 +22,7 @@ namespace {
 
 using When = ErrorOracle::When;
 
-// Segments and MANIFEST.
+// The contents of the segments and of MANIFEST.
 std::map<std::string, std::string> Essence(const CrashFileSystem& disk) {
   std::map<std::string, std::string> files;
   for (const auto& [name, bytes] : disk.Contents("/crash")) {
@@ -72,7 +72,7 @@ Options ErrorRun::MakeOptions(FileSystem* file_system, AdversarialDisk* index) c
   options.keystore = modes_.hash ? HashKeystore() : TestKeystore();
   if (modes_.on_disk) {
     options.keystore = index->Keystore("adversarial", /*reports_replaced=*/true);
-    // A few keys, so that the index is brought up to date all the time.
+    // Small buffers, so that they are applied to the index all the time.
     options.keystore->buffer_bytes = 512;
     options.replay_bytes = 2000;
   }
@@ -111,7 +111,7 @@ bool ErrorRun::Open(bool read_only) {
   const auto damages = std::make_shared<DamageCounter>();
   options.listener = damages;
   auto db = read_only ? DB::OpenReadOnly(kErrorPath, options) : DB::Open(kErrorPath, options);
-  // Opened to be read, a database offers what can be read, and tells that it is not all.
+  // A database opened read-only serves what can be read and reports damage to the listener.
   may_lack_keys_ = read_only && damages->count() > 0;
   read_only_ = read_only;
   if (db.ok()) {
@@ -119,7 +119,7 @@ bool ErrorRun::Open(bool read_only) {
     return true;
   }
   CheckError("open", db.status());
-  // A database that was being created is there or not; one that existed is as it was.
+  // A failed open may leave a partly created database, but must not change an existing one.
   if (before.count("db/MANIFEST") != 0 && Essence(disk_) != before) {
     Complain("failed open", "segments or MANIFEST have changed");
   }
@@ -141,9 +141,9 @@ void ErrorRun::Write(const Operations& operations, bool sync) {
 
 void ErrorRun::Sync() {
   if (idles_) return;
-  // It may succeed in a database that has turned read-only, if all that returned OK is durable
-  // already, as after an append that failed and could not be undone. Whether that is true is judged
-  // after the power cut.
+  // Sync may succeed in a database that has become read-only if every write that returned OK is
+  // durable already, for example after a failed append that could not be undone. The power cut
+  // later shows whether they are.
   const absl::Status status = db_->Sync();
   CheckError("sync", status);
   if (status.ok()) oracle_.NoteSynced();
@@ -212,6 +212,11 @@ void ErrorRun::Close() {
   db_.reset();
 }
 
+void ErrorRun::Compact(bool all) {
+  if (idles_) return;
+  CheckError("compact", all ? db_->CompactAll() : db_->CompactSome(10000));
+}
+
 void ErrorRun::Repair() {
   if (idles_) return;
   const auto before = Essence(disk_);
@@ -228,7 +233,7 @@ void ErrorRun::Repair() {
 }
 
 void ErrorRun::SetPlan(FaultPlan plan) {
-  // An interrupted sync has lost nothing.
+  // A sync that was only interrupted loses no data.
   plan.on_fault = [this, fault = plan.fault](const Call& call) {
     if (call.kind == CallKind::kSync && fault != Fault::kEintr) disk_.LoseDirty(call.name);
   };
@@ -260,12 +265,11 @@ void ErrorRun::Finish(bool kill) {
   CheckReopened(&disk_, When::kReopened);
 }
 
-// Opens what is there now, or after a power cut, and looks at all of it.
 void ErrorRun::CheckReopened(FileSystem* file_system, When when, const KeepPolicy& policy) {
   std::unique_ptr<CrashFileSystem> after_cut;
   std::shared_ptr<AdversarialDisk> index = index_;
   if (when == When::kPowerCut) {
-    // First, so that it is not of a later time than the log.
+    // The index is copied first, so that it is never newer than the log.
     index = index_->Cut(IndexFate::kFlushed, 0);
     after_cut = std::make_unique<CrashFileSystem>(disk_.Cut(policy));
     file_system = after_cut.get();

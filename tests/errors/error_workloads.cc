@@ -10,7 +10,7 @@ namespace {
 std::string Key(int i) { return WorkloadKey(i); }
 std::string Value(int i, size_t size) { return WorkloadValue(i, size); }
 
-// Some segments, sealed and not, to start from.
+// Makes some sealed segments and an unsealed one.
 void Fill(ErrorRun& run) {
   run.Open();
   for (int i = 0; i < 60; ++i) run.Put(Key(i % 25), Value(i, 180), i % 20 == 7);
@@ -19,7 +19,7 @@ void Fill(ErrorRun& run) {
   run.Delete(Key(4));
 }
 
-// Opening, reading, and the first write with all that it commits.
+// Covers opening, reading, and the first write, which commits the recovery.
 void OpenAndWrite(ErrorRun& run) {
   if (!run.Open()) return;
   run.ReadAll();
@@ -54,7 +54,7 @@ void ReadAndVerify(ErrorRun& run) {
 
 void RepairAll(ErrorRun& run) { run.Repair(); }
 
-// Opens until it works, as a supervised program would.
+// Opens the database again after each failure, as a supervised program would.
 void OpenAgainAndAgain(ErrorRun& run) {
   for (int round = 0; round < 3; ++round) {
     if (!run.Open()) continue;
@@ -68,13 +68,14 @@ void OpenAgainAndAgain(ErrorRun& run) {
 
 std::vector<ErrorWorkload> ErrorWorkloads() {
   const std::function<void(ErrorRun&)> empty;
-  // Each call of each workload fails in turn, so that the time it takes grows with the square of
-  // its size.
+  // Each call of a workload fails in a run of its own, so the time grows with the square of the
+  // workload's size.
   const auto create = [](ErrorRun& run) { Puts(run, 40, 200); };
   const auto overwrite = [](ErrorRun& run) { OverwritesAndDeletes(run, 60, 190); };
   const auto sync = [](ErrorRun& run) { SyncedPuts(run, 24, 250, 2); };
   const auto batches = [](ErrorRun& run) { Batches(run, 12); };
   const auto large = [](ErrorRun& run) { LargeValues(run, 6, 150000); };
+  const auto compact = [](ErrorRun& run) { Compactions(run, 2, 14, 480); };
   return {
       {"CreatePutsClose", empty, false, create, false, 0, true},
       {"OverwritesAndDeletes", empty, false, overwrite, false, 0, true},
@@ -84,6 +85,7 @@ std::vector<ErrorWorkload> ErrorWorkloads() {
       {"SyncedPutsWithThreads", empty, false, sync, true, 2, true},
       {"Batches", empty, false, batches, false, 0, true},
       {"LargeValues", empty, false, large, false, 0, true},
+      {"Compactions", empty, false, compact, false, 0, true},
       {"OpenClosedAndWrite", Fill, false, OpenAndWrite, false, 0, true},
       {"OpenKilledAndWrite", Fill, true, OpenAndWrite, false, 0, true},
       {"OpenKilledAndWriteWithThreads", Fill, true, OpenAndWrite, true, 2, true},

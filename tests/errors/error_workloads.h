@@ -1,4 +1,4 @@
-// What is done while calls fail.
+// The workloads that run while calls fail.
 
 #ifndef RUMCASK_TESTS_ERRORS_ERROR_WORKLOADS_H_
 #define RUMCASK_TESTS_ERRORS_ERROR_WORKLOADS_H_
@@ -12,13 +12,14 @@ namespace rumcask {
 
 struct ErrorWorkload {
   const char* name;
-  // What is on the disk before; runs without errors. May be empty.
+  // Makes the database that `run` starts with; nothing fails meanwhile. May be empty.
   std::function<void(ErrorRun&)> prepare;
-  bool prepared_by_kill;  // or by a clean close
+  bool prepared_by_kill;  // whether the preparation ends by a kill or by a clean close
   std::function<void(ErrorRun&)> run;
   bool hash;
   int background_threads;
-  // Whether a bounded enumeration goes on after its errors: it writes, and no other does the same.
+  // Whether a bounded enumeration continues after its errors: true for workloads that write and
+  // that no other one resembles.
   bool goes_on;
 };
 

@@ -1,4 +1,4 @@
-// What a program does after an error: it goes on.
+// The part of ErrorRun in which the program continues after an error.
 
 #include <iterator>
 #include <string>
@@ -12,14 +12,15 @@ namespace {
 
 using When = ErrorOracle::When;
 
-// s: a small put; l: one larger than any before and than the segment that a failed one may have
-// left; L: the same with sync; y: a small one with sync; b: a batch; d: a delete.
-constexpr const char* kOrders[] = {"lsybd", "L", "slbdy", "bdsL", "l"};
+// s: a small put; y: the same with sync; l: a put larger than all before and than any segment that
+// a failed put may have left; L: the same with sync; b: a batch; d: a delete; c: a compaction.
+constexpr const char* kOrders[] = {"lsybdc", "L", "slbcdy", "bdsL", "l"};
 
 }  // namespace
 
 void ErrorRun::Heal() {
-  // A background thread may make calls meanwhile, so the counts are those of the very moment.
+  // Background threads may make calls meanwhile, so the counts are taken together with the change
+  // of the plan.
   const FaultFileSystem::Counts counts = faults_.SetPlan(FaultPlan());
   const AdversarialDisk::Counts of_index = index_->FailCalls(0, absl::OkStatus(), false);
   if (ended_) return;
@@ -39,11 +40,13 @@ void ErrorRun::WriteKind(const std::string& name, char kind) {
     case 'l':
     case 'L':
       return Put(key, std::string(largest_ + 5000, kind), /*sync=*/kind == 'L');
+    case 'c':
+      return Compact(/*all=*/true);
     case 'b':
       return Write({{key + "1", "one"}, {key + "2", std::nullopt}, {key + "3", "three"}},
                    /*sync=*/false);
     default: {
-      // One that is there: of another nothing is written.
+      // Deletes an existing key, because a delete of a missing key writes nothing.
       const State state = oracle_.Acknowledged();
       if (state.empty()) return Put(key, "nothing to delete");
       return Delete(state.begin()->first);
@@ -54,7 +57,8 @@ void ErrorRun::WriteKind(const std::string& name, char kind) {
 void ErrorRun::WriteAllKinds(const std::string& name, const char* kinds) {
   for (const char* kind = kinds; *kind != '\0'; ++kind) {
     const absl::Status state = db_->BackgroundStatus();
-    // An index without room is tried again, and writes go on as far as memory goes.
+    // If the index's disk is full, applying is retried, and writes succeed while the buffers have
+    // room.
     const bool for_now = failed_index_calls() > 0 && absl::IsResourceExhausted(state);
     const int errors_before = errors_;
     WriteKind(name, *kind);
@@ -76,7 +80,7 @@ void ErrorRun::GoOn(uint64_t number) {
   Heal();
   ends_at_error_ = idles_ = false;
   if (db_ != nullptr && read_only_) Close();
-  // What could not be opened, or was closed with an error, is opened again.
+  // The database may be closed because an open or a close failed.
   if (db_ == nullptr) {
     oracle_.NoteReopened();
     if (!Open()) return Complain("open", "fails though the system works again");
@@ -85,7 +89,7 @@ void ErrorRun::GoOn(uint64_t number) {
   ReadAll();
   CheckPowerCut(number);
   (void)Kill();
-  // Of what the process had written the power may still take what was never synced.
+  // A power cut can still lose what the killed process wrote without a sync.
   CheckPowerCut(number + 1);
   oracle_.NoteReopened();
   if (!Open()) return Complain("open after a kill", "fails though the system works again");

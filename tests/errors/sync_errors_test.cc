@@ -1,5 +1,5 @@
-// What the seam makes of a failing fdatasync. The kernel tells of a failure to write back once, to
-// one of the calls; an interrupted wait is no failure.
+// How the file system layer handles a failing fdatasync. The kernel reports a failed write-back
+// only once, to one of the callers, so the error must be remembered. EINTR is not a failure.
 
 #include <memory>
 #include <thread>
@@ -51,7 +51,7 @@ TEST_F(SyncErrorsTest, AFailedSyncStaysFailedAndIsNotRepeated) {
 }
 
 TEST_F(SyncErrorsTest, ASecondThreadsSyncDoesNotHideTheFirstOnes) {
-  // The second begins while the first is in the kernel.
+  // The second sync begins while the first one is in the kernel.
   FailSync(Fault::kEio);
   std::thread second;
   absl::Status second_status;

@@ -31,14 +31,12 @@ namespace fs = std::filesystem;
 //     OFFSET  hex bytes  the same as text
 //
 // with rows of zeros left out.
-std::map<std::string, std::string> ReadExample() {
-  std::ifstream page("core/FORMAT.md");
+std::map<std::string, std::string> ReadFiles(const std::string& page) {
+  std::ifstream lines(page);
   std::map<std::string, std::string> files;
   std::string* file = nullptr;
-  bool in_example = false;
-  for (std::string line; std::getline(page, line);) {
-    in_example = in_example || line == "## Example";
-    if (!in_example || line.rfind("    ", 0) != 0) continue;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("    ", 0) != 0) continue;
     line.erase(0, 4);
     const size_t comma = line.find(", ");
     if (comma != std::string::npos && line.find(" bytes") != std::string::npos) {
@@ -54,6 +52,8 @@ std::map<std::string, std::string> ReadExample() {
   }
   return files;
 }
+
+std::map<std::string, std::string> ReadExample() { return ReadFiles("core/FORMAT.md"); }
 
 std::string HexDump(const std::string& name, const std::string& bytes) {
   std::string text = "    " + name + ", " + std::to_string(bytes.size()) + " bytes\n";
@@ -80,12 +80,12 @@ std::string WithoutUuid(std::string bytes) {
   clear(16, 16);
   clear(64, 8);
   clear(120, 8);
-  const bool sealed = bytes.compare(bytes.size() - 96, 8, "rumcaskF") == 0;
+  const bool sealed = bytes.compare(bytes.size() - kTrailerBytes, 8, "rumcaskT") == 0;
   const std::vector<size_t> records = sealed ? std::vector<size_t>{0x80, 0xa8, 0xc8, 0xf0, 0x108}
-                                             : std::vector<size_t>{0x80, 0xf48, 0xf60};
+                                             : std::vector<size_t>{0x80, 0xea8, 0xec0};
   for (const size_t at : records) clear(at, 8);
   if (sealed) {
-    for (const size_t field : {24, 72, 88}) clear(bytes.size() - 96 + field, 8);
+    for (const size_t field : {24, 72, 96, 120}) clear(bytes.size() - kTrailerBytes + field, 8);
   }
   return bytes;
 }
@@ -120,7 +120,7 @@ class ExampleTest : public testing::Test {
     batch.Put("city", "Santiago");
     ASSERT_TRUE((*db)->Write(batch, {/*sync=*/true}).ok());
     ASSERT_TRUE((*db)->Delete("drink").ok());
-    ASSERT_TRUE((*db)->Put("fill", std::string(3752, '\0')).ok());
+    ASSERT_TRUE((*db)->Put("fill", std::string(3592, '\0')).ok());
     ASSERT_TRUE((*db)->Put("drink", "tea").ok());
     ASSERT_TRUE((*db)->Close().ok());
   }
@@ -158,7 +158,36 @@ TEST_F(ExampleTest, TheReaderReadsIt) {
   EXPECT_EQ(read.exit_code, 0) << read.messages;
   EXPECT_EQ(read.content,
             (std::map<std::string, std::string>{
-                {"city", "Santiago"}, {"drink", "tea"}, {"fill", std::string(3752, '\0')}}));
+                {"city", "Santiago"}, {"drink", "tea"}, {"fill", std::string(3592, '\0')}}));
+}
+
+// A release opens what the one before wrote, goes on in it and leaves it for its own kind to read.
+TEST_F(ExampleTest, ADatabaseOfTheFirstReleasesIsGoneOnWith) {
+  WriteFiles(ReadFiles("tests/format/early_database.txt"));
+  const auto check = [](DB* db) {
+    EXPECT_EQ(*db->Get("city"), "Santiago");
+    EXPECT_EQ(*db->Get("drink"), "tea");
+    EXPECT_EQ(*db->Get("fill"), std::string(3752, '\0'));
+    const auto report = db->Verify();
+    ASSERT_TRUE(report.ok());
+    EXPECT_TRUE(report->damages.empty());
+  };
+  for (int round = 0; round < 3; ++round) {
+    auto db = DB::Open(path_, options_);
+    ASSERT_TRUE(db.ok()) << db.status();
+    check(db->get());
+    EXPECT_EQ((*db)->KeyCount(), 3u + static_cast<unsigned>(round));
+    ASSERT_TRUE((*db)->Put("round " + std::to_string(round), std::string(3000, 'x')).ok());
+    check(db->get());
+    ASSERT_TRUE((*db)->Close().ok());
+  }
+  // What is new is written as this release writes it; what was sealed stays.
+  const std::map<std::string, std::string> files = Files();
+  EXPECT_EQ(files.at("MANIFEST").substr(0, 8), "rumcaskL");
+  const std::string first = files.at("0000000000000001.seg");
+  const std::string second = files.at("0000000000000002.seg");
+  EXPECT_EQ(first, ReadFiles("tests/format/early_database.txt").at("0000000000000001.seg"));
+  EXPECT_EQ(second.substr(second.size() - kTrailerBytes, 8), "rumcaskT");
 }
 
 // Only uuid and incarnation, and what is computed from them, differ from run to run.

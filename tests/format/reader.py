@@ -13,8 +13,11 @@ from xxhash import xxh3_64_intdigest as xxh3
 PUT, DELETE, LOST, MARK, FENCE, MASK = 1, 2, 3, 4, 5, 2**64 - 1
 
 class Damage(Exception): pass
+class Newer(Exception): pass
 def check(ok, *message):
     if not ok: raise Damage(' '.join(map(str, message)))
+def known(ok, *message):
+    if not ok: raise Newer(' '.join(map(str, message)) + ': needs a newer reader')
 
 def varints(data, at, count):
     values = []
@@ -28,19 +31,47 @@ def varints(data, at, count):
 def read_manifest(data):
     for copy in (data, data[len(data) // 2:]):
         version, length, checksum = unpack_from('<IIQ', copy, 8)
-        body, at, sealed, unsealed = copy[24:24 + length], 16, {}, {}
-        if (copy[:8], len(body), checksum) == (b'rumcaskM', length, xxh3(body, version)): break
+        body, at, sealed, unsealed, last = copy[24:24 + length], 24, {}, {}, 0
+        if (copy[:8], len(body), checksum) == (b'rumcaskL', length, xxh3(body, version)): break
     else: raise Damage('MANIFEST: no valid copy')
-    check(version == 0, 'MANIFEST has the unknown format number', version)
+    known(version == 0 and unpack_from('<I', body) == (0,), 'MANIFEST')
     (_, name), at = varints(body, at, 2)
-    (_, highest_id, durable, _, _), at = varints(body, at + name, 5)
+    (_, highest_id, durable, _, _), at = varints(body, at + name + 1, 5)
     (ranges,), at = varints(body, at + 1, 1)
     for _ in range(ranges):
-        (first, more), at = varints(body, at, 2)
-        stream, is_sealed, ((end,), at) = body[at], body[at + 1], varints(body, at + 2, 1)
-        if is_sealed: sealed.update((id, stream) for id in range(first, first + more + 1))
-        else: unsealed[first] = stream, end
-    return body[:16], highest_id, durable, sealed, unsealed  # the last two are keyed by id
+        (distance,), at = varints(body, at, 1)
+        flags, at, end, more = body[at], at + 1, 0, 0
+        known(flags < 32 and flags & 3 in (1, 2), 'MANIFEST')
+        if flags & 8: (end,), at = varints(body, at, 1)
+        if flags & 16: (more,), at = varints(body, at, 1)
+        first, last = last + distance, last + distance + more
+        which = sealed if flags & 4 else unsealed
+        which.update((id, (flags & 3, end * 8)) for id in range(first, last + 1))
+    return body[8:24], highest_id, durable, sealed, unsealed  # the last two are keyed by id
+
+def unpack_keys(table, at, sizes):
+    """The keys of a block, which begin at `at`, and where they end."""
+    (size,), at = varints(table, at, 1)
+    prefix, coding, at = table[at:at + size], table[at + size], at + size + 1
+    count = sum(size - len(prefix) for size in sizes if size)
+    if coding == 0: rest, at = table[at:at + count], at + count
+    else:
+        alphabet, at = table[at + 1:at + 1 + table[at]], at + 1 + table[at]
+        held = bits = 0
+        rest = bytearray()
+        while len(rest) < count:
+            while bits < coding: held, bits, at = held | table[at] << bits, bits + 8, at + 1
+            value, held, bits = held & (1 << coding) - 1, held >> coding, bits - coding
+            for _ in range(3 if coding == 10 else 1):
+                rest.append(alphabet[value % len(alphabet)])
+                value //= len(alphabet)
+        rest = bytes(rest[:count])
+    keys, used = [], 0
+    for size in sizes:
+        end = used + max(0, size - len(prefix))
+        keys.append(prefix[:size] + rest[used:end])
+        used = end
+    return keys, at
 
 class Segment:
     def __init__(self, id, data, uuid):
@@ -49,7 +80,8 @@ class Segment:
         self.stream = self.durable = 0  # stay 0 if the header is not valid
         if data[:8] == b'rumcask\n' and data[120:128] == pack('<Q', xxh3(data[:120], self.seed)):
             version, self.stream = unpack_from('<IB', data, 8)
-            check(version == 0, self.name, 'has the unknown format number', version)
+            known((version, *unpack_from('<I', data, 80)) == (0, 0), self.name)
+            known(self.stream in (1, 2), self.name)
             *self.link, self.durable = unpack_from('<QQQQ', data, 48)
 
     def record_at(self, at):
@@ -57,11 +89,12 @@ class Segment:
         if at + 24 > len(self.data): return
         checksum, number, values, keys, kind, part = unpack_from('<QQIHBB', self.data, at)
         end, after = at + 24 + keys + values, at + (24 + keys + values + 7) // 8 * 8
-        if not 0 < kind < 64 or part > 3 or values > 2**30 + 64 or after > len(self.data): return
+        if kind == 0 or after > len(self.data): return
         key, value = self.data[at + 24:end - values], self.data[end - values:end]
         head = self.data[at + 8:at + 24] + pack('<Q', xxh3(value, xxh3(key)))
         if xxh3(head, self.seed + at & MASK) != checksum: return None
-        check(kind <= FENCE or kind >= 32, self.name, 'has at', at, 'the unknown kind', kind)
+        known((kind <= FENCE or 32 <= kind < 64) and part < 4 and number < 2**63 and
+              values <= 2**30 + 512, self.name, 'at', at)
         return number, kind, part, key, value, checksum, after
 
     def scan(self):
@@ -75,19 +108,32 @@ class Segment:
 
     def read_footer(self):
         """The same from key table and trailer; False if these are damaged."""
-        trailer, self.entries, at, offset, before = self.data[-96:].ljust(96), [], 0, 128, 0
-        magic, self.end, length, tables, count = unpack_from('<8sQQQQ', trailer)
-        self.last, _, checksum = unpack_from('<QQQ', trailer, 72)
+        trailer, self.entries, at, offset, before = self.data[-128:].ljust(128), [], 0, 128, 0
+        magic, self.end, length, tables, count = unpack_from('<8sQQQI', trailer)
+        self.last, *_, checksum = unpack_from('<QQQQQQQ', trailer, 72)
         table = self.data[self.end:self.end + length]
-        if (magic, checksum, tables) != (b'rumcaskF', xxh3(trailer[:88], self.seed),
-                                         xxh3(table, self.seed)): return False
+        if (magic, checksum) != (b'rumcaskT', xxh3(trailer[:120], self.seed)): return False
+        known(unpack_from('<I', trailer, 112) == (0,), self.name)
+        if tables != xxh3(table, self.seed): return False
         while at < length:
-            kind, ((keys, values, zigzag), at) = table[at] & 63, varints(table, at + 1, 3)
-            number = before + (zigzag // 2 if zigzag % 2 == 0 else -(zigzag + 1) // 2) & MASK
-            if kind != MARK: before = number
-            self.entries.append((number, self.id, offset, kind, table[at:at + keys]))
-            at += keys + (8 if kind == 6 else 0)
-            offset += (24 + keys + values + 7) // 8 * 8
+            (size,), at = varints(table, at, 1)
+            shape, at = table[at], at + 1
+            known(shape < 16, self.name)
+            def column(bit): return size if shape & bit else 1
+            def spread(values): return values * size if len(values) < size else values
+            tags, at = spread(list(table[at:at + column(1)])), at + column(1)
+            known(all(tag & 63 <= FENCE or tag & 63 >= 32 for tag in tags), self.name)
+            key_sizes, at = varints(table, at, column(2))
+            value_sizes, at = varints(table, at, column(4))
+            numbers, at = varints(table, at, column(8))
+            keys, at = unpack_keys(table, at, spread(key_sizes))
+            for i, (tag, key, values) in enumerate(zip(tags, keys, spread(value_sizes))):
+                step = numbers[i] if i < len(numbers) else 1
+                if tag & 63 == MARK: step = step // 2 if step % 2 == 0 else -(step + 1) // 2
+                number = before + step & MASK
+                if tag & 63 != MARK: before = number
+                self.entries.append((number, self.id, offset, tag & 63, key))
+                offset += (24 + len(key) + values + 7) // 8 * 8
         check(count == len(self.entries) and offset == self.end, self.name, 'has a wrong footer')
         return True
 
@@ -107,10 +153,15 @@ def live_segments(directory):
         id = int(name[:16], 16) if re.fullmatch('[0-9a-f]{16}[.]seg', name) else 0
         if id in sealed or id in unsealed or id > highest_id:
             segments[id] = Segment(id, load(name), uuid)
-    for id, stream in sealed.items():
+    for id, (stream, end) in sealed.items():
         check(id in segments, 'sealed segment', id, 'is missing')
         live[id] = segment = segments[id]
-        if not segment.read_footer():  # then the next segment's header or F has the end
+        if segment.read_footer(): pass
+        elif stream == 2:  # then MANIFEST has the end
+            segment.scan()
+            check(segment.end >= end, segment.name, 'has lost records')
+            segment.entries = [entry for entry in segment.entries if entry[2] < end]
+        else:  # then the next segment's header or F has the end
             segment.scan()
             ends = [s.link for s in segments.values() if s.stream and s.link[0] == id]
             here, last = [id, segment.end, segment.last], max(segment.entries, default=[0])[0]
@@ -152,5 +203,5 @@ def main(directory):
 
 if __name__ == '__main__':
     try: sys.exit(main(sys.argv[1]))
-    except (Damage, OSError, struct.error, IndexError) as damage: print(damage, file=sys.stderr)
+    except (Damage, Newer, OSError, struct.error, IndexError) as e: print(e, file=sys.stderr)
     sys.exit(3)

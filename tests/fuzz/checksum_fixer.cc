@@ -10,7 +10,8 @@ constexpr size_t kManifestPreamble = 24;
 
 void FixManifestCopy(char* copy, size_t size) {
   if (size < kManifestPreamble) return;
-  std::memcpy(copy, "rumcaskM", 8);
+  // The magic tells the layout, so that both are kept.
+  if (std::memcmp(copy, "rumcaskM", 8) != 0) std::memcpy(copy, "rumcaskL", 8);
   const uint32_t format = LoadU32(copy + 8);
   const uint64_t length = std::min<uint64_t>(LoadU32(copy + 12), size - kManifestPreamble);
   StoreU64(copy + 16, XXH3_64bits_withSeed(copy + kManifestPreamble, length, format));
@@ -36,7 +37,7 @@ void FixFooter(uint64_t seed, std::string* bytes) {
   if (offset <= room && length <= room - offset) {
     StoreU64(trailer + 24, TableChecksum({bytes->data() + offset, length}, seed));
   }
-  StoreU64(trailer + 88, XXH3_64bits_withSeed(trailer, 88, seed));
+  StoreU64(trailer + 120, XXH3_64bits_withSeed(trailer, 120, seed));
 }
 
 }  // namespace
@@ -49,8 +50,10 @@ void FixManifest(std::string* bytes) {
 
 Uuid ManifestUuid(const std::string& bytes) {
   Uuid uuid = {};
-  if (bytes.size() >= kManifestPreamble + uuid.size()) {
-    std::memcpy(uuid.data(), bytes.data() + kManifestPreamble, uuid.size());
+  // The body begins with eight bytes of flags, that of the first releases with the uuid.
+  const size_t at = kManifestPreamble + (bytes.compare(0, 8, "rumcaskM") == 0 ? 0 : 8);
+  if (bytes.size() >= at + uuid.size()) {
+    std::memcpy(uuid.data(), bytes.data() + at, uuid.size());
   }
   return uuid;
 }
@@ -64,7 +67,7 @@ SegmentLink FixSegment(const Uuid& uuid, uint64_t id, const SegmentLink* predece
   FixHeader(uuid, id, predecessor, bytes->data());
   const uint64_t seed = SegmentSeed(uuid, id);
   const bool has_footer = bytes->size() >= kSegmentHeaderBytes + kTrailerBytes &&
-                          bytes->compare(bytes->size() - kTrailerBytes, 8, "rumcaskF") == 0;
+                          bytes->compare(bytes->size() - kTrailerBytes, 8, "rumcaskT") == 0;
   const uint64_t limit =
       has_footer ? std::min<uint64_t>(LoadU64(bytes->data() + bytes->size() - kTrailerBytes + 8),
                                       bytes->size() - kTrailerBytes)

@@ -107,7 +107,7 @@ TEST_F(HostileDirectoryTest, RecordsBeyondWhatALocationCanHold) {
     end += header.record_bytes();
   }
   fs_.WriteFile(Path(1), Header());
-  fs_.Overwrite(Path(1), end, table.Finish(end, SegmentSeed(uuid_, 1)));
+  fs_.Overwrite(Path(1), end, table.Finish(end, SegmentSeed(uuid_, 1), {}));
   auto db = DB::OpenReadOnly(kPath, options_);
   if (!db.ok()) return;
   std::string value;
@@ -225,7 +225,7 @@ TEST_F(HostileDirectoryTest, UnknownKindInASealedSegmentIsRefused) {
   KeyTableBuilder table;
   table.Add(header, "k");
   const uint64_t end = kSegmentHeaderBytes + record.size();
-  fs_.WriteFile(Path(1), Header() + record + table.Finish(end, SegmentSeed(uuid_, 1)));
+  fs_.WriteFile(Path(1), Header() + record + table.Finish(end, SegmentSeed(uuid_, 1), {}));
   EXPECT_TRUE(absl::IsFailedPrecondition(DB::Open(kPath, options_).status()));
 }
 

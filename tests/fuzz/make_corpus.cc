@@ -66,10 +66,11 @@ class Corpus {
     Write("corpus_segment", name, "\1" + bytes.substr(0, bytes.find_last_not_of('\0') + 9));
     if (bytes.size() < kTrailerBytes + kSegmentHeaderBytes) return;
     const char* const trailer = bytes.data() + bytes.size() - kTrailerBytes;
-    if (std::string_view(trailer, 8) != "rumcaskF") return;
+    if (std::string_view(trailer, 8) != "rumcaskT") return;
     const uint64_t offset = LoadU64(trailer + 8);
     std::string table(trailer + 8, 8);
-    table.append(trailer + 32, 8);
+    table.append(trailer + 32, 4);
+    table.append(4, '\0');
     Write("corpus_key_table", name, table + bytes.substr(offset, LoadU64(trailer + 16)));
   }
 

@@ -12,8 +12,10 @@
 namespace rumcask {
 namespace {
 
-std::string FileWithBody(std::string_view body) {
-  std::string copy(24, '\0');
+// Of the layout of today or, if it `is_early`, of the first releases.
+std::string FileWithBody(std::string_view body, bool is_early) {
+  std::string copy(is_early ? "rumcaskM" : "rumcaskL");
+  copy.resize(24);
   StoreU32(copy.data() + 12, static_cast<uint32_t>(body.size()));
   copy += body;
   copy.resize((copy.size() + 4095) / 4096 * 4096);
@@ -42,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] % 3 == 1) FixManifest(&bytes);
-  if (data[0] % 3 == 2) bytes = FileWithBody(bytes);
+  if (data[0] % 3 == 2) bytes = FileWithBody(bytes, /*is_early=*/data[0] % 2 == 0);
   const absl::StatusOr<DecodedManifest> decoded = DecodeManifest(bytes, "MANIFEST");
   if (!decoded.ok()) return 0;
   const Manifest& manifest = decoded->manifest;

@@ -34,8 +34,8 @@ Child::Child(const std::vector<std::string>& arguments, const std::string& log,
                                              O_WRONLY | O_CREAT | O_TRUNC, 0600),
           "log");
   Require(::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO), "dup2");
-  // In ascending order no descriptor is overwritten before it was passed on: pipes are made after
-  // the three standard ones are open, so that descriptors[i] >= 3 + i.
+  // The pipes are made after the three standard descriptors, so descriptors[i] >= 3 + i. Copying in
+  // ascending order therefore overwrites no descriptor before it is copied.
   for (size_t i = 0; i < descriptors.size(); ++i) {
     Require(::posix_spawn_file_actions_adddup2(&actions, descriptors[i],
                                                kFirstDescriptor + static_cast<int>(i)),

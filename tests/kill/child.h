@@ -1,4 +1,4 @@
-// A program that is started to be killed.
+// Starts a program that the test kills.
 
 #ifndef RUMCASK_TESTS_KILL_CHILD_H_
 #define RUMCASK_TESTS_KILL_CHILD_H_
@@ -13,7 +13,8 @@ namespace rumcask {
 class Child {
  public:
   // Starts `arguments[0]`. Its standard input is empty, its standard output and error go to the
-  // file `log`, and `descriptors[i]` becomes its 3 + i. Ends the test program if that fails.
+  // file `log`, and `descriptors[i]` becomes its descriptor 3 + i. Ends the test program if that
+  // fails.
   Child(const std::vector<std::string>& arguments, const std::string& log,
         const std::vector<int>& descriptors = {});
   // Kills it if it still runs.
@@ -21,11 +22,11 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // SIGKILL; nothing if it has ended.
+  // Sends SIGKILL, unless the program has ended.
   void Kill();
-  // Waits until it has ended, and with it every lock it held, and returns what waitpid says.
+  // Waits until it has ended, which releases its locks, and returns the status from waitpid.
   int Wait();
-  // Whether it has ended by now, without waiting.
+  // Whether it has ended. Does not wait.
   bool Ended();
 
  private:

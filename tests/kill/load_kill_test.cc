@@ -1,9 +1,9 @@
-// Kills `rumcask load` of a large file, over and over, at moments spread over its whole length.
+// Kills `rumcask load` of a large file many times, at moments spread over the whole load.
 //
-// After each kill the database must be sound and hold exactly the first records of the file, in
-// whole batches, and never fewer than the loads before had left. Then the load goes on with --skip
-// where it stopped, or a new one begins. Where a kill landed is judged from what the database
-// holds, not from clocks; kills that came too early or too late do not count, and are made up for.
+// After each kill the database must be undamaged and hold exactly the first records of the file, in
+// whole batches, and no fewer than after the earlier loads. Then the load continues with --skip, or
+// a new one begins. The contents of the database, not clocks, decide whether a kill came during the
+// load. Kills that came too early or too late do not count and are repeated.
 //
 // RUMCASK_FULL=1 kills ten times as often.
 
@@ -45,7 +45,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr uint64_t kRecords = 420'000;
 constexpr size_t kValueBytes = 1000;
-constexpr uint64_t kFileBytes = uint64_t{400} * 1000 * 1000;  // at least
+constexpr uint64_t kFileBytes = uint64_t{400} * 1000 * 1000;  // the least size of the file
 
 std::string Key(uint64_t i) { return absl::StrFormat("%08d", i); }
 std::string Value(uint64_t i) { return Letters(i << 32, kValueBytes); }
@@ -73,15 +73,15 @@ class LoadKillTest : public testing::Test {
 
   std::string Log() const { return ReadFile(scratch_.Path("log")); }
 
-  // When MANIFEST was written, if there is one.
+  // When MANIFEST was last written; nullopt if there is none.
   std::optional<fs::file_time_type> ManifestTime() const {
     std::error_code error;
     const fs::file_time_type time = fs::last_write_time(db_ + "/MANIFEST", error);
     return error ? std::nullopt : std::optional(time);
   }
 
-  // Waits until a load begins to write, or ends: then there is a segment, and a MANIFEST that is
-  // not the one from `before`.
+  // Waits until a load begins to write or has ended. It has begun once there is a segment and a
+  // MANIFEST newer than `before`.
   void AwaitWriting(std::optional<fs::file_time_type> before, Child* load) const {
     while (!load->Ended()) {
       const std::optional<fs::file_time_type> now = ManifestTime();
@@ -90,7 +90,8 @@ class LoadKillTest : public testing::Test {
     }
   }
 
-  // How many records the database holds; fails unless they are the file's first and all is sound.
+  // Counts the records in the database. Fails unless they are the first ones of the file and there
+  // is no damage.
   void Count(bool read_only, ReadMode read_mode, uint64_t* count) const;
 
   const ScratchDirectory scratch_;
@@ -101,8 +102,8 @@ class LoadKillTest : public testing::Test {
 void LoadKillTest::Count(bool read_only, ReadMode read_mode, uint64_t* count) const {
   *count = 0;
   const absl::StatusOr<VerifyReport> report = VerifyFiles(db_);
-  // Killed before there was a database. Anything else it may have left must not be in the way of
-  // the next load, which shows by itself.
+  // The load was killed before there was a database. It may have left other files; the next load
+  // shows that they do no harm.
   if (absl::IsNotFound(report.status())) return;
   ASSERT_TRUE(report.ok()) << report.status();
   for (const Damage& damage : report->damages) ADD_FAILURE() << DamageStatus(damage);
@@ -132,7 +133,7 @@ TEST_F(LoadKillTest, ThePrefixThatWasLoadedIsThere) {
   const int most_loads = 6 * kills_wanted;
   ASSERT_GE(fs::file_size(file_), kFileBytes);
 
-  // How long a load takes here and now; only where kills fall depends on it.
+  // The time that a load takes on this machine. It only determines when the kills come.
   Clock::duration length;
   {
     const std::unique_ptr<Child> load = Load(0);
@@ -149,14 +150,14 @@ TEST_F(LoadKillTest, ThePrefixThatWasLoadedIsThere) {
   std::mt19937_64 random(20210);
   int loads = 0, kills = 0, landed = 0, continued = 0, completed = 0;
   uint64_t held = 0;       // records in the database
-  uint64_t batch_gcd = 0;  // of what killed loads have added
+  uint64_t batch_gcd = 0;  // greatest common divisor of the counts that killed loads added
   for (; kills < kills_wanted || landed < landed_wanted; ++loads) {
     ASSERT_LT(loads, most_loads) << kills << " kills, " << landed << " landed";
     SCOPED_TRACE(absl::StrCat("load ", loads, " from record ", held));
     const bool from_start = held == 0;
     const std::optional<fs::file_time_type> before = ManifestTime();
     const std::unique_ptr<Child> load = Load(held);
-    // Most kills are aimed at the writing, some at what comes before it.
+    // Most kills are aimed at the time of writing, some at the time before it.
     if (random() % 8 != 0) AwaitWriting(before, load.get());
     const auto begin = Clock::now();
     const uint64_t left = 1000 * (kRecords - held) / kRecords + 20;
@@ -196,7 +197,8 @@ TEST_F(LoadKillTest, ThePrefixThatWasLoadedIsThere) {
       loads, static_cast<double>(fs::file_size(file_)) / 1e6,
       std::chrono::duration<double>(length).count(), kills, landed, continued, completed,
       static_cast<unsigned long long>(batch_gcd));
-  // Records are of one size, hence batches of one count. A single torn batch would bring it down.
+  // All records have the same size, so all batches hold the same number. A single torn batch would
+  // lower the divisor.
   EXPECT_GT(batch_gcd, 1u);
 }
 

@@ -1,5 +1,5 @@
-// Processes that end at any operation of the file system while they make a database or reindex one.
-// Nothing of that is in the way later, and nothing of it stays.
+// Ends a process at each file operation while it creates or reindexes a database. The next opening
+// must succeed, and no files of an unused index may remain.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ namespace {
 constexpr int kKeys = 50;
 constexpr int kKilled = 9;
 
-// Ends the process at the operation numbered `at`.
+// Ends the process at its `at`-th operation.
 class Ticker {
  public:
   explicit Ticker(int at) : at_(at) {}
@@ -41,12 +41,13 @@ class Ticker {
   int operations_ = 0;
 };
 
-// Keystores by name: "hash", in memory; all others have files.
+// Returns a keystore: in memory for "hash", on disk for any other name.
 KeystoreFactory Named(const std::string& name, Ticker* ticker = nullptr) {
   if (name == "hash") return TestKeystore();
   KeystoreFactory factory = example::FileKeystore();
   factory.traits.name = name;
-  // The index's own operations are not seen; before and behind them is an operation more.
+  // The hook does not see the index's own file operations, so opening and removing an index count
+  // as one operation before and one after.
   const KeystoreFactory inner = factory;
   if (ticker == nullptr) return factory;
   factory.open_index = [inner, ticker](const DiskIndexConfig& config) {
@@ -84,8 +85,8 @@ std::set<std::string> NamesIn(const std::string& directory) {
 
 class ReindexKillTest : public testing::Test {
  protected:
-  // A process that opens `path` with the keystore, reindexing if need be, and ends at an operation,
-  // or, returning true, after all of them.
+  // Opens `path` with the keystore in another process, reindexing if needed. The process ends at
+  // the `operation`-th operation. Returns true if it completed all of them instead.
   static bool OpenAndEndAt(int operation, const std::string& path, const std::string& keystore) {
     const pid_t child = ::fork();
     if (child == 0) {
@@ -104,7 +105,8 @@ class ReindexKillTest : public testing::Test {
     return WIFEXITED(how) && WEXITSTATUS(how) == 0;
   }
 
-  // Opens what there is as it says it shall be, or with `otherwise`.
+  // Opens the database with its stored keystore, or with `otherwise` if none is stored, and checks
+  // it.
   static void Check(const std::string& path, int keys, const std::string& otherwise) {
     std::string name = DB::StoredKeystore(path).value_or("");
     if (name.empty()) name = otherwise;
@@ -146,7 +148,8 @@ TEST_F(ReindexKillTest, AReindexingThatEndsAnywhereLeavesNothing) {
       if (ended) {
         EXPECT_EQ(*DB::StoredKeystore(path), to);
       }
-      // Three times in a row at the same place is no sign of an index that ends the process.
+      // Three ends in a row at the same operation must not make the next opening take the index for
+      // one that crashes its opener.
       if (!ended && operation % 3 == 0) {
         OpenAndEndAt(operation, path, to);
         OpenAndEndAt(operation, path, to);

@@ -1,13 +1,13 @@
-// Kills a program of four writing threads, over and over, on the same database.
+// Kills a program with four writing threads many times on the same database.
 //
-// Each thread acknowledges through a pipe of its own, after the operation returned. What it has
-// acknowledged must be there, and of what it has not at most the one operation that was under way,
-// whole. A kill counts if every thread had acknowledged something since the program was started;
-// others fall into opening and recovery, and must do no harm either.
+// Each thread acknowledges an operation through a pipe of its own after it has returned. The
+// database must hold every acknowledged operation, and besides these at most the one that was under
+// way, whole. A kill counts if every thread had acknowledged something since the program started.
+// Other kills come during opening and recovery and must do no harm either.
 //
-// The keystore is the one the target is built for. One with an index on disk gets small buffers, so
-// that it is being changed nearly all the time; after a kill it must be as useful as it was before,
-// without being built anew, and it must often lack what the log has already.
+// The keystore is the one that the target is built for. An index on disk gets small buffers, so
+// that it changes nearly all the time. After a kill it must not be rebuilt and must have lost
+// nothing. It must often be behind the log, so that replay is tested too.
 //
 // RUMCASK_FULL=1 kills ten times as often.
 
@@ -40,6 +40,8 @@
 #include "keystores/by_name.h"
 #include "tests/kill/child.h"
 #include "tests/kill/scratch_directory.h"
+#include "tests/oracle/numbered_writes.h"
+#include "tests/oracle/operations.h"
 #include "tests/workloads/writer_operations.h"
 
 namespace rumcask {
@@ -48,7 +50,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// One pipe for each writer, and the numbers that came through them.
+// A pipe for each writer and the last number that came through it.
 class Acknowledgements {
  public:
   explicit Acknowledgements(const std::array<uint64_t, kWriters>& done) : last_(done) {
@@ -64,7 +66,7 @@ class Acknowledgements {
   Acknowledgements& operator=(const Acknowledgements&) = delete;
 
   const std::vector<int>& writers() const { return writers_; }
-  // So that the pipes end with the child.
+  // Closes our write ends, so that the pipes end when the child does.
   void CloseWriters() {
     for (int writer : writers_) ::close(writer);
     writers_.clear();
@@ -77,7 +79,7 @@ class Acknowledgements {
     }
   }
 
-  // Takes what comes until `until`; false once all pipes have ended.
+  // Reads acknowledgements until `until`. Returns false once all pipes have ended.
   bool ReadUntil(Clock::time_point until) {
     while (open_ > 0) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
@@ -94,7 +96,7 @@ class Acknowledgements {
   uint64_t last(int writer) const { return last_[static_cast<size_t>(writer)]; }
 
  private:
-  // The end to read from.
+  // Makes a pipe and returns its read end.
   int NewPipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
@@ -103,12 +105,12 @@ class Acknowledgements {
   }
 
   void Read(size_t i) {
-    // Writes of 8 bytes to a pipe are never torn, and the buffer holds a multiple of them.
+    // An 8-byte write to a pipe is atomic, and the buffer holds a whole number of them.
     uint64_t numbers[512];
     const ssize_t got = ::read(readers_[i].fd, numbers, sizeof(numbers));
     if (got <= 0) {
       ::close(readers_[i].fd);
-      readers_[i].fd = -1;  // poll passes over it
+      readers_[i].fd = -1;  // poll ignores negative descriptors
       --open_;
       return;
     }
@@ -125,22 +127,22 @@ class Acknowledgements {
   int open_ = kWriters;
 };
 
-// As the child has it, but with large buffers: then looking changes nothing in the index.
+// The child's keystore, but with large buffers, so that the checks do not change the index.
 KeystoreFactory TestedKeystore() { return KeystoreByName(RUMCASK_TESTED_KEYSTORE).value(); }
 
 class WritersKillTest : public testing::TestWithParam<AppendMode> {
  protected:
-  // Starts the writers where they stopped, kills them and takes their acknowledgements. Whether all
-  // of them had acknowledged something.
+  // Starts the writers where they stopped, kills them and reads their acknowledgements. Returns
+  // whether each of them had acknowledged something.
   bool Round(uint64_t bits);
-  // Judges what is there.
+  // Checks what the database holds.
   void Check(bool read_only, ReadMode read_mode, bool thorough);
   void CheckWriter(DB* db, int writer);
-  // Of keystores on disk.
+  // Checks the index of an on-disk keystore.
   void CheckIndex(const Stats& stats);
-  // A walk over all keys, and the index against the log.
+  // Walks over all keys, and compares the index with the log.
   void CheckAllKeys(DB* db, size_t keys);
-  // What the writers had to say.
+  // The output of the writers.
   std::string Log() const {
     std::ifstream log(scratch_.Path("log"));
     return {std::istreambuf_iterator<char>(log), std::istreambuf_iterator<char>()};
@@ -148,27 +150,36 @@ class WritersKillTest : public testing::TestWithParam<AppendMode> {
   void BeginAnew() {
     fs::remove_all(db_);
     done_.fill(0);
-    states_ = {};
+    writes_ = FromTheBeginning();
     position_ = 0;
     unopened_ = 0;
   }
 
   const ScratchDirectory scratch_;
   const std::string db_ = scratch_.Path("db");
-  // Of each writer, the last operation that is known to be in the database, and its keys then.
+  static std::vector<NumberedWrites> FromTheBeginning() {
+    std::vector<NumberedWrites> all;
+    for (int writer = 0; writer < kWriters; ++writer) {
+      all.emplace_back([writer](uint64_t n) { return OperationOf(writer, n).changes; });
+    }
+    return all;
+  }
+
+  // For each writer, the last operation known to be in the database, and the writer's keys after
+  // it.
   std::array<uint64_t, kWriters> done_ = {};
-  std::array<State, kWriters> states_;
-  // What this round has acknowledged.
+  std::vector<NumberedWrites> writes_ = FromTheBeginning();
+  // The last operation that each writer has acknowledged.
   std::array<uint64_t, kWriters> acknowledged_ = {};
   uint64_t operations_ = 0;
-  uint64_t unacknowledged_ = 0;  // that were there all the same
+  uint64_t unacknowledged_ = 0;  // operations found although they were not acknowledged
   // The highest version through which an index on disk was known to be up to date.
   uint64_t position_ = 0;
-  // Processes in a row that may have been killed while they opened the index: the one after two
-  // takes it for one that can't be opened.
+  // The number of consecutive processes that may have been killed while opening the index. After
+  // two of them the next process takes the index for one that crashes its opener, and rebuilds it.
   int unopened_ = 0;
   int behind_ = 0;    // kills that found the index behind the log
-  int advanced_ = 0;  // of these, with more in it than the last time
+  int advanced_ = 0;  // those of them that found it further than the time before
   int thorough_ = 0;  // checks of all keys
 };
 
@@ -179,7 +190,7 @@ bool WritersKillTest::Round(uint64_t bits) {
   for (uint64_t done : done_) arguments.push_back(absl::StrCat(done + 1));
   Child child(arguments, scratch_.Path("log"), acknowledgements.writers());
   acknowledgements.CloseWriters();
-  // A quarter of the kills is aimed at opening and recovery.
+  // A quarter of the kills are aimed at opening and recovery.
   const bool early = bits % 4 == 0;
   const std::chrono::microseconds life(early ? bits / 4 % 20'000 : 20'000 + bits / 4 % 150'000);
   acknowledgements.AwaitOpening();
@@ -203,7 +214,7 @@ bool WritersKillTest::Round(uint64_t bits) {
 void WritersKillTest::Check(bool read_only, ReadMode read_mode, bool thorough) {
   const absl::StatusOr<VerifyReport> report = VerifyFiles(db_);
   if (absl::IsNotFound(report.status())) {
-    // Killed before there was a database.
+    // The program was killed before there was a database.
     ASSERT_EQ(acknowledged_, (std::array<uint64_t, kWriters>{}));
     return;
   }
@@ -215,7 +226,7 @@ void WritersKillTest::Check(bool read_only, ReadMode read_mode, bool thorough) {
   const bool on_disk = options.keystore->traits.persistent;
   auto db = read_only ? DB::OpenReadOnly(db_, options) : DB::Open(db_, options);
   if (read_only && on_disk && position_ == 0 && absl::IsFailedPrecondition(db.status())) {
-    // Killed before there was an index, which reading alone doesn't make.
+    // The program was killed before there was an index. A read-only opening does not create one.
     db = DB::Open(db_, options);
   }
   ASSERT_TRUE(db.ok()) << db.status();
@@ -224,7 +235,7 @@ void WritersKillTest::Check(bool read_only, ReadMode read_mode, bool thorough) {
   size_t keys = 0;
   for (int i = 0; i < kWriters; ++i) {
     CheckWriter(db->get(), i);
-    keys += states_[static_cast<size_t>(i)].size();
+    keys += writes_[static_cast<size_t>(i)].state().size();
   }
   if (stats.keys_exact) {
     EXPECT_EQ((*db)->KeyCount(), keys);
@@ -236,7 +247,7 @@ void WritersKillTest::Check(bool read_only, ReadMode read_mode, bool thorough) {
 }
 
 void WritersKillTest::CheckIndex(const Stats& stats) {
-  // What was killed before the index had anything may leave any part of one.
+  // A kill while the first index was created may leave it incomplete.
   if (position_ > 0) {
     EXPECT_EQ(stats.index_rebuilt, "");
   }
@@ -255,21 +266,13 @@ void WritersKillTest::CheckAllKeys(DB* db, size_t keys) {
   ASSERT_TRUE(report.ok()) << report.status();
   for (const Damage& damage : report->damages) ADD_FAILURE() << DamageStatus(damage);
   EXPECT_EQ(report->keys, keys);
-  IteratorOptions options;
-  options.ordered = TestedKeystore().traits.ordered;
-  auto it = db->NewIterator(options);
-  ASSERT_TRUE(it.ok()) << it.status();
   State walked;
-  std::string last;
-  for (; (*it)->Valid(); (*it)->Next()) {
-    const std::string key((*it)->key());
-    EXPECT_TRUE(!options.ordered || last < key) << key << " comes after " << last;
-    EXPECT_TRUE(walked.emplace(key, (*it)->value()).second) << key << " comes twice";
-    last = key;
-  }
-  EXPECT_TRUE((*it)->status().ok()) << (*it)->status();
+  const absl::Status read = ReadAll(db, &walked, TestedKeystore().traits.ordered);
+  ASSERT_TRUE(read.ok()) << read;
   State expected;
-  for (const State& state : states_) expected.insert(state.begin(), state.end());
+  for (const NumberedWrites& writes : writes_) {
+    expected.insert(writes.state().begin(), writes.state().end());
+  }
   EXPECT_TRUE(walked == expected) << walked.size() << " keys, not " << expected.size();
 }
 
@@ -282,33 +285,13 @@ void WritersKillTest::CheckWriter(DB* db, int writer) {
     ASSERT_TRUE(status.ok()) << status;
     found[WriterKey(writer, i)] = value;
   }
-  State& state = states_[static_cast<size_t>(writer)];
-  uint64_t& done = done_[static_cast<size_t>(writer)];
+  // If the operation under way left no trace, or would change nothing, the next run repeats it.
+  NumberedWrites& writes = writes_[static_cast<size_t>(writer)];
   const uint64_t acknowledged = acknowledged_[static_cast<size_t>(writer)];
-  while (done < acknowledged) Apply(OperationOf(writer, ++done).changes, &state);
-  State next = state;
-  Apply(OperationOf(writer, done + 1).changes, &next);
-  // The operation under way may have changed nothing; then it makes no difference to repeat it.
-  if (found == state) return;
-  if (found == next) {
-    state = std::move(next);
-    ++done;
-    ++unacknowledged_;
-    return;
-  }
-  for (uint64_t i = 0; i < kKeysPerWriter; ++i) {
-    const std::string key = WriterKey(writer, i);
-    const auto at = state.find(key), now = found.find(key);
-    const bool same = (at == state.end()) == (now == found.end()) &&
-                      (at == state.end() || at->second == now->second);
-    if (!same) {
-      ADD_FAILURE() << "writer " << writer << " has acknowledged operation " << acknowledged
-                    << ", but key " << key
-                    << (now == found.end()  ? " is missing"
-                        : at == state.end() ? " is there"
-                                            : " has another value");
-    }
-  }
+  const std::string wrong = writes.GoOnTo(found, acknowledged, acknowledged + 1);
+  EXPECT_EQ(wrong, "") << "writer " << writer << " has acknowledged operation " << acknowledged;
+  unacknowledged_ += writes.count() - acknowledged;
+  done_[static_cast<size_t>(writer)] = writes.count();
 }
 
 INSTANTIATE_TEST_SUITE_P(AppendModes, WritersKillTest,
@@ -320,7 +303,7 @@ INSTANTIATE_TEST_SUITE_P(AppendModes, WritersKillTest,
 TEST_P(WritersKillTest, WhatWasAcknowledgedIsThere) {
   const bool on_disk = TestedKeystore().traits.persistent;
   const int wanted = (on_disk ? 50 : 30) * (std::getenv("RUMCASK_FULL") != nullptr ? 10 : 1);
-  // Files only grow, so that now and then a new database begins.
+  // The files only grow, so a new database begins every few rounds.
   constexpr int kRoundsPerDatabase = 10;
   constexpr uint64_t kThoroughEvery = 4;
   std::mt19937_64 random(GetParam() == AppendMode::kMapped ? 1 : 2);
@@ -332,9 +315,9 @@ TEST_P(WritersKillTest, WhatWasAcknowledgedIsThere) {
     const bool lands = Round(random());
     if (lands) ++landed;
     const bool read_only = random() % 2 == 0;
-    // The last of them, or we, may have made it anew.
+    // The killed program, or the opening in Check, may have rebuilt the index.
     if (unopened_ + (lands ? 0 : 1) >= 2) position_ = 0;
-    // If we open it for writing, it has been opened.
+    // A successful opening for writing, here in Check, ends the sequence.
     unopened_ = lands || !read_only ? 0 : unopened_ + 1;
     const ReadMode read_mode = random() % 2 == 0 ? ReadMode::kMapped : ReadMode::kPread;
     Check(read_only, read_mode, random() % kThoroughEvery == 0);

@@ -1,10 +1,10 @@
-// Four threads that write until they are killed.
+// Writes with four threads until it is killed.
 //
 //   writers DB KEYSTORE mapped|write N1 N2 N3 N4
 //
-// Just before opening the database it closes the descriptor behind the writers'. Thread i begins
-// with its operation Ni, and after each that returned OK tells its number, 8 bytes, through
-// descriptor 3 + i.
+// Just before opening the database it closes the descriptor after the writers' descriptors. Thread
+// i begins with its operation Ni. After each operation that returned OK it writes the number, 8
+// bytes, to descriptor 3 + i.
 
 #include <unistd.h>
 
@@ -58,11 +58,11 @@ int Main(int argc, char** argv) {
   if (!keystore.ok()) Fail(keystore.status());
   Options options;
   options.create_if_missing = true;
-  // An index on disk is never at rest.
+  // Small buffers, so that an index on disk changes all the time.
   keystore->buffer_bytes = kBufferBytes;
   options.replay_bytes = kReplayBytes;
   options.keystore = *std::move(keystore);
-  // Many rolls and seals in a short life.
+  // Small segments, so that many are begun and sealed in a short time.
   options.segment_bytes = uint64_t{1} << 20;
   options.append_mode =
       std::string_view(argv[3]) == "mapped" ? AppendMode::kMapped : AppendMode::kWrite;

@@ -62,6 +62,9 @@ class YieldingKeystore : public Keystore {
     return inner_->GetAt(snapshot, key, location);
   }
   SnapshotUsage GetSnapshotUsage() const override { return inner_->GetSnapshotUsage(); }
+  void VisitKept(absl::FunctionRef<void(Location)> visit) const override {
+    inner_->VisitKept(visit);
+  }
   void FinishForgetting() override { inner_->FinishForgetting(); }
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const override {

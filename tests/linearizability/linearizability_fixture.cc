@@ -40,6 +40,9 @@ Options RoundOptions(const KeystoreFactory& keystore, uint64_t round) {
   options.background_threads = (round & 4) != 0 ? 0 : 1;
   if (round % 16 == 8) options.sync_interval = std::chrono::milliseconds(1);
   options.segment_bytes = round % 3 == 0 ? 32768 : 4096;
+  // As much as possible, but the PinnedValues that threads hold on to are not to end writing.
+  options.compaction.trigger_dead_share = 0.3;
+  options.compaction.max_space_amplification = 100;
   options.keystore = keystore;
   if (keystore.traits.persistent) {
     options.replay_bytes = round % 5 == 4 ? 4096 : uint64_t{1} << 20;

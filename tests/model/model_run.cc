@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "core/check/verify.h"
+#include "core/compaction/compaction.h"
 #include "core/damage.h"
 #include "core/stats.h"
 
@@ -18,7 +19,7 @@ namespace {
 constexpr char kPath[] = "/crash/db";
 constexpr size_t kMaxHeld = 8;
 
-// Few enough that they meet again and again.
+// Few keys, so that operations hit the same ones often.
 std::vector<std::string> MakeKeys(std::mt19937_64* random) {
   std::set<std::string> keys = {std::string(1, '\0'),   "\xff", "\xff\xff", "user", "user/",
                                 std::string(20000, 'k')};
@@ -46,7 +47,7 @@ ModelRun::ModelRun(const ModelSetup& setup, uint64_t seed)
     setup_.keystore =
         setup_.index_disk->Keystore(setup_.keystore.traits.name, setup_.index_reports_replaced);
   }
-  // Small buffers, so that keys are on their way from one to the next all the time.
+  // The smaller sizes keep keys moving through the buffers all the time.
   const uint64_t buffer_bytes = std::vector<uint64_t>{2000, 20000, 1 << 20}[Random(3)];
   setup_.keystore.buffer_bytes = buffer_bytes;
   size_t longest = setup_.keystore.traits.max_key_bytes;
@@ -63,6 +64,9 @@ ModelRun::ModelRun(const ModelSetup& setup, uint64_t seed)
   options_.append_mode = setup.append;
   options_.read_mode = setup.read;
   options_.segment_bytes = std::vector<uint64_t>{4096, 8192, 65536}[Random(3)];
+  // As much as possible, but no snapshot is to be given up because of the space that it keeps.
+  options_.compaction.trigger_dead_share = 0.3;
+  options_.compaction.max_space_amplification = 100;
   options_.background_threads = static_cast<int>(Random(3));
 }
 
@@ -239,6 +243,21 @@ void ModelRun::MoveWalk() {
   if (finish || walks_.size() > kMaxHeld) walks_.pop_back();
 }
 
+// ---- compaction ----
+
+void ModelRun::Compact() {
+  // What ended snapshots have left is forgotten little by little.
+  const bool keeps = !snapshots_.empty() || !walks_.empty() || db_->GetStats().undo_bytes > 0;
+  CompactionReport report;
+  const absl::Status status = OneIn(2)
+                                  ? db_->CompactAll(&report)
+                                  : db_->CompactSome(Random(4 * options_.segment_bytes), &report);
+  if (!CheckStatus(status, absl::StatusCode::kOk, "compaction")) return;
+  retired_segments_ += report.retired_segments;
+  Check(keeps || report.waiting_segments == 0, "emptied segments wait for nobody");
+  if (OneIn(4)) CompareAll();
+}
+
 // ---- opening ----
 
 void ModelRun::Open() {
@@ -264,15 +283,15 @@ void ModelRun::Reopen() {
   std::vector<HeldSnapshot> held;
   std::vector<std::unique_ptr<ModelWalk>> walks;
   if (OneIn(2)) held.swap(snapshots_);
-  // An index on disk is closed with its database, and what walks it ends.
+  // An on-disk index is closed with its database, which ends its iterators.
   if (OneIn(2) && !persistent()) walks.swap(walks_);
   snapshots_.clear();
   walks_.clear();
   if (OneIn(2)) {
     ++kills_;
-    // What a dead process leaves. The one that is not dead goes on with its own files.
+    // Copies the files that a dead process would leave. The old database keeps its own files.
     auto disk = std::make_unique<CrashFileSystem>(disk_->Cut(KeepPolicy::KeepEverything()));
-    // The index last: it may be ahead of what was kept of the log, and then it has to be noticed.
+    // The index is copied last, so it may be ahead of the log, which opening must detect.
     if (setup_.index_disk != nullptr) {
       const IndexFate fate = kAllFates[Random(std::size(kAllFates))];
       setup_.index_disk = setup_.index_disk->Cut(fate, random_());
@@ -297,7 +316,8 @@ void ModelRun::Reopen() {
   }
   Open();
   if (!complaint_.empty()) return;
-  // Iterators go on past the end of their database; snapshots are of no use to the next one.
+  // Iterators remain usable after their database is closed. Snapshots cannot be used with the next
+  // one.
   for (const std::unique_ptr<ModelWalk>& walk : walks) {
     const std::string difference = walk->Finish();
     Check(difference.empty(), absl::StrCat("iterator past Close ", difference));
@@ -324,8 +344,12 @@ void ModelRun::CompareAll() {
   for (const auto& [key, value] : model_) {
     live_bytes += (24 + key.size() + value.value.size() + 7) / 8 * 8;
   }
+  // While a record is moved it may be counted twice, or not at all.
+  const bool paused = db_->PauseCompaction().ok();
   const Stats stats = db_->GetStats();
-  // What a buffer replaces in an index on disk is known to be dead when it gets there.
+  if (paused) (void)db_->ResumeCompaction();
+  // Records that a buffer replaces count as dead only once the buffer has reached the on-disk
+  // index.
   const bool exact =
       stats.live_bytes_exact && (!persistent() || stats.index_version >= last_version_);
   Check(exact ? stats.live_bytes == live_bytes : stats.live_bytes >= live_bytes,
@@ -336,7 +360,7 @@ void ModelRun::CompareAll() {
   Check(report->keys == model_.size(), "Verify: keys");
 }
 
-// ---- all of it ----
+// ---- the run ----
 
 void ModelRun::Step() {
   const uint64_t kind = Random(1000);
@@ -370,8 +394,10 @@ void ModelRun::Step() {
     ReadAtSnapshot();
   } else if (kind < 935) {
     NewWalk();
-  } else if (kind < 998) {
+  } else if (kind < 997) {
     MoveWalk();
+  } else if (kind < 998) {
+    Compact();
   } else {
     Reopen();
   }

@@ -1,4 +1,4 @@
-// One database beside one std::map, from creation through many reopenings.
+// Compares one database with a std::map, from creation through many reopenings.
 
 #ifndef RUMCASK_TESTS_MODEL_MODEL_RUN_H_
 #define RUMCASK_TESTS_MODEL_MODEL_RUN_H_
@@ -20,31 +20,32 @@ namespace rumcask {
 
 struct ModelSetup {
   KeystoreFactory keystore;
-  // Those that may take its place at an opening.
+  // Keystores that an opening may use instead, by reindexing.
   std::vector<KeystoreFactory> exchangeable;
   AppendMode append = AppendMode::kMapped;
   ReadMode read = ReadMode::kMapped;
-  // For keystores whose index is on a disk of the tests: what it is after a kill, and the first
-  // time.
+  // The simulated disk of the index, for keystores that have one; null for others. A kill replaces
+  // it by a copy in any state.
   std::shared_ptr<AdversarialDisk> index_disk;
   bool index_reports_replaced = true;
 };
 
-// Everything follows from the seed. Stops at the first difference.
+// The seed determines the whole run. The run stops at the first difference.
 class ModelRun {
  public:
   ModelRun(const ModelSetup& setup, uint64_t seed);
   ~ModelRun();
 
-  // Does `operations` of them, in several openings. "" or the first difference.
+  // Makes `operations` operations in several openings. Returns the first difference, or "".
   std::string Run(int operations);
 
-  // Operations while the setup's own keystore was in use.
+  // The number of operations made with the setup's own keystore.
   uint64_t operations() const { return operations_; }
   uint64_t reopens() const { return reopens_; }
   uint64_t kills() const { return kills_; }
   uint64_t exchanges() const { return exchanges_; }
   uint64_t comparisons() const { return comparisons_; }
+  uint64_t retired_segments() const { return retired_segments_; }
 
  private:
   using Copy = std::shared_ptr<const ModelMap>;
@@ -61,10 +62,11 @@ class ModelRun {
   uint64_t VersionOf(const std::string& key) const;
   Copy Now();
 
-  // Notes the first complaint. Returns whether there is none.
+  // Notes `what` as the complaint if `good` is false and there is none yet. Returns whether there
+  // is still none.
   bool Check(bool good, const std::string& what);
   bool CheckStatus(const absl::Status& status, absl::StatusCode expected, const std::string& what);
-  // The version of a write must be higher than all before.
+  // Checks that the version of a write is higher than all before it.
   void NoteVersion(uint64_t version, const std::string& what);
 
   void Step();
@@ -81,6 +83,7 @@ class ModelRun {
   void ReadAtSnapshot();
   void NewWalk();
   void MoveWalk();
+  void Compact();
 
   void Open();
   void Reopen();
@@ -98,7 +101,7 @@ class ModelRun {
   std::unique_ptr<CrashFileSystem> disk_;
   std::unique_ptr<DB> db_;
   ModelMap model_;
-  Copy copy_;  // of model_, if it has not changed since
+  Copy copy_;  // a copy of model_; null if model_ has changed since
   uint64_t last_version_ = 0;
   std::vector<HeldSnapshot> snapshots_;
   std::vector<std::unique_ptr<ModelWalk>> walks_;
@@ -109,6 +112,7 @@ class ModelRun {
   uint64_t kills_ = 0;
   uint64_t exchanges_ = 0;
   uint64_t comparisons_ = 0;
+  uint64_t retired_segments_ = 0;
 };
 
 }  // namespace rumcask

@@ -1,14 +1,15 @@
-// Every keystore does what a std::map does: the same operations from a seed on a database and on a
-// map, status, versions and results compared after every step, everything compared after every
-// reopening and every thousand steps. Segments are small, so that they are sealed all the time.
+// Every keystore must behave like a std::map. The test makes the same random operations on a
+// database and on a map. It compares status, versions and results after every step, and the whole
+// contents after every reopening and every thousand steps. Segments are small, so that they are
+// sealed all the time.
 //
-// In the normal form a million operations and two thousand reopenings for each keystore. In full, a
-// hundred million:
+// By default each keystore gets a million operations and two thousand reopenings. A hundred million
+// operations are made with
 //
 //   bazel test //tests/model:model_test --test_env=RUMCASK_FULL=1 --test_timeout=86400
 //
-// RUMCASK_MODEL_OPERATIONS=n is another number, for sanitizers. A failure names its seed. To see it
-// again, and nothing else:
+// RUMCASK_MODEL_OPERATIONS=n sets another number, for example under sanitizers. A failure names its
+// seed. To repeat only the run with that seed:
 //
 //   bazel test //tests/model:model_test --test_filter=... --test_env=RUMCASK_MODEL_SEED=...
 
@@ -55,7 +56,7 @@ std::string ModeName(const testing::TestParamInfo<ModelSetup>& info) {
          (info.param.read == ReadMode::kMapped ? "MappedRead" : "PreadRead");
 }
 
-// The log is on a disk of the tests, the index on a real one.
+// The log is on a simulated disk. This puts the index into a real directory.
 KeystoreFactory InTempDirectory(KeystoreFactory keystore) {
   const auto moved = [](const std::string& name) {
     return testing::TempDir() + "/model_index." + std::to_string(::getpid()) + "/" + name;
@@ -72,7 +73,7 @@ KeystoreFactory InTempDirectory(KeystoreFactory keystore) {
   return keystore;
 }
 
-// All keystores of this project that are in memory, or all on disk.
+// All in-memory keystores of this project, or all on-disk ones.
 std::vector<KeystoreFactory> AllKeystores(bool persistent) {
   std::vector<KeystoreFactory> all;
   for (const std::string& name : KeystoreNames()) {
@@ -83,7 +84,8 @@ std::vector<KeystoreFactory> AllKeystores(bool persistent) {
   return all;
 }
 
-// Each in memory, exchanged with the others in memory; each on disk, with all others.
+// Each in-memory keystore takes turns with the other in-memory ones, each on-disk one with all
+// others.
 std::vector<ModelSetup> Keystores() {
   const std::vector<KeystoreFactory> in_memory = AllKeystores(/*persistent=*/false);
   std::vector<KeystoreFactory> all = in_memory;
@@ -106,8 +108,8 @@ INSTANTIATE_TEST_SUITE_P(Keystores, ModelTest, testing::ValuesIn(Keystores()),
                            return tested.param.keystore.traits.name + ModeName(tested);
                          });
 
-// Changes its keystore all the time, from and to one in memory; its index comes out of a kill in
-// any state.
+// A keystore with a simulated disk, which takes turns with the in-memory ones. A kill leaves its
+// index in any state.
 std::vector<ModelSetup> OnDisk(bool reports_replaced) {
   const KeystoreFactory keystore =
       AdversarialDisk::Make()->Keystore(reports_replaced ? "looking" : "blind", reports_replaced);
@@ -134,13 +136,14 @@ TEST_P(ModelTest, DoesWhatAMapDoes) {
     ASSERT_EQ(run.Run(kOperationsPerRun), "") << "seed " << seed;
     return;
   }
-  const uint64_t wanted = OperationsPerKeystore() / 4;  // there are four modes
+  const uint64_t wanted = OperationsPerKeystore() / 4;  // for each of the four modes
   uint64_t operations = 0;
   uint64_t reopens = 0;
   uint64_t kills = 0;
   uint64_t exchanges = 0;
   uint64_t comparisons = 0;
-  // Other histories in each mode.
+  uint64_t retired = 0;
+  // Each mode has seeds of its own, so that the histories differ.
   const uint64_t mode = (GetParam().keystore.traits.ordered ? 4 : 0) +
                         (GetParam().append == AppendMode::kWrite ? 2 : 0) +
                         (GetParam().read == ReadMode::kPread ? 1 : 0);
@@ -152,15 +155,18 @@ TEST_P(ModelTest, DoesWhatAMapDoes) {
     kills += run.kills();
     exchanges += run.exchanges();
     comparisons += run.comparisons();
+    retired += run.retired_segments();
   }
   EXPECT_GE(reopens, wanted / 500);
   EXPECT_GE(kills, reopens / 4);
   EXPECT_GE(exchanges, reopens / 8);
+  EXPECT_GE(retired, wanted / 1000);
   RecordProperty("operations", std::to_string(operations));
   RecordProperty("reopens", std::to_string(reopens));
   RecordProperty("kills", std::to_string(kills));
   RecordProperty("exchanges", std::to_string(exchanges));
   RecordProperty("comparisons", std::to_string(comparisons));
+  RecordProperty("retired segments", std::to_string(retired));
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ std::string ModelWalk::Next() {
     ++at_;
     return Compare();
   }
-  // Compare takes a key out of what is expected, so it comes before the move.
+  // Compare removes the current key from expected_, so it must come before the move.
   std::string difference = Compare();
   if (!difference.empty() || !it_->Valid()) return difference;
   it_->Next();
@@ -89,7 +89,7 @@ std::string ModelWalk::Next() {
 
 std::string ModelWalk::Prev() {
   it_->Prev();
-  // What is before the first is the end, as in the iterator.
+  // Moving before the first key makes the iterator invalid, which the map shows as end().
   at_ = at_ == expected_.begin() ? expected_.end() : std::prev(at_);
   return Compare();
 }
@@ -109,7 +109,7 @@ std::string ModelWalk::Move(const std::vector<std::string>& targets, std::mt1993
     std::string target = targets[(*random)() % targets.size()];
     if ((*random)() % 3 == 0) target.push_back('\0');
     if ((*random)() % 16 == 0) target.clear();
-    // The target may be a key of the iterator itself.
+    // The target may be the iterator's own key() view.
     if ((*random)() % 8 == 0 && it_->Valid()) {
       target = std::string(it_->key());
       it_->Seek(it_->key());

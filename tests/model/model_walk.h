@@ -1,4 +1,4 @@
-// An iterator beside the part of a std::map that it should walk.
+// Compares an iterator with the part of a std::map that it should visit.
 
 #ifndef RUMCASK_TESTS_MODEL_MODEL_WALK_H_
 #define RUMCASK_TESTS_MODEL_MODEL_WALK_H_
@@ -20,19 +20,20 @@ struct ModelValue {
 };
 using ModelMap = std::map<std::string, ModelValue>;
 
-// The keys of `map` that the options ask for.
+// The entries of `map` that an iterator with these options should visit.
 ModelMap InRange(const ModelMap& map, const IteratorOptions& options);
 
 class ModelWalk {
  public:
-  // `expected` is what there is in range. `ordered`: it moves both ways.
+  // `expected` holds the entries in range. `ordered`: the iterator has an order and moves both
+  // ways.
   ModelWalk(std::unique_ptr<Iterator> it, ModelMap expected, bool ordered, bool keys_only);
 
-  // These return "" or what differs.
+  // Both return what differs, or "".
 
-  // A move that may be made now, and where it leads. `targets` are keys to seek.
+  // Makes a random move that is possible now and compares. `targets` are keys to seek.
   std::string Move(const std::vector<std::string>& targets, std::mt19937_64* random);
-  // From here to the end; for ordered ones, then back to the beginning.
+  // Walks to the end and, if ordered, back to the beginning.
   std::string Finish();
 
   bool Valid() const { return it_->Valid(); }
@@ -45,13 +46,13 @@ class ModelWalk {
   std::string Prev();
 
   std::unique_ptr<Iterator> it_;
-  ModelMap expected_;  // unordered: what has not come yet
+  ModelMap expected_;  // unordered: the keys not visited yet
   const bool ordered_;
   const bool keys_only_;
-  ModelMap::const_iterator at_;  // ordered
+  ModelMap::const_iterator at_;  // used only if ordered
 };
 
-// A key for messages.
+// The key as it appears in messages.
 std::string ShownKey(const std::string& key);
 
 }  // namespace rumcask

@@ -1,4 +1,4 @@
-// The writes of a model's run, each made on the database and on the map.
+// The writes of a ModelRun. Each is made on the database and on the map.
 
 #include <string>
 #include <utility>
@@ -50,7 +50,7 @@ void ModelRun::Batch() {
   WriteBatch batch;
   std::vector<std::pair<std::string, std::optional<std::string>>> operations;
   for (uint64_t n = OneIn(20) ? 60 : Random(8); n > 0; --n) {
-    // Duplicates are wanted.
+    // Some keys occur twice in a batch.
     const std::string key = !operations.empty() && OneIn(4) ? operations.back().first : AnyKey();
     if (OneIn(3)) {
       batch.Delete(key);
@@ -67,7 +67,7 @@ void ModelRun::Batch() {
     Check(result.version == 0, "Write of nothing: version");
     return;
   }
-  // Each has a version of its own, in the order given.
+  // Each operation has a version of its own; they follow the order of the batch.
   uint64_t version = result.version - operations.size() + 1;
   for (const auto& [key, value] : operations) {
     NoteVersion(version, "Write");

@@ -1,5 +1,5 @@
-// Iterators over keystores with order: where they can be moved to, what they tell of damage and of
-// snapshots that were given up, and how long they live. On the real file system.
+// Iterators over ordered keystores: their moves, how they report damage and abandoned snapshots,
+// and how long they live. Uses the real file system.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,7 +52,7 @@ class OrderedIteratorTest : public testing::TestWithParam<ReadMode> {
     ASSERT_TRUE(db_->Put(key, value, {}, &result).ok());
     model_[key] = {value, result.version};
   }
-  // More keys than one block of an iterator has.
+  // Writes more keys than one block of an iterator holds.
   void Fill(const std::string& text) {
     for (int i = 0; i < 700; ++i) Put(KeyOf(i), text + std::string(40, 'v') + std::to_string(i));
   }
@@ -65,7 +65,7 @@ class OrderedIteratorTest : public testing::TestWithParam<ReadMode> {
     return ModelWalk(std::move(it), expected, /*ordered=*/true, /*keys_only=*/false).Finish();
   }
 
-  // Changes a byte of each value that begins with "damaged", in the files.
+  // Changes a byte of each value in the files that begins with "damaged".
   void Damage() {
     const std::string wanted = "damaged";
     for (const auto& entry : std::filesystem::directory_iterator(path_)) {
@@ -80,7 +80,7 @@ class OrderedIteratorTest : public testing::TestWithParam<ReadMode> {
       }
     }
   }
-  // Keys in order, of which every tenth from 5 on can't be read. model_ are the others.
+  // Writes keys of which every tenth, from 5 on, cannot be read. model_ holds the others.
   void FillDamaged() {
     for (int i = 0; i < 700; ++i) {
       if (i % 10 == 5) {
@@ -89,7 +89,7 @@ class OrderedIteratorTest : public testing::TestWithParam<ReadMode> {
         Put(KeyOf(i), "whole " + std::to_string(i));
       }
     }
-    // Seals the last of them: the key tables know the keys.
+    // Seals the segment with the last of them, so that its key table lists the keys.
     for (int i = 0; i < 100; ++i) Put("x", std::string(100, 'x'));
     ASSERT_TRUE(db_->Close().ok());
     Damage();
@@ -178,7 +178,7 @@ TEST_P(OrderedIteratorTest, AForkedChildsSnapshotsAndIteratorsTouchNothing) {
   for (int i = 0; i < 6; ++i) iterators.push_back(Walk(options));
   const pid_t child = ::fork();
   if (child == 0) {
-    // Each move, also one within the block that it has.
+    // Covers each kind of move, also one within the current block.
     iterators[0]->Next();
     iterators[1]->Prev();
     iterators[2]->Seek(KeyOf(3));
@@ -223,7 +223,7 @@ TEST_P(OrderedIteratorTest, DamageInsideAWalkIsSkippedAndTold) {
   EXPECT_EQ(before, model_.rend());
   EXPECT_TRUE(absl::IsDataLoss(it->status()));
 
-  // Around one of them.
+  // An iterator can step around a damaged key in both directions.
   it = Walk();
   it->Seek(KeyOf(5));
   EXPECT_EQ(it->key(), KeyOf(6));
@@ -267,7 +267,7 @@ TEST_P(OrderedIteratorTest, AWalkWhoseSnapshotIsGivenUpEndsAndSaysSo) {
   at.snapshot = snapshot.get();
   EXPECT_TRUE(absl::IsResourceExhausted(db_->Get(KeyOf(1), at).status()));
   for (Iterator* it : {whole.get(), damaged.get()}) {
-    // What it had is there still.
+    // The iterator can still visit the rest of its current block.
     int keys = 0;
     for (; it->Valid(); it->Next()) ++keys;
     EXPECT_LT(keys, 600);

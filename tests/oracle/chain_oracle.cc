@@ -27,12 +27,6 @@ std::string Show(const ChainOracle::State& state, const std::string& key) {
 
 }  // namespace
 
-const char* VoucherName(Voucher voucher) {
-  constexpr const char* kNames[] = {"nobody",    "a synced write",  "Sync",
-                                    "a refusal", "durable_version", "Close"};
-  return kNames[static_cast<int>(voucher)];
-}
-
 std::string ChainPromise::ToString() const {
   return absl::StrCat("returned ", returned, ", vouched for ", vouched, " by ", VoucherName(by));
 }

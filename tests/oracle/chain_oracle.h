@@ -15,19 +15,9 @@
 
 #include "core/system/mutex.h"
 #include "tests/oracle/operations.h"
+#include "tests/oracle/voucher.h"
 
 namespace rumcask {
-
-// What says that all versions through some one survive a power cut.
-enum class Voucher {
-  kNobody,
-  kSyncedWrite,
-  kSync,
-  kRefusal,  // of a conditional write with sync: what it observed is durable
-  kStats,    // Stats::durable_version
-  kClose,
-};
-const char* VoucherName(Voucher voucher);
 
 // What is promised at one moment.
 struct ChainPromise {

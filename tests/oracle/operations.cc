@@ -34,6 +34,15 @@ absl::Status Perform(const Operations& operations, DB* db, const WriteOptions& o
   return db->Write(batch, options, result);
 }
 
+absl::Status ReadVersions(DB* db, const State& found, Versions* versions) {
+  std::string value;
+  for (const auto& [key, expected] : found) {
+    absl::Status status = db->Get(key, &value, {}, &(*versions)[key]);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 std::string Difference(const State& found, const State& expected) {
   for (const auto& [key, value] : expected) {
     auto it = found.find(key);
@@ -49,28 +58,38 @@ std::string Difference(const State& found, const State& expected) {
   return "no difference";
 }
 
-absl::Status Iterate(DB* db, State* state) {
-  auto it = db->NewIterator();
+absl::Status Iterate(DB* db, State* state, bool ordered) {
+  IteratorOptions options;
+  options.ordered = ordered;
+  auto it = db->NewIterator(options);
   if (!it.ok()) return it.status();
+  std::string last;
   for (; (*it)->Valid(); (*it)->Next()) {
-    if (!state->emplace((*it)->key(), (*it)->value()).second) {
-      return absl::InternalError("iterator returned a key twice");
+    std::string key((*it)->key());
+    if (ordered && !last.empty() && key <= last) {
+      return absl::UnknownError(absl::StrCat("iterator returned ", key, " after ", last));
     }
+    if (!state->emplace(key, (*it)->value()).second) {
+      return absl::UnknownError(absl::StrCat("iterator returned a key twice: ", key));
+    }
+    last = std::move(key);
   }
   return (*it)->status();
 }
 
-absl::Status ReadAll(DB* db, State* state) {
-  absl::Status status = Iterate(db, state);
+absl::Status ReadAll(DB* db, State* state, bool ordered) {
+  absl::Status status = Iterate(db, state, ordered);
   if (!status.ok()) return status;
   if (db->GetStats().keys_exact && db->KeyCount() != state->size()) {
-    return absl::InternalError("count differs from iteration");
+    return absl::UnknownError("count differs from iteration");
   }
   std::string value;
   for (const auto& [key, expected] : *state) {
     status = db->Get(key, &value);
+    if (absl::IsNotFound(status))
+      return absl::UnknownError("get does not find what iterator found");
     if (!status.ok()) return status;
-    if (value != expected) return absl::InternalError("get and iterator differ");
+    if (value != expected) return absl::UnknownError("get and iterator differ");
   }
   return absl::OkStatus();
 }

@@ -30,13 +30,19 @@ void Apply(const Operations& operations, State* state);
 absl::Status Perform(const Operations& operations, DB* db, const WriteOptions& options,
                      WriteResult* result = nullptr);
 
+// The version of each key.
+using Versions = std::map<std::string, uint64_t>;
+// Of those that were found.
+absl::Status ReadVersions(DB* db, const State& found, Versions* versions);
+
 // The first key in which two states differ, for a failure message.
 std::string Difference(const State& found, const State& expected);
 
-// Adds all that an iterator yields to `*state`, which has what came before an error.
-absl::Status Iterate(DB* db, State* state);
-// The same, with an error if a key comes twice, or if the count of keys or a Get differs from it.
-absl::Status ReadAll(DB* db, State* state);
+// Adds all that an iterator yields to `*state`, which has what came before an error. UnknownError,
+// which no database returns, if a key comes twice or, where order is asked for, at the wrong place.
+absl::Status Iterate(DB* db, State* state, bool ordered = false);
+// The same, with UnknownError if the count of keys or a Get differs from it.
+absl::Status ReadAll(DB* db, State* state, bool ordered = false);
 
 }  // namespace rumcask
 

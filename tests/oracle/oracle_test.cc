@@ -11,6 +11,7 @@
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/oracle/chain_oracle.h"
 #include "tests/oracle/error_oracle.h"
+#include "tests/oracle/numbered_writes.h"
 #include "tests/oracle/operations.h"
 #include "tests/oracle/prefix_oracle.h"
 
@@ -63,16 +64,23 @@ TEST_F(OracleTest, APrefixIsExplainedAndAHoleIsNot) {
   uint64_t cut = 0;
   std::string why;
   // After a power cut: from what was synced on.
-  EXPECT_FALSE(oracle.Explains({{"a", "1"}}, promise.synced, &cut, &why));
-  EXPECT_FALSE(oracle.Explains({{"b", "2"}}, promise.synced, &cut, &why));
-  EXPECT_TRUE(oracle.Explains({{"a", "1"}, {"b", "2"}}, promise.synced, &cut, &why));
+  EXPECT_FALSE(oracle.Explains({{"a", "1"}}, {{"a", 1}}, promise.synced, &cut, &why));
+  EXPECT_FALSE(oracle.Explains({{"b", "2"}}, {{"b", 2}}, promise.synced, &cut, &why));
+  const State two = {{"a", "1"}, {"b", "2"}};
+  EXPECT_TRUE(oracle.Explains(two, {{"a", 1}, {"b", 2}}, promise.synced, &cut, &why));
   EXPECT_EQ(cut, 2u);
   // Never a part of a batch.
-  EXPECT_FALSE(oracle.Explains({{"a", "1"}, {"b", "2"}, {"c", "3"}}, promise.synced, &cut, &why));
+  const State three = {{"a", "1"}, {"b", "2"}, {"c", "3"}};
+  const Versions versions = {{"a", 1}, {"b", 2}, {"c", 3}};
+  EXPECT_FALSE(oracle.Explains(three, versions, promise.synced, &cut, &why));
   // After a kill: all of it.
   const State all = {{"a", "1"}, {"b", "2"}, {"c", "3"}, {"d", "4"}};
-  EXPECT_TRUE(oracle.Explains(all, promise.returned, &cut, &why));
-  EXPECT_FALSE(oracle.Explains({{"a", "1"}, {"b", "2"}}, promise.returned, &cut, &why));
+  const Versions all_versions = {{"a", 1}, {"b", 2}, {"c", 3}, {"d", 4}};
+  EXPECT_TRUE(oracle.Explains(all, all_versions, promise.returned, &cut, &why));
+  EXPECT_FALSE(oracle.Explains(two, {{"a", 1}, {"b", 2}}, promise.returned, &cut, &why));
+  // Never with another version, as where a record was indexed under a wrong number.
+  EXPECT_FALSE(oracle.Explains(two, {{"a", 1}, {"b", 3}}, promise.synced, &cut, &why));
+  EXPECT_NE(why.find("versions"), std::string::npos) << why;
   // A delete of nothing that is synced vouches for what it has observed.
   ASSERT_TRUE(oracle.Write({{"never", std::nullopt}}, /*sync=*/true).ok());
   EXPECT_EQ(oracle.promise().synced, 4u);
@@ -104,6 +112,44 @@ TEST(ChainOracleTest, AStateIsOnePrefixAndAVersionComesOnce) {
   EXPECT_EQ(oracle.Wrote(1, {{"a", "1"}}), "");
   EXPECT_EQ(oracle.Wrote(2, {{"b", "2"}}), "");
   EXPECT_NE(oracle.Wrote(2, {{"c", "3"}}), "");
+}
+
+// ---- numbered writes ----
+
+// The n-th write sets one of three keys, and every fourth deletes another one.
+Operations NthOfThree(uint64_t n) {
+  Operations operations = {{"key" + std::to_string(n % 3), "value" + std::to_string(n)}};
+  if (n % 4 == 0) operations.push_back({"key" + std::to_string((n + 1) % 3), std::nullopt});
+  return operations;
+}
+
+State AfterThree(uint64_t count) {
+  State state;
+  for (uint64_t n = 1; n <= count; ++n) Apply(NthOfThree(n), &state);
+  return state;
+}
+
+TEST(NumberedWritesTest, FindsTheWriteAfterWhichTheStateWasFound) {
+  NumberedWrites writes(NthOfThree);
+  for (const uint64_t count : {0, 1, 4, 5, 17, 18}) {
+    EXPECT_EQ(writes.GoOnTo(AfterThree(count), /*least=*/writes.count(), /*most=*/30), "");
+    EXPECT_EQ(writes.count(), count);
+    EXPECT_EQ(writes.state(), AfterThree(count));
+  }
+}
+
+TEST(NumberedWritesTest, NoOtherStateWillDo) {
+  const auto differs = [](const State& found, uint64_t least, uint64_t most) {
+    return !NumberedWrites(NthOfThree).GoOnTo(found, least, most).empty();
+  };
+  EXPECT_FALSE(differs(AfterThree(7), 7, 7));
+  EXPECT_TRUE(differs(AfterThree(6), 7, 8)) << "less than was promised";
+  EXPECT_TRUE(differs(AfterThree(9), 7, 8)) << "more than was written";
+  State missing = AfterThree(7), changed = missing, more = missing;
+  missing.erase(missing.begin());
+  changed.begin()->second += "x";
+  more["another key"] = "x";
+  for (const State& found : {missing, changed, more}) EXPECT_TRUE(differs(found, 0, 30));
 }
 
 }  // namespace

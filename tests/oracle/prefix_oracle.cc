@@ -94,18 +94,37 @@ State PrefixOracle::StateAt(uint64_t version) const {
   return state;
 }
 
-bool PrefixOracle::Explains(const State& found, uint64_t floor, uint64_t* cut,
-                            std::string* why) const {
+uint64_t PrefixOracle::LastWriteThrough(uint64_t version) const {
+  MutexLock lock(mutex_);
+  const auto above = writes_.upper_bound(version);
+  return above == writes_.begin() ? 0 : std::prev(above)->first;
+}
+
+bool PrefixOracle::Explains(const State& found, const Versions& versions, uint64_t floor,
+                            uint64_t* cut, std::string* why) const {
   MutexLock lock(mutex_);
   State state;
+  Versions known;
   bool explained = floor == 0 && found.empty();
   *cut = 0;
   std::string at_floor = explained ? "" : "the database is not empty";
   for (const auto& [version, written] : writes_) {
     Apply(written.operations, &state);
+    // Each operation has a version of its own.
+    uint64_t own = version - written.operations.size();
+    for (const auto& [key, value] : written.operations) {
+      ++own;
+      if (value.has_value()) {
+        known[key] = own;
+      } else {
+        known.erase(key);
+      }
+    }
     if (version < floor) continue;
     if (version == floor || at_floor.empty()) at_floor = Difference(found, state);
-    if (state == found) {
+    if (state == found && known != versions) {
+      at_floor = "the values are right, but their versions are not";
+    } else if (state == found) {
       explained = true;
       *cut = version;
     }

@@ -50,10 +50,14 @@ class PrefixOracle {
 
   Promise promise() const;
   uint64_t last_version() const;
+  // The version of the last write with a version up to `version`. Compaction takes numbers, too.
+  uint64_t LastWriteThrough(uint64_t version) const;
 
-  // Whether `found` is the state after all writes up to some version >= `floor`; then `*cut` is the
-  // highest such version among those recorded. Otherwise says what is wrong.
-  bool Explains(const State& found, uint64_t floor, uint64_t* cut, std::string* why) const;
+  // Whether `found`, with these versions, is the state after all writes up to some version >=
+  // `floor`; then `*cut` is the highest such version among those recorded. Otherwise says what is
+  // wrong.
+  bool Explains(const State& found, const Versions& versions, uint64_t floor, uint64_t* cut,
+                std::string* why) const;
   // The state after all writes up to `version`.
   State StateAt(uint64_t version) const;
 

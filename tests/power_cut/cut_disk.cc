@@ -16,7 +16,7 @@ Kept Choose(std::mt19937_64* random) { return static_cast<Kept>((*random)() % 4)
 
 bool Toss(std::mt19937_64* random) { return (*random)() % 2 == 0; }
 
-// How many of `count` changes to look at.
+// How many of `count` changes may be kept.
 size_t Considered(Kept kept, size_t count, std::mt19937_64* random) {
   if (kept == Kept::kNothing) return 0;
   return kept == Kept::kPrefix ? (*random)() % (count + 1) : count;
@@ -44,7 +44,7 @@ bool CutDisk::Begin(int* error) {
   return true;
 }
 
-// ---- what remains ----
+// ---- what a cut keeps ----
 
 void CutDisk::Apply(const DataChange& change, std::string* data) {
   if (change.truncates) {
@@ -85,7 +85,7 @@ std::string CutDisk::DataAfterCut(const Node& node, std::mt19937_64* random) {
       }
     }
   }
-  // The new length without all of the bytes.
+  // The new length may be kept without all of the bytes.
   if (kept == Kept::kAny && data.size() < node.data.size() && Toss(random)) {
     data.resize(node.data.size());
   }

@@ -1,15 +1,16 @@
-// Files and directories in memory, of which it is known what a power cut leaves.
+// Files and directories in memory that simulate a power cut.
 //
-// What a sync of a file has covered, its bytes and its length, is there after a cut; so is what a
-// sync of a directory has covered, its entries. Of what changed since then anything may be there or
-// not: of a write each sector of 512 bytes by itself, of the names in a directory all changes up to
-// some moment. A file whose name was not synced is gone with all its synced bytes.
+// A sync of a file makes its bytes and its length durable; a sync of a directory makes its entries
+// durable. A cut keeps what is durable and may keep any later changes: of a write, each sector of
+// 512 bytes independently; of the entries of a directory, all changes up to some moment. If a
+// file's name is not durable, the cut may lose the file with all its synced bytes.
 //
-// Names keep their order because RocksDB takes that for granted, as journaling file systems have
-// it: it makes CURRENT name a manifest before the manifest's own name is synced. tests/crash_kit,
-// below which only core is, keeps any of them.
+// Changes of names are kept in order because RocksDB relies on that, as journaling file systems
+// guarantee it: RocksDB makes CURRENT name a manifest before the manifest's own name is synced.
+// tests/crash_kit, which tests only core, may keep any subset of them.
 //
-// Functions return 0 or an error number. One thread at a time; cut() and changes() any thread.
+// Functions return 0 or an error number. cut() and changes() may be called from any thread, all
+// other functions by one thread at a time.
 
 #ifndef RUMCASK_TESTS_POWER_CUT_CUT_DISK_H_
 #define RUMCASK_TESTS_POWER_CUT_CUT_DISK_H_
@@ -37,7 +38,7 @@ class CutDisk {
   static constexpr uint64_t kSectorBytes = 512;
 
   struct Attributes {
-    mode_t mode = 0;  // with its type
+    mode_t mode = 0;  // file type and permissions
     uint64_t size = 0;
   };
   using Entries = std::map<std::string, Id, std::less<>>;
@@ -48,14 +49,15 @@ class CutDisk {
 
   // ---- the power ----
 
-  // Cuts it at the n-th change from now, n > 0. That one reports an error like all that come after
-  // it, reads included, but is perhaps made. `told` is called once, by whoever makes the change.
+  // Cuts the power at the n-th change from now, n > 0. From then on every call returns an error,
+  // reads included. `made` says whether the n-th change itself is made. The thread that makes it
+  // calls `told`, once.
   void CutAt(uint64_t n, bool made, std::function<void()> told);
   bool cut() const { return cut_.load(std::memory_order_acquire); }
-  // Calls that change something, syncs included.
+  // The number of calls that change something, syncs included.
   uint64_t changes() const { return changes_.load(std::memory_order_relaxed); }
-  // The disk that is found when the power is back. Of what was not synced `random` decides, for
-  // each file and directory: nothing, everything, all up to some moment, or, of a file, anything.
+  // The disk after the power is back. For each file and directory `random` decides which unsynced
+  // changes are kept: none, all, all up to some moment, or, for a file, any of them.
   std::unique_ptr<CutDisk> AfterCut(std::mt19937_64* random) const;
 
   // ---- files and directories ----
@@ -65,32 +67,32 @@ class CutDisk {
   int List(Id directory, Entries* entries) const;
   int Read(Id file, uint64_t offset, size_t size, std::string* bytes) const;
 
-  // `mode` tells whether it is a directory.
+  // `mode` says whether to create a file or a directory.
   int Create(Id directory, std::string_view name, mode_t mode, Id* id);
   int Remove(Id directory, std::string_view name, bool is_directory);
-  // Within a directory; replaces a file.
+  // Renames within one directory; replaces an existing file.
   int Rename(Id directory, std::string_view from, std::string_view to);
   int Write(Id file, uint64_t offset, std::string_view bytes);
   int Truncate(Id file, uint64_t size);
   int Sync(Id id);
 
  private:
-  // A write, or no bytes: a new size.
+  // A write of `bytes`, or, if `truncates`, a change of the size to `offset`.
   struct DataChange {
     bool truncates;
     uint64_t offset;
     std::string bytes;
   };
-  // Names that changed in one step, with what they stand for now; 0 for nothing.
+  // The names that changed in one step, with their new ids; 0 means that the name was removed.
   using EntryChange = std::vector<std::pair<std::string, Id>>;
 
   struct Node {
     mode_t mode = 0;
-    // Of a file.
+    // Used for files.
     std::string data;
     std::string durable_data;
     std::vector<DataChange> data_changes;  // since the last sync
-    // Of a directory.
+    // Used for directories.
     Entries entries;
     Entries durable_entries;
     std::vector<EntryChange> entry_changes;  // since the last sync
@@ -101,14 +103,14 @@ class CutDisk {
   static std::string DataAfterCut(const Node& node, std::mt19937_64* random);
   static Entries EntriesAfterCut(const Node& node, std::mt19937_64* random);
 
-  // Counts a change. Whether it shall be made; `*error` is what to return.
+  // Counts a change and returns whether to make it. The caller must return `*error`.
   bool Begin(int* error);
   void Change(Node* node, EntryChange change);
   void Change(Node* node, DataChange change);
   const Node* Find(Id id, bool is_directory) const;
   Node* Find(Id id, bool is_directory);
 
-  std::map<Id, Node> nodes_;  // never forgotten, so that open files stay
+  std::map<Id, Node> nodes_;  // never erased, because a removed file may still be open
   Id next_ = kRoot + 1;
 
   std::atomic<bool> cut_{false};

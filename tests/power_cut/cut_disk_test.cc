@@ -25,7 +25,7 @@ class CutDiskTest : public testing::Test {
     EXPECT_EQ(disk_.Create(CutDisk::kRoot, name, kFile, &id), 0);
     return id;
   }
-  // What a file holds; "none" if there is none.
+  // The content of a file; "none" if it does not exist.
   static std::string Content(const CutDisk& disk, const std::string& name) {
     Id id = 0;
     if (disk.Lookup(CutDisk::kRoot, name, &id) != 0) return "none";
@@ -33,7 +33,7 @@ class CutDiskTest : public testing::Test {
     EXPECT_EQ(disk.Read(id, 0, 1 << 20, &bytes), 0);
     return bytes;
   }
-  // Everything that cuts leave of it.
+  // All contents that different cuts leave of the file.
   std::set<std::string> Contents(const std::string& name) {
     std::set<std::string> contents;
     for (int i = 0; i < kCuts; ++i) contents.insert(Content(*disk_.AfterCut(&random_), name));

@@ -24,11 +24,11 @@
 namespace rumcask {
 namespace {
 
-// Nobody else changes anything, so that the system may believe what it knows.
+// The kernel may cache attributes forever, because only it changes the files.
 constexpr double kForEver = 1e6;  // seconds
 
 constexpr uint64_t kBlockBytes = 4096;
-constexpr uint32_t kMostWritten = 1 << 20;  // at once
+constexpr uint32_t kMostWritten = 1 << 20;  // bytes in one request
 constexpr uint64_t kBlocks = uint64_t{1} << 28;
 
 CutDisk* DiskOf(fuse_req_t request) { return static_cast<CutDisk*>(fuse_req_userdata(request)); }
@@ -55,13 +55,13 @@ int MakeEntry(CutDisk* disk, CutDisk::Id id, fuse_entry_param* entry) {
   return Stat(disk, id, &entry->attr);
 }
 
-// ---- requests, named as by FUSE ----
+// ---- requests, named as in FUSE ----
 
 void Init(void* /*disk*/, fuse_conn_info* connection) {
-  // The page cache is always right. And every write must be seen when it is made, so that a cut
-  // finds writes that were not synced.
+  // The page cache is never stale, so it need not be invalidated. Write-back caching is off, so
+  // that each write reaches the disk when it is made and a cut can lose unsynced writes.
   connection->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_WRITEBACK_CACHE);
-  // Opening with O_TRUNC is a change of the size, as any other.
+  // The kernel sends O_TRUNC as an ordinary change of the size.
   connection->want &= ~FUSE_CAP_ATOMIC_O_TRUNC;
   connection->max_write = kMostWritten;
 }
@@ -121,7 +121,7 @@ void RemoveDirectory(fuse_req_t request, fuse_ino_t parent, const char* name) {
 
 void Rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent,
             const char* new_name, unsigned flags) {
-  // Nobody here does more than that.
+  // No program here needs other kinds of rename.
   const bool simple = parent == new_parent && flags == 0;
   fuse_reply_err(request, simple ? DiskOf(request)->Rename(parent, name, new_name) : EXDEV);
 }
@@ -141,7 +141,7 @@ void Write(fuse_req_t request, fuse_ino_t id, const char* bytes, size_t size, of
            fuse_file_info* file) {
   CutDisk* const disk = DiskOf(request);
   int error = disk->Write(id, static_cast<uint64_t>(offset), {bytes, size});
-  // What comes from a mapping comes by some open file or other.
+  // Pages of a mapping are written through any open file, so its O_DSYNC does not apply to them.
   if (error == 0 && (file->flags & O_DSYNC) != 0 && file->writepage == 0) error = disk->Sync(id);
   error == 0 ? fuse_reply_write(request, size) : fuse_reply_err(request, error);
 }
@@ -156,12 +156,12 @@ void Sync(fuse_req_t request, fuse_ino_t id, int /*data_only*/, fuse_file_info* 
 
 void Allocate(fuse_req_t request, fuse_ino_t /*id*/, int mode, off_t /*offset*/, off_t /*length*/,
               fuse_file_info* /*file*/) {
-  // There is room, and what is kept is the size.
+  // There is always room, so only the mode that keeps the size is supported, and it does nothing.
   fuse_reply_err(request, mode == FALLOC_FL_KEEP_SIZE ? 0 : EOPNOTSUPP);
 }
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t id, fuse_file_info* file) {
-  // As it is now, so that removing while reading passes over nothing.
+  // Copies the entries, so that a caller that removes files while it reads misses none.
   auto entries = std::make_unique<CutDisk::Entries>();
   const int error = DiskOf(request)->List(id, entries.get());
   if (error != 0) {
@@ -231,9 +231,9 @@ fuse_lowlevel_ops Operations() {
   return operations;
 }
 
-// Until the mount is taken away. fuse_session_loop does the same, but complains about the end.
+// Serves requests until the unmount. Unlike fuse_session_loop, it prints nothing at the end.
 void Serve(fuse_session* session) {
-  // The largest request and its header.
+  // Room for the largest request and its header.
   std::vector<char> bytes(kMostWritten + 2 * kBlockBytes);
   while (true) {
     const ssize_t got = ::read(fuse_session_fd(session), bytes.data(), bytes.size());
@@ -243,12 +243,12 @@ void Serve(fuse_session* session) {
       request.mem = bytes.data();
       fuse_session_process_buf(session, &request);
     } else if (got == 0 || (errno != EINTR && errno != EAGAIN && errno != ENOENT)) {
-      return;  // ENOENT: a request that was taken back
+      return;  // ENOENT only means that a request was withdrawn
     }
   }
 }
 
-// As whoever may not unmount himself does it.
+// Unmounts by fusermount3, for users who may not call umount.
 void UnmountByHelper(std::string path) {
   std::string program = "fusermount3", unmount = "-u", lazily = "-z";
   char* const arguments[] = {program.data(), unmount.data(), lazily.data(), path.data(), nullptr};
@@ -287,7 +287,7 @@ CutMount::CutMount(fuse_session* session, std::string path)
     : session_(session), path_(std::move(path)), server_([session] { Serve(session); }) {}
 
 CutMount::~CutMount() {
-  // Ends the server's loop.
+  // Unmounting ends the loop in Serve.
   if (::umount2(path_.c_str(), MNT_DETACH) != 0) UnmountByHelper(path_);
   server_.join();
   fuse_session_destroy(session_);

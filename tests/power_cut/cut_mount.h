@@ -1,8 +1,8 @@
-// A CutDisk as a mounted file system, by FUSE.
+// Mounts a CutDisk as a file system, by FUSE.
 //
-// Whoever has it mounted must leave what is below it alone and let other processes work there: the
-// thread that serves it is one of this process. Writes come one by one, as they are made; stores
-// into mappings stay in the system's page cache until they are synced or the system writes them.
+// A thread of this process serves the mount, so this process must not use the files below it; other
+// processes may. Each write reaches the disk when it is made. Stores into mappings stay in the
+// kernel's page cache until they are synced or the kernel writes them back.
 
 #ifndef RUMCASK_TESTS_POWER_CUT_CUT_MOUNT_H_
 #define RUMCASK_TESTS_POWER_CUT_CUT_MOUNT_H_
@@ -22,14 +22,15 @@ namespace rumcask {
 
 class CutMount {
  public:
-  // Keeps the mounts that follow from all processes but this one and those it starts, so that they
-  // are gone with it however it ends. Before any thread is started. Where that is not allowed
-  // mounts are the whole machine's, and each must be taken away.
+  // Makes later mounts visible only to this process and those it starts, so that they disappear
+  // with it, however it ends. Must be called before any thread is started. Where the system does
+  // not allow this, mounts are visible to the whole machine, and each must be unmounted.
   static void KeepPrivate();
 
-  // Unavailable if this machine can't do it, with the reason. `disk` must outlive the mount.
+  // Returns Unavailable, with the reason, if this machine cannot mount it. `disk` must outlive the
+  // mount.
   static absl::StatusOr<std::unique_ptr<CutMount>> Mount(CutDisk* disk, const std::string& path);
-  // Takes it away. All processes that had files open there must have ended.
+  // Unmounts. All processes that had files open there must have ended.
   ~CutMount();
   CutMount(const CutMount&) = delete;
   CutMount& operator=(const CutMount&) = delete;

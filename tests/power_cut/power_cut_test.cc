@@ -1,15 +1,15 @@
-// Power cuts under the real system: a writing program on a file system of ours, whose disk loses at
-// a cut what was not synced. It sees what LMDB and RocksDB do to their files, not only what core
-// does to the log, and what the system's page cache makes of it.
+// Power cuts below the real kernel: a writing program works on a FUSE file system whose disk may
+// lose unsynced changes at a cut. This covers not only what core does to the log but also what LMDB
+// and RocksDB do to their files, and the effects of the kernel's page cache.
 //
-// After each cut the next writer judges what is there (writer_main.cc): a prefix of all operations
-// with everything that was synced, the same by a walk, by Get and by Verify. The index must be as
-// far as it was known to be durable, without having been built anew: it never runs ahead of the
-// log. Cuts fall into opening, recovery and the making of a database too.
+// After each cut the next writer checks the database (writer_main.cc). It must hold a prefix of all
+// operations that includes everything that was synced, and a walk, Get and Verify must agree. The
+// index must be at least as far as it was known to be durable, never ahead of the log, and not
+// rebuilt. Cuts also come during opening, recovery and the creation of a database.
 //
-// In chains of kills and power cuts one directory goes through all of them, with tiny segments;
-// what a killed writer wrote stays in the system's page cache, until a later cut takes it or not.
-// There the keystores also take each other's place, by reindexing.
+// In chains, one directory with tiny segments goes through many kills and power cuts. Writes of a
+// killed writer stay in the kernel's page cache, and a later cut may lose them. One test also
+// changes the keystore between the lives, by reindexing.
 //
 // RUMCASK_FULL=1 cuts far more often.
 
@@ -87,24 +87,25 @@ class PowerCutTest : public testing::TestWithParam<std::string> {
     mount_.reset();
     disk_ = std::make_unique<CutDisk>();
     synced_ = written_ = indexed_ = least_ = 0;
-    by_ = WriterReport::kNobody;
+    by_ = Voucher::kNobody;
     unopened_ = 0;
   }
-  // How a writer's life ends: at the `cut_at`-th change to the disk by a power cut, or at the
-  // `kill_at`-th report by a kill, or, where both are 0, of itself.
+  // How a writer's life ends: by a power cut at the `cut_at`-th change to the disk, by a kill at
+  // the `kill_at`-th report, or, if both are 0, by a clean end.
   struct End {
     uint64_t cut_at = 0;
     uint64_t kill_at = 0;
   };
-  // Lets one live.
+  // Runs one writer until its end and judges it.
   void Round(const std::string& keystore, uint64_t segment_bytes, const End& end);
   void Chain(const std::vector<std::string>& keystores, int crashes);
-  // Takes what the writer tells until it ends, the power is cut, or it has told `most` times.
+  // Reads the writer's reports until it ends, the power is cut, or `most` reports have come.
   void Listen(int reports, int power, uint64_t most);
   void Note(const WriterReport& report);
   std::string Log() const;
-  // Debian builds RocksDB with assertions, one of which fails where it goes on writing after an
-  // error. Without it that write returns the error again.
+  // Whether the writer died by an assertion of RocksDB. Debian builds it with assertions, one of
+  // which fails if RocksDB writes again after an error. Without assertions that write returns the
+  // error.
   bool RocksdbAsserted() const {
     return Log().find("AssertFalseAndGetStatusForPrevError") != std::string::npos;
   }
@@ -113,31 +114,39 @@ class PowerCutTest : public testing::TestWithParam<std::string> {
   const std::string mount_point_ = scratch_.Path("mount");
   std::mt19937_64 random_{1};
   std::unique_ptr<CutDisk> disk_ = std::make_unique<CutDisk>();
-  std::unique_ptr<CutMount> mount_;  // while its page cache lives
+  std::unique_ptr<CutMount> mount_;  // kept after a kill, so that the page cache survives
 
-  // Of the database: operations that survive a power cut, and who said so; those that must be there
-  // at the next opening, and those that were begun at most; through which version the index is
-  // durably up to date.
-  uint64_t synced_ = 0;
-  uint64_t by_ = WriterReport::kNobody;
-  uint64_t least_ = 0;
-  uint64_t written_ = 0;
-  uint64_t indexed_ = 0;
-  // Writers in a row that were cut off before they had opened it.
-  int unopened_ = 0;
-  // Of the round.
+  // What is known of the database.
+  uint64_t synced_ = 0;            // operations through this one survive a power cut
+  Voucher by_ = Voucher::kNobody;  // who vouched for synced_
+  uint64_t least_ = 0;             // operations through this one must be there at the next opening
+  uint64_t written_ = 0;           // the last operation that has returned
+  uint64_t indexed_ = 0;           // the index is durably up to date through this version
+  int unopened_ = 0;  // consecutive writers that ended before they had opened the database
+
+  // What is known of the current round.
   bool opened_ = false;
-  uint64_t first_ = 0;
+  uint64_t first_ = 0;  // the number of operations that the writer found
 
   int kills_ = 0;
   int cuts_ = 0;
-  int cuts_opening_ = 0;  // before the database was open
-  int lossy_ = 0;         // that took operations which had returned
-  int behind_ = 0;        // that left the index behind the log
-  int rebuilt_ = 0;       // that left no index
+  int cuts_opening_ = 0;  // cuts before the database was open
+  int lossy_ = 0;         // cuts that lost operations which had returned
+  int behind_ = 0;        // cuts that left the index behind the log
+  int rebuilt_ = 0;       // cuts that left no index
+  int torn_ = 0;          // of them, those that tore RocksDB's MANIFEST
   uint64_t operations_ = 0;
   uint64_t changes_ = 0;
 };
+
+// A cut between RocksDB's writing to its MANIFEST and the fsync may leave a part of what was
+// written, and RocksDB does not take that for an end.
+bool IsTornManifestOfRocksdb(const std::string& log) {
+  const size_t last = log.rfind("built anew: ");
+  if (last == std::string::npos) return false;
+  return log.find("Corruption: checksum mismatch", last) != std::string::npos &&
+         log.find("/rocksdb/MANIFEST-", last) != std::string::npos;
+}
 
 std::string PowerCutTest::Log() const {
   std::ifstream log(scratch_.Path("log"));
@@ -158,7 +167,13 @@ void PowerCutTest::Note(const WriterReport& report) {
       break;
     case WriterReport::kRebuilt:
       ++rebuilt_;
-      // A database that is cut off while its first index is being made may have half of one.
+      if (IsTornManifestOfRocksdb(Log())) {
+        // Seldom: otherwise something else loses it.
+        ASSERT_LE(++torn_, 2 + cuts_ / 30) << Log();
+        indexed_ = 0;
+        break;
+      }
+      // Only a cut during the creation of the first index may leave an incomplete one.
       ASSERT_EQ(indexed_, 0u) << Log();
       break;
     case WriterReport::kIndexed:
@@ -184,7 +199,7 @@ void PowerCutTest::Listen(int reports, int power, uint64_t most) {
   while (told < most) {
     if (::poll(sources, std::size(sources), -1) < 0) continue;
     if (sources[0].revents != 0) {
-      // Reports are written in one piece each, and the buffer holds a multiple of them.
+      // Each report is written atomically, and the buffer holds a whole number of them.
       WriterReport buffer[256];
       const ssize_t got = ::read(reports, buffer, sizeof buffer);
       if (got <= 0) return;
@@ -203,7 +218,8 @@ void PowerCutTest::Listen(int reports, int power, uint64_t most) {
 void PowerCutTest::Round(const std::string& keystore, uint64_t segment_bytes, const End& end) {
   Pipe reports, power;
   opened_ = false;
-  // The writer takes it for an index that can't be opened.
+  // After two writers that did not open the database, the next one takes the index for one that
+  // crashes its opener, and rebuilds it.
   if (unopened_ >= 2) indexed_ = 0;
   if (end.cut_at > 0) {
     disk_->CutAt(end.cut_at, random_() % 2 == 0,
@@ -222,7 +238,7 @@ void PowerCutTest::Round(const std::string& keystore, uint64_t segment_bytes, co
   reports.CloseWriter();
   constexpr uint64_t kAll = UINT64_MAX;
   Listen(reports.reader(), power.reader(), end.kill_at > 0 ? end.kill_at : kAll);
-  // What it had told before it was killed counts too.
+  // Reports from before the kill count too, so the rest of the pipe is read.
   if (disk_->cut() || end.kill_at > 0) writer.Kill();
   if (!HasFatalFailure()) Listen(reports.reader(), -1, kAll);
   if (HasFatalFailure()) writer.Kill();
@@ -250,7 +266,7 @@ void PowerCutTest::Round(const std::string& keystore, uint64_t segment_bytes, co
                               << "; vouched for by " << VoucherName(by_);
     ++cuts_;
     if (!opened_) ++cuts_opening_;
-    // It may have noticed that the disk is gone: by an error, or where it read from a mapping.
+    // The writer may notice that the disk is gone: by an error, or by SIGBUS from a mapping.
     const bool expected = signal == SIGKILL || signal == SIGBUS ||
                           (signal == SIGABRT && RocksdbAsserted()) ||
                           (signal == 0 && WEXITSTATUS(status) == 1);
@@ -265,7 +281,7 @@ void PowerCutTest::Chain(const std::vector<std::string>& keystores, int crashes)
   BeginAnew();
   while (cuts_ + kills_ < before + crashes) {
     SCOPED_TRACE(absl::StrCat("crash ", cuts_ + kills_ - before));
-    // What one index knew, another need not know.
+    // If the keystore can change, the next index may be behind the last one.
     if (keystores.size() > 1) indexed_ = 0;
     End end;
     const uint64_t kind = random_() % 8;
@@ -281,7 +297,8 @@ bool IsPersistent(const std::string& keystore) {
   return KeystoreByName(keystore)->traits.persistent;
 }
 
-// The default for all that are in memory, of which nothing is on the disk; and all that are there.
+// All on-disk keystores, and the default one for all in-memory keystores, which have nothing on
+// disk.
 std::vector<std::string> Tested() {
   std::vector<std::string> names = {KeystoreNames().front()};
   for (const std::string& name : KeystoreNames()) {
@@ -296,7 +313,7 @@ INSTANTIATE_TEST_SUITE_P(Keystores, PowerCutTest, testing::ValuesIn(Tested()),
 TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
   const int wanted = std::getenv("RUMCASK_FULL") != nullptr ? 500 : 60;
   constexpr int kRoundsPerDatabase = 10;
-  // Opening makes some dozens of changes.
+  // Opening makes some dozens of changes, so early cuts come during it.
   constexpr uint64_t kEarly = 24, kLate = 2500;
   for (int round = 0; cuts_ < wanted; ++round) {
     SCOPED_TRACE(absl::StrCat("round ", round));

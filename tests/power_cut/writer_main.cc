@@ -1,10 +1,11 @@
-// Opens a database after a power cut, judges what it holds, and writes on until the next cut.
+// Opens a database after a power cut, checks what it holds, and writes until the next cut.
 //
 //   writer DB KEYSTORE mapped|write SEGMENT-BYTES LEAST MOST COUNT
 //
-// It has been written by nobody else. Its operations are numbered from 1; it must hold the first n
-// of them and nothing else, for some n from LEAST to MOST. COUNT operations follow and a clean end,
-// or, with 0, operations without end. If the database has another keystore it is reindexed.
+// Only this program has written to the database. Operations are numbered from 1. The database must
+// hold the first n of them and nothing else, for some n from LEAST to MOST. The program then makes
+// COUNT operations and closes the database; if COUNT is 0, it makes operations until it is killed.
+// If the database has another keystore, it is reindexed.
 
 #include <signal.h>
 #include <unistd.h>
@@ -27,39 +28,41 @@
 #include "core/db.h"
 #include "core/stats.h"
 #include "keystores/by_name.h"
+#include "tests/oracle/numbered_writes.h"
+#include "tests/oracle/operations.h"
 #include "tests/power_cut/writer_report.h"
 #include "tests/workloads/writer_operations.h"
 
 namespace rumcask {
 namespace {
 
-// So small that the index is brought up to date all the time.
+// Small, so that buffers are applied to the index all the time.
 constexpr uint64_t kBufferBytes = uint64_t{8} << 10;
 constexpr uint64_t kReplayBytes = uint64_t{64} << 10;
 
 constexpr uint64_t kSyncEvery = 40;
-// Now and then something else vouches for what was written.
+// How often something other than a synced operation vouches for what was written.
 constexpr uint64_t kVouchEvery = 16;
 
-// The disk may be gone by now; then nobody cares.
+// Reports an error. If the power has been cut, the parent expects errors and ignores this one.
 [[noreturn]] void Fail(std::string_view what, const absl::Status& status) {
   std::cerr << what << ": " << status << std::endl;
   std::_Exit(1);
 }
 
-// No disk is the reason for this.
+// Reports wrong contents, which a power cut cannot explain.
 [[noreturn]] void Wrong(std::string_view what) {
   std::cerr << what << std::endl;
   std::_Exit(kWrong);
 }
 
-void Report(WriterReport::What what, uint64_t number, WriterReport::By by = WriterReport::kNobody) {
+void Report(WriterReport::What what, uint64_t number, Voucher by = Voucher::kNobody) {
   const WriterReport report = {what, number, by};
   if (::write(kReports, &report, sizeof report) != sizeof report) std::_Exit(1);
 }
 
 WriterOperation NthOperation(uint64_t n) {
-  // With the keys of all the writers, so that an index on disk has more than a few pages.
+  // Uses the keys of all writers, so that an index on disk has more than a few pages.
   WriterOperation operation = OperationOf(static_cast<int>(n % kWriters), n);
   operation.sync = n % kSyncEvery == 0;
   return operation;
@@ -70,23 +73,6 @@ void CheckFiles(const std::string& path) {
   if (absl::IsNotFound(report.status())) return;
   if (!report.ok()) Fail("VerifyFiles", report.status());
   for (const Damage& damage : report->damages) Fail("damage in files", DamageStatus(damage));
-}
-
-State Walk(DB* db, bool ordered) {
-  IteratorOptions options;
-  options.ordered = ordered;
-  auto it = db->NewIterator(options);
-  if (!it.ok()) Fail("NewIterator", it.status());
-  State found;
-  std::string last;
-  for (; (*it)->Valid(); (*it)->Next()) {
-    const std::string key((*it)->key());
-    if (ordered && key <= last) Wrong("the walk is not in order: " + key);
-    if (!found.emplace(key, (*it)->value()).second) Wrong("the walk comes twice to " + key);
-    last = key;
-  }
-  if (!(*it)->status().ok()) Fail("walk", (*it)->status());
-  return found;
 }
 
 void CheckGets(DB* db, const State& found) {
@@ -104,36 +90,8 @@ void CheckGets(DB* db, const State& found) {
   }
 }
 
-// After how many operations the state is the one that was found.
-uint64_t Recognize(const State& found, uint64_t least, uint64_t most) {
-  State state;
-  // Keys that differ. So no state has to be compared as a whole.
-  size_t differing = found.size();
-  const auto differs = [&](const std::string& key) {
-    const State::const_iterator there = found.find(key), here = state.find(key);
-    if (there == found.end() || here == state.end()) {
-      return (there == found.end()) != (here == state.end());
-    }
-    return there->second != here->second;
-  };
-  for (uint64_t n = 0; n <= most; ++n) {
-    if (n > 0) {
-      const WriterOperation operation = NthOperation(n);
-      State touched;
-      for (const auto& change : operation.changes) touched[change.first];
-      for (const auto& key : touched) differing -= differs(key.first) ? 1 : 0;
-      Apply(operation.changes, &state);
-      for (const auto& key : touched) differing += differs(key.first) ? 1 : 0;
-    }
-    if (n >= least && differing == 0) return n;
-  }
-  Wrong("the " + std::to_string(found.size()) + " keys found are not what any of operations " +
-        std::to_string(least) + " to " + std::to_string(most) + " leaves; after the last, " +
-        std::to_string(differing) + " differ");
-}
-
-// Vouches, in turn by each way there is, for operations through `n`, the latest, which was
-// `operation`, or for as many as it can.
+// Vouches for operations through `n`, the latest, by one of three ways in turn. `operation` is the
+// n-th operation. durable_version may cover fewer of them.
 void Vouch(DB* db, uint64_t n, const WriterOperation& operation,
            std::vector<std::pair<uint64_t, uint64_t>>* versions) {
   const Stats stats = db->GetStats();
@@ -143,19 +101,19 @@ void Vouch(DB* db, uint64_t n, const WriterOperation& operation,
     case 0:
       status = db->Sync();
       if (!status.ok()) Fail("Sync", status);
-      Report(WriterReport::kSynced, n, WriterReport::kSync);
+      Report(WriterReport::kSynced, n, Voucher::kSync);
       break;
     case 1:
-      // It observes what the operation did last.
+      // The refusal observes the last change of the operation, so it vouches for all of it.
       status = db->CompareAndPut(operation.changes.back().first, "refused", uint64_t{1} << 62,
                                  {/*sync=*/true});
       if (!absl::IsAborted(status)) Fail("CompareAndPut", status);
-      Report(WriterReport::kSynced, n, WriterReport::kRefusal);
+      Report(WriterReport::kSynced, n, Voucher::kRefusal);
       break;
     default:
       for (auto it = versions->rbegin(); it != versions->rend(); ++it) {
         if (it->first > stats.durable_version) continue;
-        Report(WriterReport::kSynced, it->second, WriterReport::kDurableVersion);
+        Report(WriterReport::kSynced, it->second, Voucher::kStats);
         break;
       }
   }
@@ -163,7 +121,7 @@ void Vouch(DB* db, uint64_t n, const WriterOperation& operation,
 
 int Main(int argc, char** argv) {
   if (argc != 8) return 64;
-  // The parent is told what it reads, and no more.
+  // If the parent stops reading, the next report ends this program.
   ::signal(SIGPIPE, SIG_DFL);
   const std::string path = argv[1];
   absl::StatusOr<KeystoreFactory> keystore = KeystoreByName(argv[2]);
@@ -197,13 +155,19 @@ int Main(int argc, char** argv) {
     Report(WriterReport::kBehind, stats.recovery.last_version - stats.index_version);
     Report(WriterReport::kIndexed, stats.index_version);
   }
-  const State found = Walk(db->get(), traits.ordered);
+  State found;
+  const absl::Status read = ReadAll(db->get(), &found, traits.ordered);
+  if (absl::IsUnknown(read)) Wrong(std::string(read.message()));
+  if (!read.ok()) Fail("walk", read);
   CheckGets(db->get(), found);
   const absl::StatusOr<VerifyReport> verified = (*db)->Verify();
   if (!verified.ok()) Fail("Verify", verified.status());
   for (const Damage& damage : verified->damages) Fail("damage", DamageStatus(damage));
   if (verified->keys != found.size()) Wrong("the log has other keys than the walk");
-  uint64_t n = Recognize(found, least, most);
+  NumberedWrites writes([](uint64_t nth) { return NthOperation(nth).changes; });
+  const std::string wrong = writes.GoOnTo(found, least, most);
+  if (!wrong.empty()) Wrong(wrong);
+  uint64_t n = writes.count();
   Report(WriterReport::kOpened, n);
 
   std::vector<std::pair<uint64_t, uint64_t>> versions;
@@ -213,7 +177,7 @@ int Main(int argc, char** argv) {
     const absl::Status status = Perform(operation.changes, db->get(), {operation.sync});
     if (!status.ok()) Fail("operation " + std::to_string(n), status);
     if (operation.sync) {
-      Report(WriterReport::kSynced, n, WriterReport::kSyncedOperation);
+      Report(WriterReport::kSynced, n, Voucher::kSyncedWrite);
     } else {
       Report(WriterReport::kWritten, n);
     }
@@ -224,7 +188,7 @@ int Main(int argc, char** argv) {
   }
   const absl::Status status = (*db)->Close();
   if (!status.ok()) Fail("Close", status);
-  Report(WriterReport::kSynced, n, WriterReport::kClose);
+  Report(WriterReport::kSynced, n, Voucher::kClose);
   return 0;
 }
 

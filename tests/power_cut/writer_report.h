@@ -1,40 +1,33 @@
-// What the writing program tells about itself while it can.
+// The reports that the writing program sends to the test.
 
 #ifndef RUMCASK_TESTS_POWER_CUT_WRITER_REPORT_H_
 #define RUMCASK_TESTS_POWER_CUT_WRITER_REPORT_H_
 
 #include <cstdint>
 
+#include "tests/oracle/voucher.h"
+
 namespace rumcask {
 
-// The descriptor to tell it through.
+// The descriptor that reports are written to.
 inline constexpr int kReports = 3;
 
 struct WriterReport {
   enum What : uint64_t {
-    kOpened,   // the database, which held the first `number` operations and nothing else
+    kOpened,   // the database is open and held the first `number` operations and nothing else
     kBehind,   // its index ended `number` versions before the log
-    kRebuilt,  // its index was built anew; why is in the log
+    kRebuilt,  // its index was rebuilt; the writer's log says why
     kIndexed,  // the index is durably up to date through version `number`
     kWritten,  // operation `number` has returned
-    kSynced,   // all operations through `number` survive a power cut; it has returned
+    kSynced,   // operation `number` has returned, and all through it survive a power cut
   };
-
-  // What says that operations survive a power cut.
-  enum By : uint64_t { kNobody, kSyncedOperation, kSync, kRefusal, kDurableVersion, kClose };
 
   uint64_t what;
   uint64_t number;
-  uint64_t by;  // of kSynced
+  Voucher by;  // used with kSynced
 };
 
-inline const char* VoucherName(uint64_t by) {
-  constexpr const char* kNames[] = {"nobody",    "a synced operation", "Sync",
-                                    "a refusal", "durable_version",    "Close"};
-  return kNames[by];
-}
-
-// How it ends if what it finds in the database can't be, whatever the disk does meanwhile.
+// The exit code if the database has wrong contents, which a power cut cannot explain.
 inline constexpr int kWrong = 3;
 
 }  // namespace rumcask

@@ -19,6 +19,8 @@ def seeded_bug_tests(name, bugs):
             srcs = ["must_fail.sh"],
             args = [bug, "'%s'" % pattern, "$(rootpath %s)" % test],
             data = [test],
+            # Enough of them for each bug.
+            env = {"RUMCASK_SCHEDULES": "1500"},
             tags = ["manual"],
         )
     native.test_suite(

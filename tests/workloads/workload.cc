@@ -64,6 +64,36 @@ void Batches(WorkloadRun& run, int count) {
   run.Close();
 }
 
+void Compactions(WorkloadRun& run, int rounds, int count, size_t bytes) {
+  if (!run.Open()) return;
+  for (int round = 0; round < rounds; ++round) {
+    for (int i = 0; i < count; ++i) {
+      const int n = round * count + i;
+      if (i % 5 == 4) {
+        run.Delete(WorkloadKey(n % 17));
+      } else if (i % 9 == 8) {
+        run.Write({{WorkloadKey(n % 17), WorkloadValue(n, bytes)},
+                   {WorkloadKey((n + 5) % 17), std::nullopt},
+                   {"batch" + WorkloadKey(n), WorkloadValue(n, bytes)}},
+                  /*sync=*/false);
+      } else {
+        run.Put(WorkloadKey(n % 17), WorkloadValue(n, bytes), i % 11 == 10);
+      }
+      // In the middle, so that what is moved is overwritten afterwards, and the end is not durable.
+      if (i == count * 2 / 3) run.Compact(/*all=*/round % 2 == 0);
+    }
+    run.ReadAll();
+    if (round % 2 == 1) {
+      run.Close();
+      if (!run.Open()) return;
+      run.Compact(/*all=*/true);
+    }
+  }
+  run.Compact(/*all=*/true);
+  run.ReadAll();
+  run.Close();
+}
+
 void LargeValues(WorkloadRun& run, int count, size_t bytes) {
   if (!run.Open()) return;
   for (int i = 0; i < count; ++i) {

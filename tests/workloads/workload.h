@@ -24,6 +24,8 @@ class WorkloadRun {
   // Reads every key and judges what is found.
   virtual void ReadAll() = 0;
   virtual void Close() = 0;
+  // Compacts all that has dead records, or some of it.
+  virtual void Compact(bool all) = 0;
 
   void Put(const std::string& key, const std::string& value, bool sync = false) {
     Write({{key, value}}, sync);
@@ -44,6 +46,9 @@ void OverwritesAndDeletes(WorkloadRun& run, int count, size_t bytes);
 // Batches from inside a sector to over several, and one larger than a segment. Each has keys of its
 // own, so that a half of one can be told.
 void Batches(WorkloadRun& run, int count);
+// Rounds of puts, deletes and batches, each followed by a compaction while the database is written,
+// at its end, or right after it was opened again.
+void Compactions(WorkloadRun& run, int rounds, int count, size_t bytes);
 // Some values of `bytes`, which do not fit into a usual segment, and small ones between them.
 void LargeValues(WorkloadRun& run, int count, size_t bytes);
 

@@ -101,6 +101,16 @@ def rumcask_cc_test(
         **kwargs
     )
 
+def rumcask_unit_tests(names, deps):
+    """Small tests that lie beside what they test, and depend on the same few libraries.
+
+    Args:
+      names: of the tests, each of which has the source NAME.cc.
+      deps: of each of them.
+    """
+    for name in names:
+        rumcask_cc_test(name = name, deps = deps)
+
 def rumcask_cc_fuzz_test(name, srcs, corpus = [], deps = [], copts = [], size = "medium", **kwargs):
     """A libFuzzer target that is a regression test over its corpus otherwise.
 

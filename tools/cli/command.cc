@@ -35,15 +35,15 @@ constexpr char kUsagePayload[] = "rumcask/usage";
 std::string CommandList(absl::Span<const Command> commands) {
   std::string text =
       "Usage: rumcask COMMAND DB [ARGUMENTS]\n\n"
-      "Looks after the rumcask database in the directory DB.\n\nCommands:\n";
+      "Reads, writes and maintains the rumcask database in the directory DB.\n\nCommands:\n";
   for (const Command& command : commands) {
-    absl::StrAppendFormat(&text, "  %-8s  %s\n", command.name, command.summary);
+    absl::StrAppendFormat(&text, "  %-10s  %s\n", command.name, command.summary);
   }
   absl::StrAppend(
       &text,
-      "\n'rumcask COMMAND --help' and 'rumcask --version' tell more. Exit codes: 0 done, "
-      "1 error,\n2 key not found, 3 damage, 4 open elsewhere, 5 slower than before "
-      "(bench compare),\n64 wrong usage.\n");
+      "\n'rumcask COMMAND --help' describes a command, 'rumcask --version' the program.\n"
+      "Exit codes: 0 success, 1 error, 2 key not found, 3 damage, 4 open elsewhere,\n"
+      "5 slower than before (bench compare), 64 wrong usage.\n");
   return text;
 }
 
@@ -81,12 +81,12 @@ int UnknownCommand(const std::string& word, std::vector<std::string_view> names)
 void AddDatabase(CommandLine* line, Flags* flags) {
   line->Argument("DB", &flags->db, "Directory of the database");
   line->Option("--wait", "SECONDS", &flags->wait_seconds,
-               "Keep trying for so long while the database is open elsewhere");
+               "How long to keep trying while another process has the database open");
 }
 
 void AddKeystore(CommandLine* line, Flags* flags) {
   line->Option("--keystore", "NAME", &flags->keystore,
-               absl::StrFormat("How keys are indexed: %s; default: as the database is, %s for a "
+               absl::StrFormat("The kind of index: %s; default: the database's own, or %s for a "
                                "new one",
                                absl::StrJoin(KeystoreNames(), ", "), KeystoreNames().front()));
 }

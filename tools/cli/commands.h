@@ -18,6 +18,8 @@ int RunLoad(const std::vector<std::string>& arguments);
 int RunDump(const std::vector<std::string>& arguments);
 int RunStats(const std::vector<std::string>& arguments);
 int RunVerify(const std::vector<std::string>& arguments);
+int RunCompact(const std::vector<std::string>& arguments);
+int RunCheckpoint(const std::vector<std::string>& arguments);
 int RunRepair(const std::vector<std::string>& arguments);
 int RunReindex(const std::vector<std::string>& arguments);
 int RunBench(const std::vector<std::string>& arguments);

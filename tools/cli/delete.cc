@@ -36,7 +36,7 @@ int RunDelete(const std::vector<std::string>& arguments) {
   Flags flags;
   std::string key;
   AddDatabase(&line, &flags);
-  line.Argument("KEY", &key, "After -- it may begin with a dash");
+  line.Argument("KEY", &key, "A key that begins with a dash must follow --");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   AddSync(&line, &flags);

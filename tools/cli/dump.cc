@@ -108,21 +108,23 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
 int RunDump(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints all records in the text format of LMDB and Berkeley DB, which 'rumcask load', "
-      "mdb_load and, with --for bdb, db_load read, or as lines. On a terminal keys and values in "
-      "lines are escaped as scan does it, which load does not undo. What can't be read because of "
-      "damage is left out; the dump then lacks its last line, DATA=END, and the exit code is 3.");
+      "mdb_load and, with --for bdb, db_load can read, or as lines. On a terminal, keys and values "
+      "in lines are escaped as by scan, which load does not undo. Records that cannot be read "
+      "because of damage are left out; the dump then lacks its last line, DATA=END, and the exit "
+      "code is 3.");
   Flags flags;
   DumpFlags dump;
   AddDatabase(&line, &flags);
   line.Option(
       "--format", "FORMAT", &dump.format,
-      "bytevalue (hexadecimal, the default), print (readable), or lines, which refuses what "
-      "lines can't show");
+      "bytevalue (hexadecimal, the default), print (readable), or lines, which fails at a record "
+      "that a line cannot represent");
   line.Option("--separator", "TEXT", &dump.separator,
-              "Between key and value with --format lines, which it implies; default: a tab");
-  line.Option("--for", "STORE", &dump.target,
-              "Whose loader shall read it: lmdb (the default) or bdb, Berkeley DB's, which refuses "
-              "the line that tells LMDB's how large its map must be");
+              "The text between key and value, by default a tab; implies --format lines");
+  line.Option(
+      "--for", "STORE", &dump.target,
+      "The store that is to load the dump: lmdb (the default), or bdb, which leaves out the "
+      "map size that only LMDB needs and Berkeley DB refuses");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   return Run("dump", &line, arguments, [&] { return Dump(flags, dump); });

@@ -45,13 +45,14 @@ absl::Status Get(const Flags& flags, std::string_view key_text) {
 
 int RunGet(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Prints the bytes of KEY's value and nothing more (with --hex: and a newline; on a terminal: "
-      "and a newline, with control characters, and those that change the direction of writing, as "
-      "a backslash and two hexadecimal digits a byte). Exit code 2 if there is no such key.");
+      "Prints the value of KEY unchanged and without a newline. On a terminal a newline follows, "
+      "and control characters and characters that change the direction of writing are shown as a "
+      "backslash and two hexadecimal digits for each byte. With --hex a newline follows too. Exit "
+      "code 2 if there is no such key.");
   Flags flags;
   std::string key;
   AddDatabase(&line, &flags);
-  line.Argument("KEY", &key, "After -- it may begin with a dash");
+  line.Argument("KEY", &key, "A key that begins with a dash must follow --");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   return Run("get", &line, arguments, [&] { return Get(flags, key); });

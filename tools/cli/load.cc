@@ -104,23 +104,23 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
 
 int RunLoad(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Stores the records of FILE, which 'rumcask dump', LMDB's mdb_dump or Berkeley DB's db_dump "
-      "has written, or with --separator lines of a key and a value. Creates the database if there "
-      "is none. When it succeeds the records survive a power cut. A line that can't be loaded ends "
-      "it, as does Ctrl-C; what was before stays loaded, and the message tells the --skip that "
-      "goes "
-      "on from there.");
+      "Stores the records of FILE, which is a dump by 'rumcask dump', LMDB's mdb_dump or Berkeley "
+      "DB's db_dump, or, with --separator, has a key and a value in each line. Creates the "
+      "database if there is none. If it succeeds, the records survive a power cut. A line that "
+      "cannot be loaded, or Ctrl-C, ends the load. The records before that stay loaded, and the "
+      "message says with which --skip to continue.");
   Flags flags;
   LoadFlags load;
   AddDatabase(&line, &flags);
   line.Argument("FILE", &load.file, "- means standard input");
   line.Option("--separator", "TEXT", &load.separator,
-              "Each line is a key, up to the first TEXT, and a value, the rest; \\t means a tab");
-  line.Option("--skip", "N", &load.skip, "Leave out the first N records");
+              "In each line the key ends at the first TEXT, and the rest is the value; \\t means a "
+              "tab");
+  line.Option("--skip", "N", &load.skip, "Skip the first N records");
   line.Option(
       "--format", "print", &load.format,
-      "Confirms that in a dump of LMDB's mdb_dump -p a backslash escapes, which before LMDB "
-      "0.9.25 it does not always");
+      "Treat every backslash in a dump by mdb_dump -p as an escape; mdb_dump before LMDB 0.9.25 "
+      "did not escape backslashes");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   return Run("load", &line, arguments, [&] { return Load(flags, load); });

@@ -75,8 +75,8 @@ int RunPut(const std::vector<std::string>& arguments) {
   std::string key;
   std::optional<std::string> value;
   AddDatabase(&line, &flags);
-  line.Argument("KEY", &key, "1 to 65535 bytes; after -- it may begin with a dash");
-  line.OptionalArgument("VALUE", &value, "Up to 1 GiB; - or nothing: what comes on standard input");
+  line.Argument("KEY", &key, "1 to 65535 bytes; a key that begins with a dash must follow --");
+  line.OptionalArgument("VALUE", &value, "Up to 1 GiB; missing or - means standard input");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   AddSync(&line, &flags);

@@ -60,8 +60,8 @@ absl::Status Reindex(const Flags& flags, const std::string& to) {
 
 int RunReindex(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Builds the index of another keystore from the log and keeps to it. If it is stopped before "
-      "the end the database is as it was.");
+      "Builds the index of another keystore from the log and makes that keystore the database's "
+      "own. If it is interrupted, the database stays as it was.");
   Flags flags;
   std::string to;
   AddDatabase(&line, &flags);

@@ -122,8 +122,8 @@ absl::Status RepairInto(const Flags& flags, std::string_view into) {
 
 int RunRepair(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Writes what is sound of the database to a new one. The old one is only read. Exit code 3 "
-      "if the new database was written, but something that may have been promised is not in it.");
+      "Writes all undamaged records to a new database. The old one is only read. Exit code 3 if "
+      "the new database was written but lacks something that may have been promised.");
   Flags flags;
   std::string into;
   AddDatabase(&line, &flags);

@@ -129,29 +129,29 @@ absl::Status Scan(const Flags& flags, const ScanFlags& scan) {
 
 int RunScan(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Prints KEY<TAB>VALUE, one a line, in the order of the keys if the keystore has one. On a "
-      "terminal control characters, those that change the direction of writing, and backslashes "
-      "are "
-      "shown as a backslash and two hexadecimal digits a byte; elsewhere the bytes are printed as "
-      "they are, so that a newline in a value begins a "
-      "line, unless --null, --json or --hex is given. What can't be read because of damage is left "
-      "out, and the exit code is 3.");
+      "Prints KEY<TAB>VALUE, one record per line, in the order of the keys if the keystore has "
+      "one. On a terminal, control characters, characters that change the direction of writing, "
+      "and backslashes are shown as a backslash and two hexadecimal digits for each byte. "
+      "Elsewhere the bytes are printed unchanged, so a newline in a value begins a new line, "
+      "unless --null, --json or --hex is given. Records that cannot be read because of damage are "
+      "left out, and the exit code is 3.");
   Flags flags;
   ScanFlags scan;
   AddDatabase(&line, &flags);
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   line.Flag("--json", &flags.json,
-            "Each record as a JSON object on a line of its own: key and value, or key_hex and "
-            "value_hex where the bytes are no UTF-8");
-  line.Flag("-0,--null", &scan.null, "A NUL byte after each key and each value, and nothing else");
-  line.Option("--prefix", "BYTES", &scan.prefix, "Only keys that begin with this");
-  line.Option("--from", "KEY", &scan.from, "Only this key and keys after it");
-  line.Option("--to", "KEY", &scan.to, "Only keys before this one");
-  line.Option("--limit", "N", &scan.limit, "Stop after this many");
-  line.Flag("--keys-only", &scan.keys_only, "No values");
+            "Print each record as a JSON object on its own line, with key and value, or key_hex "
+            "and value_hex if the bytes are not UTF-8");
+  line.Flag("-0,--null", &scan.null,
+            "Print a NUL byte after each key and each value instead of tabs and newlines");
+  line.Option("--prefix", "BYTES", &scan.prefix, "Print only keys that begin with BYTES");
+  line.Option("--from", "KEY", &scan.from, "Print only KEY and the keys after it");
+  line.Option("--to", "KEY", &scan.to, "Print only keys before KEY");
+  line.Option("--limit", "N", &scan.limit, "Stop after N records");
+  line.Flag("--keys-only", &scan.keys_only, "Print no values");
   line.Flag("--ordered", &scan.ordered, "Fail if the keystore has no order");
-  line.Flag("--reverse", &scan.reverse, "Last key first");
+  line.Flag("--reverse", &scan.reverse, "Print the last key first");
   return Run("scan", &line, arguments, [&] { return Scan(flags, scan); });
 }
 

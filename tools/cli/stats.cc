@@ -167,7 +167,7 @@ absl::Status PrintStats(const Flags& flags) {
 }  // namespace
 
 int RunStats(const std::vector<std::string>& arguments) {
-  CommandLine line("Prints figures about the database and each of its segments.");
+  CommandLine line("Prints statistics of the database and of each of its segments.");
   Flags flags;
   AddDatabase(&line, &flags);
   AddKeystore(&line, &flags);

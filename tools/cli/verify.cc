@@ -65,7 +65,7 @@ absl::Status Verify(const Flags& flags) {
 
 int RunVerify(const std::vector<std::string>& arguments) {
   CommandLine line(
-      "Reads every byte of the database and checks it. Changes nothing. Exit code 3 if there is "
+      "Reads and checks every byte of the database. Changes nothing. Exit code 3 if there is "
       "damage.");
   Flags flags;
   AddDatabase(&line, &flags);

@@ -1,0 +1,118 @@
+#include "core/compaction/measurement.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/log/space.h"
+#include "core/plugin/key_block.h"
+#include "core/plugin/key_range.h"
+#include "core/system/reader_epoch.h"
+
+namespace rumcask {
+namespace {
+
+constexpr size_t kKeysAtOnce = 1024;
+
+}  // namespace
+
+SpaceMeasurement MeasureSpace(const Log& log) {
+  SpaceMeasurement sum;
+  sum.born = log.space().born();
+  sum.died = log.space().died();
+  double files = 0;
+  double records = 0;
+  double count = 0;
+  for (const std::shared_ptr<Segment>& segment : log.Segments()) {
+    const auto end = static_cast<double>(segment->end());
+    const double record_bytes = end - static_cast<double>(kSegmentHeaderBytes);
+    const bool sealed = segment->sealed.load(std::memory_order_acquire);
+    const double file =
+        sealed ? static_cast<double>(segment->allocated_bytes.load(std::memory_order_relaxed))
+               : end;
+    if (sealed && record_bytes > 0) {
+      files += file;
+      records += record_bytes;
+      count += static_cast<double>(segment->records.load(std::memory_order_relaxed));
+    }
+    const double live = std::min(record_bytes, static_cast<double>(Space::LiveBytes(*segment)));
+    if (live > 0) sum.live_bytes += live * file / record_bytes;
+    switch (segment->role.load(std::memory_order_relaxed)) {
+      case Segment::Role::kEmptied:
+        sum.emptied_bytes += file;
+        if (segment->pins.load(std::memory_order_relaxed) > 0) sum.pinned_bytes += file;
+        break;
+      case Segment::Role::kDamaged:
+        sum.damaged_bytes += file;
+        break;
+      case Segment::Role::kSurvivor:
+        break;
+      case Segment::Role::kNone:
+      case Segment::Role::kVictim:
+        sum.file_bytes += file;
+        break;
+    }
+  }
+  if (count > 0) sum.average_record_bytes = records / count;
+  if (records > 0) sum.file_bytes_per_record_byte = std::max(1.0, files / records);
+  sum.assumed_bytes = std::min(
+      sum.live_bytes, static_cast<double>(log.space().assumed()) * sum.file_bytes_per_record_byte);
+  return sum;
+}
+
+absl::Status CountLiveBytes(Keystore* keystore, bool ordered, Log* log,
+                            const std::atomic<bool>& stopped) {
+  // What counts as live in each, as of the snapshot: a record that dies in between would be
+  // subtracted twice.
+  std::vector<std::pair<std::shared_ptr<Segment>, uint64_t>> before;
+  std::shared_ptr<const KeystoreSnapshot> snapshot;
+  uint64_t assumed = 0;
+  {
+    MutexLock lock(log->write_mutex());
+    for (std::shared_ptr<Segment>& segment : log->Segments()) {
+      const uint64_t bytes = Space::LiveBytes(*segment);
+      before.emplace_back(std::move(segment), bytes);
+    }
+    snapshot = keystore->TakeSnapshot(log->last_sequence());
+    assumed = log->space().assumed();
+  }
+  std::unordered_map<uint32_t, uint64_t> live;  // by slot
+  const auto count = [&](Location location) {
+    if (location.exists()) live[location.slot()] += log->Pin(location)->RecordBytesAt(location);
+  };
+  if (ordered) {
+    KeyBlock block;
+    std::string behind;
+    do {
+      if (stopped.load(std::memory_order_acquire)) return absl::CancelledError("");
+      const ReaderScope reading;
+      absl::Status status = keystore->Scan(*snapshot, {behind, {}, /*after_lower=*/!behind.empty()},
+                                           kKeysAtOnce, &block);
+      if (!status.ok()) return status;
+      for (size_t i = 0; i < block.size(); ++i) count(block.location(i));
+      if (block.size() > 0) behind = std::string(block.key(block.size() - 1));
+    } while (block.size() == kKeysAtOnce);
+  } else {
+    const std::unique_ptr<KeystoreCursor> cursor = keystore->NewCursor(snapshot);
+    std::vector<Location> locations;
+    do {
+      if (stopped.load(std::memory_order_acquire)) return absl::CancelledError("");
+      const ReaderScope reading;
+      absl::Status status = cursor->Next(&locations);
+      if (!status.ok()) return status;
+      for (const Location location : locations) count(location);
+    } while (!locations.empty());
+  }
+  MutexLock lock(log->write_mutex());
+  for (const auto& [segment, bytes] : before) {
+    const uint64_t counted = live[segment->slot()];
+    if (counted < bytes) Space::Correct(segment.get(), bytes - counted);
+  }
+  log->space().WithdrawAssumption(assumed);
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask
