@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -281,6 +282,17 @@ void ExtendLmdbFile(MDB_env* env) {
   struct stat status;
   if (::fstat(fd, &status) != 0 || static_cast<uint64_t>(status.st_size) >= bytes) return;
   if (::ftruncate(fd, static_cast<off_t>(bytes)) == 0) ::fdatasync(fd);
+}
+
+int LmdbCommitResult(MDB_env* env, int result) {
+  if (result != EIO) return result;
+  // Somebody may have freed a little meanwhile.
+  constexpr uint64_t kNearlyNothing = uint64_t{16} << 20;
+  int fd = -1;
+  mdb_env_get_fd(env, &fd);
+  struct statvfs disk;
+  if (::fstatvfs(fd, &disk) != 0) return result;
+  return uint64_t{disk.f_bavail} * disk.f_frsize < kNearlyNothing ? ENOSPC : result;
 }
 
 }  // namespace rumcask

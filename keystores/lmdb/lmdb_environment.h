@@ -45,6 +45,10 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
 // if a crash comes before it, an intact index may be rebuilt.
 void ExtendLmdbFile(MDB_env* env);
 
+// What a commit's result means. LMDB says EIO of a page of which the disk took only a part, as a
+// full disk does. Its transaction has not happened then, so that it may be tried again.
+int LmdbCommitResult(MDB_env* env, int result);
+
 }  // namespace rumcask
 
 #endif  // RUMCASK_KEYSTORES_LMDB_LMDB_ENVIRONMENT_H_

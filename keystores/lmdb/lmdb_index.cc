@@ -182,7 +182,7 @@ absl::Status LmdbIndex::Commit(IndexBatch* batch) {
   {
     MutexLock lock(commit_mutex_);
     // mdb_txn_commit ends the transaction even if it fails.
-    result = mdb_txn_commit(txn.release());
+    result = LmdbCommitResult(env_.get(), mdb_txn_commit(txn.release()));
   }
   if (result != MDB_SUCCESS) return Failed("mdb_txn_commit", result);
   ExtendLmdbFile(env_.get());
@@ -286,7 +286,7 @@ absl::StatusOr<std::unique_ptr<DiskIndex>> OpenLmdbIndex(const DiskIndexConfig& 
   }
   if (!status.ok()) return status;
   // Writes nothing if both maps existed.
-  result = mdb_txn_commit(txn.release());
+  result = LmdbCommitResult(env->get(), mdb_txn_commit(txn.release()));
   if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_commit", config.path, result);
   if (!config.read_only) ExtendLmdbFile(env->get());
   return std::unique_ptr<DiskIndex>(new LmdbIndex(config.path, *std::move(env), entries, notes));
