@@ -44,7 +44,8 @@
 // the caller is a forked child, or the directory was removed while the database was open.
 // ResourceExhausted: the disk or a quota is full, or the process has no memory or file descriptor
 // left, or PinnedValues hold more of the log than it may take; open segments can still be read, and
-// a later retry can succeed. DataLoss: damage.
+// a later retry can succeed. On a full disk deletes still succeed, from what the file RESERVE
+// holds, and compaction makes room until writing resumes by itself. DataLoss: damage.
 // PermissionDenied: the system refuses access. Internal: another error of the system. The message
 // of every system error has the call, the file and the reason.
 

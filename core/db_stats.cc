@@ -63,6 +63,7 @@ Stats DB::GetStats() const {
     stats.prepared_bytes = store_->log_.prepared_bytes();
   }
   stats.file_bytes += stats.prepared_bytes;
+  stats.reserve_bytes = store_->log_.reserve().bytes();
   if (store_->compactor_ != nullptr) {
     const Compactor::Totals totals = store_->compactor_->totals();
     stats.compaction.running = totals.running;

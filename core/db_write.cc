@@ -1,5 +1,6 @@
 // Writing: put, delete, their conditional forms, batches and Sync.
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 #include <utility>
@@ -132,7 +133,7 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status GoOnAfter(Store* store, absl::Status failur
 absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& options,
                       WriteResult* result) {
   absl::Status status = store->CheckWrite(write->prepared.key);
-  if (status.ok()) status = store->WaitForRoom();
+  if (status.ok()) status = store->WaitForRoom(/*adds=*/!write->is_delete());
   if (!status.ok()) return status;
   Keystore* const keystore = store->keystore_.get();
   keystore->Digest(&write->prepared);
@@ -251,7 +252,10 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
     return absl::InvalidArgumentError(absl::StrCat(
         "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
   }
-  status = store->WaitForRoom();
+  const bool adds =
+      std::any_of(batch.operations_.begin(), batch.operations_.end(),
+                  [](const WriteBatch::Operation& operation) { return !operation.is_delete; });
+  status = store->WaitForRoom(adds);
   if (!status.ok()) return status;
   // What needs no lock is done before it is acquired.
   std::vector<NewRecord> records;

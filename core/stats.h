@@ -71,6 +71,9 @@ struct Stats {
   uint64_t waiting_bytes = 0;
   uint64_t pinned_bytes = 0;
   uint64_t damaged_bytes = 0;
+  // Of the file RESERVE, which is held for deletes and compaction on a full disk. No part of
+  // `file_bytes`.
+  uint64_t reserve_bytes = 0;
   uint64_t pins = 0;
   uint64_t snapshots = 0;   // open ones, including iterators
   uint64_t undo_bytes = 0;  // memory for what only snapshots see

@@ -34,6 +34,9 @@ Log::Config Store::LogConfig(const Options& options) {
       options.max_open_files != 0 ? options.max_open_files : Log::DefaultMaxOpenFiles(limits);
   config.process_mappings = limits.mappings;
   config.mapping_budget = file_system->mapping_budget();
+  if (options.keystore->traits.persistent) {
+    config.index_buffer_bytes = options.keystore->buffer_bytes;
+  }
   return config;
 }
 

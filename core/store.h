@@ -76,8 +76,12 @@ class Store {
 
   // To be called before writing, without the write lock and not in a ReaderScope. Waits while the
   // index is far behind, or the log takes too much space; the error is the reason why nothing can
-  // be written.
-  absl::Status WaitForRoom() {
+  // be written. A full disk keeps out only what `adds`.
+  absl::Status WaitForRoom(bool adds) {
+    if (adds && log_.reserve().is_spent()) {
+      absl::Status whole = log_.reserve().CheckWhole();
+      if (!whole.ok()) return whole;
+    }
     absl::Status status = gate_.Pass();
     if (status.ok()) status = index_.WaitForRoom();
     if (!status.ok()) log_.TellListener();

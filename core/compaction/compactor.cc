@@ -204,6 +204,11 @@ CompactionPlan Compactor::Choose(const Call& call) {
     segments[segment->id()] = segment;
   }
   OrderVictims(&candidates);
+  if (selection.frugal) {
+    std::stable_sort(
+        candidates.begin(), candidates.end(),
+        [](const VictimFigures& a, const VictimFigures& b) { return a.live_bytes < b.live_bytes; });
+  }
   const uint64_t most = std::max(8 * parts_.segment_bytes, live_in_all / 16);
   CompactionPlan plan;
   plan.merges = merges;
@@ -215,6 +220,7 @@ CompactionPlan Compactor::Choose(const Call& call) {
     in_flight += file + figures.live_bytes;
     if (plan.victims.size() == kMostVictims || live >= parts_.segment_bytes) break;
     if (!plan.victims.empty() && in_flight > most) break;
+    if (!plan.victims.empty() && selection.frugal && figures.live_bytes > 0) break;
     plan.victims.push_back(segment);
     live += figures.live_bytes;
     plan.gain += static_cast<double>(file) *

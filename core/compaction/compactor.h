@@ -38,6 +38,8 @@ struct Selection {
   uint64_t dead_bytes = UINT64_MAX;
   // If not 0, instead: with smaller files than this, whatever is dead in them.
   uint64_t smaller_than = 0;
+  // The disk is full: those that need least for their survivors, one at a time.
+  bool frugal = false;
 };
 
 // Thread-safe.

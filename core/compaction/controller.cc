@@ -24,6 +24,10 @@ constexpr double kMostPinnedSegments = 64;
 // The pause between two tries doubles with each failure, this often at most: to a minute.
 constexpr int kMostFailures = 7;
 
+// On a full disk even this little is worth a job.
+constexpr double kLeastDeadShare = 1.0 / 256;
+constexpr int kMostFailuresOfFullDisk = 3;
+
 // So many small segments are merged at once.
 constexpr size_t kFewestSmall = 8;
 
@@ -109,8 +113,8 @@ void CompactionController::Resume() {
 }
 
 bool CompactionController::IsWorthALook() const {
-  return unfinished_ || log_->space().died() != last_.died || log_->space().born() != last_.born ||
-         log_->seal_count() != seals_ || LocalHour() != hour_;
+  return unfinished_ || log_->reserve().is_full() || log_->space().died() != last_.died ||
+         log_->space().born() != last_.born || log_->seal_count() != seals_ || LocalHour() != hour_;
 }
 
 void CompactionController::Work(bool timed_out) {
@@ -139,7 +143,9 @@ void CompactionController::Work(bool timed_out) {
     // time much may be copied in vain.
     gate_->Open();
     unfinished_ = true;
-    failures_ = std::min(failures_ + 1, kMostFailures);
+    // Where only room is missing, somebody else may make some at any time.
+    failures_ = std::min(
+        failures_ + 1, absl::IsResourceExhausted(status) ? kMostFailuresOfFullDisk : kMostFailures);
     rounds_to_skip_ = (1 << (failures_ - 1)) - 1;
     if (stopped_.load(std::memory_order_acquire)) return;
     if (std::exchange(last_error_, std::string(status.message())) != status.message()) {
@@ -176,10 +182,13 @@ absl::Status CompactionController::Measure(Room* room, SpaceMeasurement* now) {
     gate_->Open();
     status = compactor_->CountLive(policy_.ordered);
     counted_ = status.ok();
-  } else if (room->bytes >= room->wake_below ||
-             now->assumed_bytes < (exact ? segment : std::max(segment, now->live_bytes / 16))) {
-    return absl::OkStatus();
   } else {
+    const bool is_full = log_->reserve().is_full();
+    // A walk is worth it for what it may find. A single delete may have been of much.
+    const double worth = is_full ? 1 : exact ? segment : std::max(segment, now->live_bytes / 16);
+    if ((!is_full && room->bytes >= room->wake_below) || now->assumed_bytes < worth) {
+      return absl::OkStatus();
+    }
     status = exact ? compactor_->BringIndexUpToDate() : compactor_->CountLive(policy_.ordered);
   }
   if (!status.ok()) return status;
@@ -212,6 +221,17 @@ bool CompactionController::BoundPinned(const SpaceMeasurement& now) {
 }
 
 bool CompactionController::Decide(const Room& room, Selection* selection) {
+  SpaceReserve& reserve = log_->reserve();
+  if (reserve.TakeFull()) {
+    // So that the index has room from the beginning: one that meets a full disk takes a while.
+    if (!reserve.is_spent()) (void)reserve.GiveUp();
+    relieving_ = true;
+  }
+  if (relieving_) {
+    selection->dead_share = kLeastDeadShare;
+    selection->frugal = reserve.is_spent();
+    return true;
+  }
   const bool in_window = policy_.IsIn(hour_) || SeededBug("window-ignored");
   const auto segment = static_cast<double>(policy_.segment_bytes);
   // Early enough that writers need not wait, unless they are faster than compaction. Outside the
@@ -298,6 +318,7 @@ absl::Status CompactionController::Round(bool* again) {
   unfinished_ = unfinished_ || report.waiting_segments > 0;
   if (!status.ok()) return status;
   *again = gained || report.retired_segments > 0;
+  relieving_ = relieving_ && *again;
   if (!runs || *again || !accepts) return absl::OkStatus();
   // There is nothing to gain: what is dead is in segments that are still written, or it waits. If
   // writers waited for that they might wait for ever.

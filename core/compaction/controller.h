@@ -121,6 +121,8 @@ class CompactionController {
   bool counted_ ABSL_GUARDED_BY(working_) = false;
   // Jobs run because of the bound.
   bool making_room_ ABSL_GUARDED_BY(working_) = false;
+  // The disk was full, and jobs run until nothing is left that is worth one.
+  bool relieving_ ABSL_GUARDED_BY(working_) = false;
   // The last look found something that time alone may change.
   bool unfinished_ ABSL_GUARDED_BY(working_) = false;
   std::string last_error_ ABSL_GUARDED_BY(working_);

@@ -21,9 +21,13 @@ SurvivorWriter::~SurvivorWriter() {
 }
 
 absl::Status SurvivorWriter::Begin() {
-  absl::StatusOr<NewSurvivor> made = log_->CreateSurvivor();
-  if (!made.ok()) return made.status();
-  survivor_ = *std::move(made);
+  absl::Status status = log_->reserve().Run([this] {
+    absl::StatusOr<NewSurvivor> made = log_->CreateSurvivor();
+    if (!made.ok()) return made.status();
+    survivor_ = *std::move(made);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
   SegmentHeader header;
   header.stream = Stream::kSurvivor;
   header.age = age_;
@@ -62,7 +66,8 @@ absl::Status SurvivorWriter::Add(const Segment& from, uint64_t offset, uint64_t 
 }
 
 absl::Status SurvivorWriter::Flush() {
-  absl::Status status = survivor_.file->Write(written_, pending_);
+  absl::Status status =
+      log_->reserve().Run([this] { return survivor_.file->Write(written_, pending_); });
   if (!status.ok()) return status;
   written_ += pending_.size();
   pending_.clear();
@@ -72,9 +77,12 @@ absl::Status SurvivorWriter::Flush() {
 absl::Status SurvivorWriter::Finish() {
   absl::Status status = Flush();
   if (!status.ok()) return status;
-  const absl::StatusOr<std::optional<Trailer>> trailer = SealSegmentFile(
-      survivor_.file.get(), log_->uuid(), survivor_.segment->id(), /*end=*/written_);
-  if (!trailer.ok()) return trailer.status();
+  absl::StatusOr<std::optional<Trailer>> trailer;
+  do {
+    trailer = SealSegmentFile(survivor_.file.get(), log_->uuid(), survivor_.segment->id(),
+                              /*end=*/written_);
+    if (!trailer.ok()) return trailer.status();
+  } while (!trailer->has_value() && log_->reserve().GiveUp());
   if (!trailer->has_value()) {
     return absl::ResourceExhaustedError(
         absl::StrCat(survivor_.segment->name(), ": no room for its footer"));

@@ -17,6 +17,11 @@ namespace {
 // Keys in one batch: enough to share the fixed cost of a commit, and few enough that an index that
 // copies pages on writing does not take many times its size for one batch.
 constexpr size_t kKeysAtOnce = 16384;
+// And when the disk is full: such an index needs pages for all that one batch changes before those
+// of earlier batches are free.
+constexpr size_t kFewKeysAtOnce = 512;
+// In a row, so that what is refilled meanwhile does not make it go on for ever.
+constexpr int kMostTries = 6;
 
 // How often the position may be found not to be durable after a flush: for ten seconds.
 constexpr int kMostLags = 100;
@@ -178,7 +183,14 @@ absl::Status BufferedIndex::ApplyNext(Patience patience, bool* more) {
   }
   // Only Close resets it, and Close waits for apply_mutex_.
   if (index == nullptr) return Closed();
-  absl::Status status = ApplyBuffer(buffer.get(), index);
+  size_t keys_at_once = kKeysAtOnce;
+  absl::Status status = ApplyBuffer(buffer.get(), index, keys_at_once);
+  // On a full disk nothing comes back before the index has taken what was deleted.
+  for (int tries = 0; absl::IsResourceExhausted(status) && tries < kMostTries; ++tries) {
+    if (keys_at_once == kFewKeysAtOnce && !log_->reserve().GiveUp()) break;
+    keys_at_once = kFewKeysAtOnce;
+    status = ApplyBuffer(buffer.get(), index, keys_at_once);
+  }
   if (absl::IsResourceExhausted(status)) {
     MutexLock lock(state_mutex_);
     was_short_ = true;
@@ -230,14 +242,14 @@ IndexPosition BufferedIndex::PositionAfter(const Memtable& buffer) const {
   return position;
 }
 
-absl::Status BufferedIndex::ApplyBuffer(Memtable* buffer, DiskIndex* index) {
+absl::Status BufferedIndex::ApplyBuffer(Memtable* buffer, DiskIndex* index, size_t keys_at_once) {
   const IndexPosition after = PositionAfter(*buffer);
   KeyBlock keys;
   bool last = false;
   while (!last) {
     const std::string behind = buffer->applied_through;
-    buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, kKeysAtOnce, &keys);
-    last = keys.size() < kKeysAtOnce;
+    buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, keys_at_once, &keys);
+    last = keys.size() < keys_at_once;
     const bool tells = last || SeededBug("position-with-every-part");
     Batch batch(*this, &past_, keys, live_, witness_, tells ? &after : nullptr);
     absl::Status status = index->Commit(&batch);

@@ -181,7 +181,8 @@ class BufferedIndex : public Keystore {
   // Applies all frozen memtables, oldest first, one after the other.
   absl::Status ApplyFrozen(Patience patience) ABSL_LOCKS_EXCLUDED(apply_mutex_);
   absl::Status ApplyNext(Patience patience, bool* more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
-  absl::Status ApplyBuffer(Memtable* buffer, DiskIndex* index)
+  // With so many keys in one batch.
+  absl::Status ApplyBuffer(Memtable* buffer, DiskIndex* index, size_t keys_at_once)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(apply_mutex_);
   // OK if the index durably has the memtable; sets `*lags` if it does not yet.
   absl::Status CheckPosition(const Memtable& buffer, const DiskIndex& index, bool* lags) const;

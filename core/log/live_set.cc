@@ -21,7 +21,13 @@ absl::Status LiveSet::Write(Manifest next, bool* sync_failed) {
     absl::Status status = made_in_->SyncParent(directory_->path());
     if (!status.ok()) return status;
   }
-  absl::Status status = WriteManifest(directory_, next, sync_failed);
+  bool unknown = false;
+  absl::Status status = WriteManifest(directory_, next, &unknown);
+  while (absl::IsResourceExhausted(status) && !unknown && reserve_ != nullptr &&
+         reserve_->GiveUp()) {
+    status = WriteManifest(directory_, next, &unknown);
+  }
+  if (sync_failed != nullptr && unknown) *sync_failed = true;
   if (!status.ok()) return status;
   made_in_ = nullptr;
   manifest_ = std::move(next);

@@ -18,6 +18,7 @@
 #include "core/log/recovery.h"
 #include "core/system/file_system.h"
 #include "core/system/mutex.h"
+#include "core/system/space_reserve.h"
 
 namespace rumcask {
 
@@ -25,8 +26,9 @@ namespace rumcask {
 // acquired before the write lock or without it.
 class LiveSet {
  public:
-  // `directory` must outlive it.
-  explicit LiveSet(Directory* directory) : directory_(directory) {}
+  // Both must outlive it. On a full disk MANIFEST is written from the reserve, if there is one.
+  explicit LiveSet(Directory* directory, SpaceReserve* reserve = nullptr)
+      : directory_(directory), reserve_(reserve) {}
 
   // Takes over what recovery found; to be called once, before all else. `made_in` is null if there
   // is a MANIFEST. Otherwise the database is being made in that file system, and the first MANIFEST
@@ -96,6 +98,7 @@ class LiveSet {
   absl::Status Write(Manifest next, bool* sync_failed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Directory* const directory_;
+  SpaceReserve* const reserve_;
   RecoveredLog recovered_;
   Mutex mutex_;
   Manifest manifest_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
@@ -38,12 +40,13 @@ Log::Log(Directory* directory, const Config& config, bool read_only)
       descriptors_(
           std::make_shared<DescriptorCache>(directory, config_.max_open_files - max_unsealed_)),
       status_(directory, config_.listener),
+      reserve_(directory),
       factory_(directory, &table_, descriptors_,
                {config_.segment_bytes, config_.append_mapped, config_.read_mapped,
                 config_.process_mappings, config_.mapping_budget}),
-      live_set_(directory),
+      live_set_(directory, &reserve_),
       group_commit_(&status_, [this] { return SyncAll(); }),
-      sealer_(directory, &status_, [this](const Sealer::Job& job) { OnSealed(job); }),
+      sealer_(directory, &status_, &reserve_, [this](const Sealer::Job& job) { OnSealed(job); }),
       stream_(&factory_, &table_, config_.segment_bytes) {
   directory_->SetDescriptorSource(
       [descriptors = descriptors_](std::string_view name) { return descriptors->GiveUp(name); });
@@ -56,6 +59,7 @@ absl::Status Log::Open(RecoveredLog found, FileSystem* made_in) {
   sealer_.Begin(found.manifest.uuid);
   live_set_.Begin(std::move(found), made_in);
   if (read_only_) live_set_.Freeze();
+  reserve_.Begin();
   const RecoveredLog& log = live_set_.recovered();
   // The newest segments get the mappings there are.
   const size_t all = log.segments.size();
@@ -97,7 +101,11 @@ absl::Status Log::BeginWriting() {
   absl::Status status = descriptors_->Reserve();
   if (!status.ok()) return status_.Explained(std::move(status));
   bool final = false;
-  status = live_set_.CommitRecovery(&final);
+  status = reserve_.Run([&] {
+    absl::Status done = live_set_.CommitRecovery(&final);
+    // It may not be repeated then.
+    return final && absl::IsResourceExhausted(done) ? absl::InternalError(done.message()) : done;
+  });
   if (!status.ok()) {
     if (!final) return status_.Explained(std::move(status));
     status_.Fail(std::move(status));
@@ -119,6 +127,7 @@ absl::Status Log::BeginWriting() {
     status = StartBackground();
     if (!status.ok()) return status;
   }
+  HoldReserve();
   MutexLock lock(write_mutex_);
   if (continued != nullptr) stream_.Continue(std::move(continued));
   appendable_ = true;
@@ -143,36 +152,70 @@ absl::Status Log::NotAppendable() const {
   return read_only_ ? ReadOnly() : absl::UnavailableError("the log is still as it was found");
 }
 
-absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes) {
+absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free) {
   if (!appendable_) return NotAppendable();
   if (failed()) return status();
   for (size_t i = 0; i < records.size(); ++i) records[i].header.sequence = next_sequence_ + i;
-  absl::Status status =
-      group_commit_.mark() == 0 ? Place(records, bytes) : AppendMarked(records, bytes);
-  if (!status.ok()) return status_.Explained(std::move(status));
+  absl::Status status = group_commit_.mark() == 0 ? Place(records, bytes, keeps_free)
+                                                  : AppendMarked(records, bytes, keeps_free);
+  if (ABSL_PREDICT_FALSE(!status.ok())) {
+    status = PlaceFromReserve(records, bytes, keeps_free, std::move(status));
+    if (!status.ok()) return status_.Explained(std::move(status));
+  }
   next_sequence_ += records.size();
   last_sequence_ = next_sequence_ - 1;
   if (stream_.WantsHelp()) WakePreparer();
   return absl::OkStatus();
 }
 
-inline absl::Status Log::Place(absl::Span<NewRecord> records, uint64_t bytes) {
-  if (!stream_.HasRoom(bytes)) return Roll(records, bytes);
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::Place(absl::Span<NewRecord> records,
+                                                            uint64_t bytes, bool keeps_free) {
+  if (!stream_.HasRoom(bytes, keeps_free)) return Roll(records, bytes);
   bool broken = false;
   absl::Status status = stream_.active()->Append(records, bytes, &broken);
   if (broken) status_.Fail(status);
   return status;
 }
 
+ABSL_ATTRIBUTE_NOINLINE absl::Status Log::PlaceFromReserve(absl::Span<NewRecord> records,
+                                                           uint64_t bytes, bool keeps_free,
+                                                           absl::Status failure) {
+  if (!absl::IsResourceExhausted(failure)) return failure;
+  const bool adds = std::any_of(records.begin(), records.end(),
+                                [](const NewRecord& record) { return record.header.holds_key(); });
+  if (adds) {
+    reserve_.NoteFull();
+    return failure;
+  }
+  while (absl::IsResourceExhausted(failure) && !failed() && reserve_.GiveUp()) {
+    failure = group_commit_.mark() == 0 ? Place(records, bytes, keeps_free)
+                                        : AppendMarked(records, bytes, keeps_free);
+  }
+  return failure;
+}
+
+// Small databases hold little or nothing: what they would have to copy is small, too.
+void Log::HoldReserve() {
+  constexpr uint64_t kLeast = uint64_t{1} << 20;
+  constexpr uint64_t kMost = uint64_t{64} << 20;
+  const uint64_t disk = directory_->disk_space().all;
+  const uint64_t full = std::max(2 * config_.index_buffer_bytes, std::min(kMost, disk / 16));
+  const uint64_t segments = table_.size();
+  const uint64_t sealed = segments == 0 ? 0 : (segments - 1) * config_.segment_bytes;
+  const uint64_t held = std::min(full, sealed / 4);
+  reserve_.Hold(held < kLeast ? 0 : held);
+}
+
 // The mark goes in one step with the records, never alone: a mark that is lost proves nothing, and
 // one write stays one write.
-absl::Status Log::AppendMarked(absl::Span<NewRecord> records, uint64_t bytes) {
+ABSL_ATTRIBUTE_NOINLINE absl::Status Log::AppendMarked(absl::Span<NewRecord> records,
+                                                       uint64_t bytes, bool keeps_free) {
   std::vector<NewRecord> marked(1);
   marked[0].header.kind = RecordKind::kSyncMark;
   marked[0].header.sequence = group_commit_.mark();
   marked[0].inner = InnerChecksum({}, {});
   marked.insert(marked.end(), records.begin(), records.end());
-  absl::Status status = Place(absl::MakeSpan(marked), bytes + kRecordHeaderBytes);
+  absl::Status status = Place(absl::MakeSpan(marked), bytes + kRecordHeaderBytes, keeps_free);
   if (!status.ok()) return status;
   for (size_t i = 0; i < records.size(); ++i) records[i].location = marked[i + 1].location;
   group_commit_.MarkWritten();
@@ -211,6 +254,7 @@ void Log::OnSealed(const Sealer::Job& job) {
   // Destroyed without the lock: unmapping a segment may take milliseconds.
   Segment::Writing writing;
   job.full->segment()->sealed_at.store(job.last_sequence, std::memory_order_relaxed);
+  HoldReserve();
   MutexLock lock(write_mutex_);
   stream_.EntryIsDurable(job.successor.get());
   group_commit_.RaiseMark(job.last_sequence);

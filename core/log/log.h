@@ -44,6 +44,7 @@
 #include "core/system/file_system.h"
 #include "core/system/mapping_budget.h"
 #include "core/system/mutex.h"
+#include "core/system/space_reserve.h"
 
 namespace rumcask {
 
@@ -84,6 +85,8 @@ class Log {
     uint64_t max_open_files;
     uint64_t process_mappings;
     std::shared_ptr<MappingBudget> mapping_budget;
+    // What an index buffers in memory before it is written to disk, 0 if it never is.
+    uint64_t index_buffer_bytes = 0;
   };
 
   // A quarter of what the process may have, 16 to 4,096.
@@ -125,8 +128,9 @@ class Log {
 
   // Numbers the records, appends them in one step and sets their locations. `bytes` is the sum of
   // their sizes. On error nothing was appended; errors are among those that db.h tells writers of,
-  // except that it is Unavailable until BeginWriting has succeeded.
-  absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes)
+  // except that it is Unavailable until BeginWriting has succeeded. Unless `keeps_free`, they may
+  // take the last bytes of a segment, which are kept for fences.
+  absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free = true)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   // What the file takes that was made ahead for the next segment.
@@ -147,6 +151,12 @@ class Log {
 
   // Returns when all records with numbers <= `sequence` are durable.
   absl::Status WaitDurable(uint64_t sequence) { return group_commit_.WaitDurable(sequence); }
+
+  // ---- a full disk ----
+
+  // What makes room takes from it. OK from its CheckWhole comes before whatever only adds.
+  SpaceReserve& reserve() { return reserve_; }
+  const SpaceReserve& reserve() const { return reserve_; }
 
   // ---- compaction ----
   // One thread at a time calls these, and none beside Close. The log must be begun.
@@ -212,13 +222,19 @@ class Log {
 
   // Why nothing can be appended.
   absl::Status NotAppendable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status AppendMarked(absl::Span<NewRecord> records, uint64_t bytes)
+  absl::Status AppendMarked(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Into the active segment, or the one after it.
-  absl::Status Place(absl::Span<NewRecord> records, uint64_t bytes)
+  absl::Status Place(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Roll(absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // After a failure, and if it is a full disk: places records that make room, in what the reserve
+  // gives up.
+  absl::Status PlaceFromReserve(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free,
+                                absl::Status failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Lets the reserve grow and shrink with the log.
+  void HoldReserve();
 
   absl::StatusOr<std::shared_ptr<SegmentWriter>> ContinueLast();
   // Makes all that has been written durable; for GroupCommit.
@@ -251,6 +267,7 @@ class Log {
   const uint64_t max_unsealed_;
   const std::shared_ptr<DescriptorCache> descriptors_;
   LogStatus status_;
+  SpaceReserve reserve_;
   SegmentTable table_;
   SegmentFactory factory_;
   Space space_{&table_};

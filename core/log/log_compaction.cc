@@ -27,7 +27,7 @@ void Log::FinishSurvivor(NewSurvivor* survivor, const Trailer& trailer) {
 absl::Status Log::AppendFence(NewRecord* fence) {
   fence->header.kind = RecordKind::kFence;
   fence->inner = InnerChecksum({}, {});
-  return Append({fence, 1}, fence->header.record_bytes());
+  return Append({fence, 1}, fence->header.record_bytes(), /*keeps_free=*/false);
 }
 
 Log::LiveSegments Log::ListLive() {
@@ -100,7 +100,9 @@ absl::Status Log::Retire(const std::vector<std::shared_ptr<Segment>>& victims, u
   if (!status.ok()) return status;
   for (const std::shared_ptr<Segment>& victim : victims) table_.Remove(*victim);
   // What stays is dead, as MANIFEST does not list it, and goes at the next opening.
-  return SeededBug("victim-unlinked-first") ? absl::OkStatus() : unlink();
+  if (!SeededBug("victim-unlinked-first")) status = unlink();
+  HoldReserve();
+  return status;
 }
 
 Log::Captured Log::Capture() {

@@ -70,6 +70,9 @@ absl::Status Sealer::Seal(const Job& job) {
   }
   absl::StatusOr<std::optional<Trailer>> trailer =
       SealSegmentFile(segment->file(), uuid_, segment->id(), job.end);
+  while (trailer.ok() && !trailer->has_value() && reserve_->GiveUp()) {
+    trailer = SealSegmentFile(segment->file(), uuid_, segment->id(), job.end);
+  }
   if (!trailer.ok()) return trailer.status();
   if (!SeededBug("entry-not-synced")) {
     absl::Status status = directory_->Sync();

@@ -20,6 +20,7 @@
 #include "core/log/segment_writer.h"
 #include "core/system/file_system.h"
 #include "core/system/mutex.h"
+#include "core/system/space_reserve.h"
 
 namespace rumcask {
 
@@ -34,9 +35,14 @@ class Sealer {
   };
 
   // `on_durable` is called when a segment and all before it are durable, under the sealing lock; it
-  // ends the writing of the segment. Directory and status must outlive the sealer.
-  Sealer(Directory* directory, LogStatus* status, std::function<void(const Job&)> on_durable)
-      : directory_(directory), status_(status), on_durable_(std::move(on_durable)) {}
+  // ends the writing of the segment. The others must outlive the sealer. On a full disk footers
+  // take from the reserve: without one a segment is never compacted.
+  Sealer(Directory* directory, LogStatus* status, SpaceReserve* reserve,
+         std::function<void(const Job&)> on_durable)
+      : directory_(directory),
+        status_(status),
+        reserve_(reserve),
+        on_durable_(std::move(on_durable)) {}
 
   // Sets which database the segments belong to; to be called before the first Enqueue.
   void Begin(const Uuid& uuid) { uuid_ = uuid; }
@@ -63,6 +69,7 @@ class Sealer {
 
   Directory* const directory_;
   LogStatus* const status_;
+  SpaceReserve* const reserve_;
   const std::function<void(const Job&)> on_durable_;
   Uuid uuid_ = {};
   Mutex seal_mutex_;

@@ -55,6 +55,7 @@ class SealerTest : public testing::Test {
   FaultFileSystem faults_{&disk_};
   const std::unique_ptr<Directory> directory_;
   LogStatus status_{directory_.get(), nullptr};
+  SpaceReserve reserve_{directory_.get()};
   SegmentTable table_;
   SegmentFactory factory_{directory_.get(),
                           &table_,
@@ -62,7 +63,7 @@ class SealerTest : public testing::Test {
                           {1 << 16, false, false, 1000, std::make_shared<MappingBudget>()}};
   std::vector<uint64_t> durable_;
   std::function<void(const Sealer::Job&)> on_durable_;
-  Sealer sealer_{directory_.get(), &status_, [this](const Sealer::Job& job) {
+  Sealer sealer_{directory_.get(), &status_, &reserve_, [this](const Sealer::Job& job) {
                    durable_.push_back(job.last_sequence);
                    if (on_durable_) on_durable_(job);
                  }};

@@ -103,6 +103,10 @@ class SegmentTable {
     return found->second->slot();
   }
 
+  size_t size() const {
+    SharedLock lock(mutex_);
+    return segments_.size();
+  }
   // All of them, by id. Those that are added or removed meanwhile may be missing.
   std::vector<std::shared_ptr<Segment>> All() const {
     std::vector<std::shared_ptr<Segment>> all;

@@ -62,9 +62,10 @@ class UserStream {
                : prepared_->segment()->allocated_bytes.load(std::memory_order_relaxed);
   }
 
-  // Whether the active segment takes `bytes` more of records.
-  bool HasRoom(uint64_t bytes) const {
-    return active_ != nullptr && active_->Fits(bytes + reserved_bytes_);
+  // Whether the active segment takes `bytes` more of records, and if `keeps_free`, still
+  // has room for fences then.
+  bool HasRoom(uint64_t bytes, bool keeps_free) const {
+    return active_ != nullptr && active_->Fits(bytes + (keeps_free ? reserved_bytes_ : 0));
   }
 
   // Begins the next segment with these records in it, in one step, and makes it the active one. The

@@ -37,7 +37,7 @@ class UserStreamTest : public testing::TestWithParam<bool> {
     const uint64_t bytes = record.header.record_bytes();
     bool fatal = false;
     absl::Status status;
-    if (stream_.HasRoom(bytes)) {
+    if (stream_.HasRoom(bytes, /*keeps_free=*/true)) {
       status = stream_.active()->Append({&record, 1}, bytes, &fatal);
     } else {
       SegmentHeader header;
@@ -212,8 +212,11 @@ TEST_P(UserStreamTest, EachSegmentKeepsRoomForHeaders) {
   const uint64_t left = kSegmentBytes - stream_.active()->end();
   const uint64_t kept = std::min<uint64_t>(kSegmentBytes / 16, 4096);
   EXPECT_GE(kept, 4 * kRecordHeaderBytes);
-  EXPECT_TRUE(stream_.HasRoom(left - kept));
-  EXPECT_FALSE(stream_.HasRoom(left - kept + 1));
+  EXPECT_TRUE(stream_.HasRoom(left - kept, /*keeps_free=*/true));
+  EXPECT_FALSE(stream_.HasRoom(left - kept + 1, /*keeps_free=*/true));
+  // That is for fences.
+  EXPECT_TRUE(stream_.HasRoom(left, /*keeps_free=*/false));
+  EXPECT_FALSE(stream_.HasRoom(left + 1, /*keeps_free=*/false));
 }
 
 }  // namespace

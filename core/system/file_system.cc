@@ -129,6 +129,16 @@ absl::Status File::Truncate(uint64_t size) {
   return OpenStatusOf("truncate", name_, Uninterrupted([&] { return DoTruncate(size); }));
 }
 
+int File::DoAllocate(uint64_t /*size*/) { return -EOPNOTSUPP; }
+
+absl::Status File::Allocate(uint64_t size) {
+  const int result = Uninterrupted([&] { return DoAllocate(size); });
+  if (result == -EOPNOTSUPP || result == -ENOSYS) {
+    return absl::UnimplementedError(absl::StrCat(name_, ": blocks cannot be allocated ahead"));
+  }
+  return OpenStatusOf("allocate", name_, result);
+}
+
 absl::Status File::Sync() {
   // Repeated only after EINTR, which says that waiting was given up, not that a write failed: the
   // kernel keeps a write-back error until it has reported it. After any other error the dirty pages

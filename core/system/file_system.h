@@ -105,6 +105,10 @@ class File {
   // Writes several pieces one after the other, at most 1024; otherwise like Write above.
   absl::Status Write(uint64_t offset, std::vector<iovec> pieces);
   absl::Status Truncate(uint64_t size);
+  // Makes the file at least `size` bytes long, with blocks for all of it, which nobody else gets.
+  // ResourceExhausted if there are not so many; some may have been added to the file then.
+  // Unimplemented if the file system cannot.
+  absl::Status Allocate(uint64_t size);
   // fdatasync: after OK, the bytes and the file size needed to reach them survive a power cut.
   // After an error nothing is known. The kernel reports such an error only once and might answer a
   // second call with OK, so every later call, from any thread, returns the first error.
@@ -131,6 +135,7 @@ class File {
   virtual int64_t DoPread(uint64_t offset, void* buffer, size_t size) const = 0;
   virtual int64_t DoPwritev(uint64_t offset, const iovec* pieces, int count) = 0;
   virtual int DoTruncate(uint64_t size) = 0;
+  virtual int DoAllocate(uint64_t size);
   virtual int DoSync() = 0;
   virtual int64_t DoSize() const = 0;
   virtual int DoMap(size_t size, bool writable, std::unique_ptr<MappedRegion>* region) = 0;
@@ -156,6 +161,13 @@ enum class OpenMode {
 struct DirectoryIdentity {
   uint64_t device = 0;
   uint64_t inode = 0;
+};
+
+// In bytes.
+struct DiskSpace {
+  uint64_t all = 0;
+  // What this process may still take.
+  uint64_t free = 0;
 };
 
 // An open directory. Names are single components: no slash, no "." or "..". Symbolic links are not
@@ -185,6 +197,8 @@ class Directory {
   virtual DirectoryIdentity identity() const = 0;
   // False if the directory was removed, so that nobody will find what is written in it.
   virtual bool IsLinked() const { return true; }
+  // Of the file system that it is in; zeros if that is not known.
+  virtual DiskSpace disk_space() const { return {}; }
   // Of a directory of the operating system; -1 for others.
   virtual int descriptor() const { return -1; }
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -123,6 +124,9 @@ class PosixFile : public File {
   int DoTruncate(uint64_t size) override {
     return ResultOf(::ftruncate(fd_.get(), static_cast<off_t>(size)));
   }
+  int DoAllocate(uint64_t size) override {
+    return ResultOf(::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)));
+  }
   int DoSync() override { return ResultOf(::fdatasync(fd_.get())); }
   int64_t DoSize() const override {
     struct stat info;
@@ -204,6 +208,12 @@ class PosixDirectory : public Directory {
   }
   int DoRename(const std::string& from, const std::string& to) override {
     return ResultOf(::renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()));
+  }
+  DiskSpace disk_space() const override {
+    struct statvfs info;
+    if (::fstatvfs(fd_.get(), &info) < 0) return {};
+    const uint64_t block = info.f_frsize;
+    return {info.f_blocks * block, info.f_bavail * block};
   }
   int descriptor() const override { return fd_.get(); }
   int DoLinkInto(const std::string& name, Directory* to) override {

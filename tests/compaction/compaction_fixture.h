@@ -51,6 +51,13 @@ class DamageNotes : public Listener {
 struct DbTestPeer {
   static Compactor* CompactorOf(DB* db) { return db->store_->compactor_.get(); }
   static HeldLocations* HeldOf(DB* db) { return &db->store_->held_locations_; }
+  static absl::Status AppendFence(DB* db) {
+    CompactionParts parts = {};
+    parts.log = &db->store_->log_;
+    parts.index = &db->store_->index_;
+    NewRecord fence;
+    return ::rumcask::AppendFence(parts, &fence);
+  }
 };
 
 class CompactorTest : public testing::Test {
@@ -101,13 +108,21 @@ class CompactorTest : public testing::Test {
     EXPECT_TRUE(status.ok()) << status;
     return report;
   }
-  // Fills the active segment with one record, so that nothing fits behind it, not even a fence.
-  void FillActive() {
+  // Fills the active segment with one record and fences, so that nothing fits behind them, not even
+  // a fence, which takes `fence_bytes`: twice its own where each comes with a sync mark.
+  void FillActive(uint64_t fence_bytes = kRecordHeaderBytes) {
     const uint64_t kept = kMinSegmentBytes / 16;
     const uint64_t left =
         kMinSegmentBytes - kept - kSegmentHeaderBytes - db_->GetStats().segments.back().log_bytes;
     ASSERT_GT(left, kRecordHeaderBytes + 8);
     Put("last", std::string(left - kRecordHeaderBytes - 4, 'l'));
+    const size_t segments = Segments();
+    const uint64_t fits = kMinSegmentBytes - kSegmentHeaderBytes - fence_bytes;
+    while (db_->GetStats().segments.back().log_bytes <= fits) {
+      ASSERT_TRUE(DbTestPeer::AppendFence(db_.get()).ok());
+      // What is kept free is for them.
+      ASSERT_EQ(Segments(), segments);
+    }
   }
   size_t Segments() { return db_->GetStats().segments.size(); }
   void ExpectSound() {

@@ -127,7 +127,7 @@ TEST_F(CompactorTest, ThePositionOfAnIndexNamesWhatStays) {
   PutTen("value");
   for (int i = 0; i < 2; ++i) Put("twice", Value("twice", i));
   // Fills the active segment to the last record that fits, so that the fence begins the next one.
-  FillActive();
+  FillActive(2 * kRecordHeaderBytes);
   const uint64_t id = db_->GetStats().segments.back().id;
   for (int i = 0; i < 3; ++i) CompactAll();
   EXPECT_EQ(disk_.Contents(kPath).count(SegmentName(id)), 0u);

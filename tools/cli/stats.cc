@@ -58,6 +58,7 @@ std::string AsJson(const Stats& stats, const IndexOnDisk& index) {
       {"live_bytes_exact", stats.live_bytes_exact},
       {"dead_bytes", DeadBytes(stats.log_bytes, stats.live_bytes)},
       {"file_bytes", stats.file_bytes},
+      {"reserve_bytes", stats.reserve_bytes},
       {"last_version", stats.last_version},
       {"durable_version", stats.durable_version},
   });
@@ -136,6 +137,7 @@ std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk
                    FormatShare(stats.live_bytes, stats.log_bytes)));
   row("  dead", FormatBytes(dead), FormatShare(dead, stats.log_bytes));
   row("files", FormatBytes(stats.file_bytes));
+  if (stats.reserve_bytes > 0) row("reserve", FormatBytes(stats.reserve_bytes), "for a full disk");
   row("last version", absl::StrCat(stats.last_version));
   row("durable version", absl::StrCat(stats.durable_version));
 
