@@ -40,6 +40,13 @@ Log::Config Store::LogConfig(const Options& options) {
   return config;
 }
 
+absl::Status Store::WaitForReserve() {
+  absl::Status status = log_.reserve().CheckWhole();
+  if (status.ok()) return WaitForRoom(/*adds=*/false);
+  log_.TellListener();
+  return status;
+}
+
 absl::Status Store::Unusable() const {
   return absl::FailedPreconditionError(
       in_forked_child() ? "database was opened by the parent of this forked process"

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/status/status.h"
 
 #include "core/compaction/compactor.h"
@@ -77,11 +79,8 @@ class Store {
   // To be called before writing, without the write lock and not in a ReaderScope. Waits while the
   // index is far behind, or the log takes too much space; the error is the reason why nothing can
   // be written. A full disk keeps out only what `adds`.
-  absl::Status WaitForRoom(bool adds) {
-    if (adds && log_.reserve().is_spent()) {
-      absl::Status whole = log_.reserve().CheckWhole();
-      if (!whole.ok()) return whole;
-    }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status WaitForRoom(bool adds) {
+    if (ABSL_PREDICT_FALSE(adds && log_.reserve().is_spent())) return WaitForReserve();
     absl::Status status = gate_.Pass();
     if (status.ok()) status = index_.WaitForRoom();
     if (!status.ok()) log_.TellListener();
@@ -131,6 +130,8 @@ class Store {
 
  private:
   static Log::Config LogConfig(const Options& options);
+  // WaitForRoom for what adds, after something was given up of the reserve.
+  absl::Status WaitForReserve();
   bool usable() const {
     return fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire);
   }

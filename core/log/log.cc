@@ -152,7 +152,19 @@ absl::Status Log::NotAppendable() const {
   return read_only_ ? ReadOnly() : absl::UnavailableError("the log is still as it was found");
 }
 
-absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free) {
+absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes) {
+  return AppendKeeping(records, bytes, /*keeps_free=*/true);
+}
+
+absl::Status Log::AppendFence(NewRecord* fence) {
+  fence->header.kind = RecordKind::kFence;
+  fence->inner = InnerChecksum({}, {});
+  return AppendKeeping({fence, 1}, fence->header.record_bytes(), /*keeps_free=*/false);
+}
+
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::AppendKeeping(absl::Span<NewRecord> records,
+                                                                    uint64_t bytes,
+                                                                    bool keeps_free) {
   if (!appendable_) return NotAppendable();
   if (failed()) return status();
   for (size_t i = 0; i < records.size(); ++i) records[i].header.sequence = next_sequence_ + i;

@@ -128,9 +128,8 @@ class Log {
 
   // Numbers the records, appends them in one step and sets their locations. `bytes` is the sum of
   // their sizes. On error nothing was appended; errors are among those that db.h tells writers of,
-  // except that it is Unavailable until BeginWriting has succeeded. Unless `keeps_free`, they may
-  // take the last bytes of a segment, which are kept for fences.
-  absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free = true)
+  // except that it is Unavailable until BeginWriting has succeeded.
+  absl::Status Append(absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   // What the file takes that was made ahead for the next segment.
@@ -173,7 +172,7 @@ class Log {
   absl::Status Adopt(const std::vector<std::shared_ptr<Segment>>& survivors)
       ABSL_LOCKS_EXCLUDED(write_mutex_);
   // Appends a fence, a record that only takes a number, and sets its number and location. As
-  // Append.
+  // Append, but it may take the last bytes of a segment, which are kept free for fences.
   absl::Status AppendFence(NewRecord* fence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Takes the victims out of the database and removes their files. Nothing refers to them or reads
   // them, nothing will after a crash, and all numbers up to that of the `fence` are durable. On
@@ -222,6 +221,9 @@ class Log {
 
   // Why nothing can be appended.
   absl::Status NotAppendable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Append; unless `keeps_free`, the records may take the last bytes of a segment.
+  absl::Status AppendKeeping(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status AppendMarked(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Into the active segment, or the one after it.

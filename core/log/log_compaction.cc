@@ -24,12 +24,6 @@ void Log::FinishSurvivor(NewSurvivor* survivor, const Trailer& trailer) {
   survivor->segment->sealed_at.store(durable_sequence(), std::memory_order_relaxed);
 }
 
-absl::Status Log::AppendFence(NewRecord* fence) {
-  fence->header.kind = RecordKind::kFence;
-  fence->inner = InnerChecksum({}, {});
-  return Append({fence, 1}, fence->header.record_bytes(), /*keeps_free=*/false);
-}
-
 Log::LiveSegments Log::ListLive() {
   LiveSegments live;
   {
