@@ -404,6 +404,9 @@ rocksdb::Options ToRocksdbOptions(const RocksdbOptions& options, bool read_only,
   made.table_properties_collector_factories.push_back(
       rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
 
+  // What is allocated ahead is missing on a small or full disk: 4 MiB for the manifest alone,
+  // without which nothing can be opened.
+  made.allow_fallocate = false;
   made.info_log = std::make_shared<NoLog>();
   made.stats_dump_period_sec = 0;
   made.stats_persist_period_sec = 0;
