@@ -44,8 +44,9 @@
 // the caller is a forked child, or the directory was removed while the database was open.
 // ResourceExhausted: the disk or a quota is full, or the process has no memory or file descriptor
 // left, or PinnedValues hold more of the log than it may take; open segments can still be read, and
-// a later retry can succeed. On a full disk deletes still succeed, from what the file RESERVE
-// holds, and compaction makes room until writing resumes by itself. DataLoss: damage.
+// a later retry can succeed. On a full disk deletes still succeed, as long as the file RESERVE
+// holds something, and automatic compaction makes room until writing resumes by itself; deletes may
+// wait for that a few seconds. DataLoss: damage.
 // PermissionDenied: the system refuses access. Internal: another error of the system. The message
 // of every system error has the call, the file and the reason.
 
@@ -98,7 +99,7 @@ class DB {
   // fails beyond repair while it is opened and cannot be removed either, MANIFEST is rewritten so
   // that no later Open trusts that index. If replacing MANIFEST fails at its last fsync, the next
   // Open may find either the old or the new one. None of these loses a write. The files of an index
-  // on disk may change in any case: they can be rebuilt from the log.
+  // on disk may change in any case: they can be rebuilt from the log. So may RESERVE.
   //
   // After an unclean end, Open drops a tail of the log that was never promised to be durable;
   // GetStats says how many bytes. An unsynced write that survived the end of the process is kept.
@@ -205,9 +206,10 @@ class DB {
   // Records that were replaced or deleted are dead, and keep their space until their segment is
   // compacted: its live records are copied into other segments, and its file is removed. The
   // database does that by itself, as Options::compaction says; these functions are for more, or for
-  // other times. Only sealed segments are compacted. Readers and writers go on meanwhile, as do
-  // snapshots, iterators and PinnedValues: what they still need is removed by a later call. One
-  // call at a time compacts; others wait. While records are copied, the disk holds them twice.
+  // other times. Segments are compacted once they are full; CompactAll need not wait for that.
+  // Readers and writers go on meanwhile, as do snapshots, iterators and PinnedValues: what they
+  // still need is removed by a later call. One call at a time compacts; others wait. While records
+  // are copied, the disk holds them twice.
   // After a crash or power cut at any moment the database has all it had. FailedPrecondition if the
   // database is open read-only. Other errors are those of a write with sync: what was done stays
   // done, and a later call goes on. `*report` is set whatever the result is; it may be null.
@@ -217,7 +219,9 @@ class DB {
   // what is dead as of a walk over the index, which it makes before.
   absl::Status CompactSome(uint64_t bytes, CompactionReport* report = nullptr);
 
-  // Compacts every sealed segment that has a dead record.
+  // Compacts every segment that has a dead record. The one that is being written is ended for that
+  // if 4 KiB of it are dead; otherwise it is left. On a full disk it compacts what fits, and
+  // returns ResourceExhausted if that was not all.
   absl::Status CompactAll(CompactionReport* report = nullptr);
 
   // While paused the database does not compact by itself, and the bound on its space is not kept.

@@ -22,7 +22,7 @@ absl::Status Compact(Store* store, uint64_t bytes, bool all, CompactionReport* r
   if (status.ok() && !store->log_.is_begun()) status = store->log_.BeginWriting();
   if (status.ok()) {
     std::vector<absl::Status> damages;
-    if (!all && !store->log_.space().exact()) {
+    if (!store->log_.space().exact()) {
       status = store->compactor_->CountLive(store->options_.keystore->traits.ordered);
     }
     if (status.ok()) status = store->compactor_->Compact(bytes, all, &done, &damages);

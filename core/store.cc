@@ -40,9 +40,16 @@ Log::Config Store::LogConfig(const Options& options) {
   return config;
 }
 
-absl::Status Store::WaitForReserve() {
-  absl::Status status = log_.reserve().CheckWhole();
-  if (status.ok()) return WaitForRoom(/*adds=*/false);
+absl::Status Store::WaitForReserve(bool adds) {
+  absl::Status status;
+  if (adds) {
+    status = log_.reserve().CheckWhole();
+    // Whoever makes room may never have been woken, if nothing was written since the opening.
+    if (!status.ok() && !woke_for_room_.load()) woke_for_room_.store(gate_.Wake());
+  } else {
+    controller_->AwaitRelief();
+  }
+  if (status.ok()) return Pass();
   log_.TellListener();
   return status;
 }

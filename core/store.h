@@ -78,13 +78,11 @@ class Store {
 
   // To be called before writing, without the write lock and not in a ReaderScope. Waits while the
   // index is far behind, or the log takes too much space; the error is the reason why nothing can
-  // be written. A full disk keeps out only what `adds`.
+  // be written. A full disk keeps out only what `adds`; when little is left of the reserve, the
+  // rest waits for compaction, which needs that more.
   ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status WaitForRoom(bool adds) {
-    if (ABSL_PREDICT_FALSE(adds && log_.reserve().is_spent())) return WaitForReserve();
-    absl::Status status = gate_.Pass();
-    if (status.ok()) status = index_.WaitForRoom();
-    if (!status.ok()) log_.TellListener();
-    return status;
+    if (ABSL_PREDICT_FALSE(log_.reserve().is_spent())) return WaitForReserve(adds);
+    return Pass();
   }
   // To be called after writing, without the lock.
   void AfterWrite() {
@@ -127,11 +125,18 @@ class Store {
   RecoveryReport recovery_;
   std::atomic<uint64_t> puts_{0};
   std::atomic<uint64_t> deletes_{0};
+  std::atomic<bool> woke_for_room_{false};
 
  private:
   static Log::Config LogConfig(const Options& options);
-  // WaitForRoom for what adds, after something was given up of the reserve.
-  absl::Status WaitForReserve();
+  // WaitForRoom after something was given up of the reserve.
+  absl::Status WaitForReserve(bool adds);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE absl::Status Pass() {
+    absl::Status status = gate_.Pass();
+    if (status.ok()) status = index_.WaitForRoom();
+    if (!status.ok()) log_.TellListener();
+    return status;
+  }
   bool usable() const {
     return fork_generation_ == ForkGeneration::Now() && !closed_.load(std::memory_order_acquire);
   }

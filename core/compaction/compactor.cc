@@ -17,12 +17,23 @@ namespace {
 // this: what it holds in memory grows with them.
 constexpr size_t kMostVictims = 16;
 
+// `CompactAll` ends the active segment for so many dead bytes, so that next to nothing stays.
+constexpr uint64_t kLeastDeadOfActive = 4096;
+
+// For a fence, MANIFEST and some pages of an index.
+constexpr uint64_t kLeastRest = uint64_t{128} << 10;
+
 // How long retiring waits for readers before the segments go on the waiting list, and how often it
 // looks meanwhile.
 constexpr std::chrono::milliseconds kPatience(100);
 constexpr std::chrono::microseconds kPause(200);
 
 absl::Status Closed() { return absl::FailedPreconditionError("database is closed"); }
+
+absl::Status TooLarge() {
+  return absl::ResourceExhaustedError(
+      "there is no room on the disk for the live records of some segments, which were left");
+}
 
 bool WaitForReaders() {
   if (SeededBug("readers-not-awaited")) return true;
@@ -57,15 +68,29 @@ absl::Status Compactor::Compact(uint64_t bytes, bool all, CompactionReport* repo
   Call call;
   call.selection.all = all;
   absl::Status status = Begin(&call);
+  // Why not all could be compacted, if so.
+  absl::Status left;
+  if (status.ok() && all) {
+    bool ended = false;
+    status = EndActiveLocked(kLeastDeadOfActive, /*with_tombstones=*/true, &ended);
+    // On a full disk the sealed ones are compacted all the same.
+    if (absl::IsResourceExhausted(status) && parts_.index->status().ok()) std::swap(status, left);
+    // The segment that was ended belongs to the call.
+    if (status.ok() && ended) status = Begin(&call);
+  }
   if (!status.ok()) return status;
   status = RetireEmptied(report);
   while (status.ok() && (all || (report->retired_bytes < report->written_bytes ||
                                  report->retired_bytes - report->written_bytes < bytes))) {
-    const CompactionPlan plan = Choose(call);
-    if (plan.victims.empty()) break;
+    const CompactionPlan plan = Choose(&call);
+    if (plan.victims.empty()) {
+      if (call.left_too_large) left = TooLarge();
+      break;
+    }
     bool gained = false;
     status = RunJob(plan, &call, report, damages, &gained);
   }
+  if (status.ok()) status = left;
   CountWaiting(report);
   return absl::IsCancelled(status) ? Closed() : status;
 }
@@ -85,7 +110,7 @@ absl::Status Compactor::CompactOnce(const Selection& selection, CompactionReport
   if (!status.ok()) return status;
   status = RetireEmptied(report);
   if (status.ok()) {
-    const CompactionPlan plan = Choose(call);
+    const CompactionPlan plan = Choose(&call);
     if (!plan.victims.empty()) status = RunJob(plan, &call, report, damages, gained);
   }
   CountWaiting(report);
@@ -106,10 +131,56 @@ absl::Status Compactor::RetireFree(CompactionReport* report) {
 absl::Status Compactor::BringIndexUpToDate() {
   const LogStatus::Quiet quiet;
   MutexLock lock(mutex_);
-  if (stopped_.load()) return Closed();
+  return stopped_.load() ? Closed() : FenceIndex();
+}
+
+absl::Status Compactor::FenceIndex() {
+  {
+    MutexLock lock(parts_.log->write_mutex());
+    if (parts_.log->last_sequence() == fenced_through_) return absl::OkStatus();
+  }
   NewRecord fence;
-  absl::Status status = AppendFence(parts_, &fence);
+  absl::Status status = AppendFence(parts_, &fence, /*ends_segment=*/false);
   if (status.ok()) status = parts_.index->WaitApplied(fence.header.sequence);
+  if (status.ok()) fenced_through_ = fence.header.sequence;
+  return status;
+}
+
+absl::Status Compactor::EndActive(uint64_t least_dead, bool* ended) {
+  const LogStatus::Quiet quiet;
+  MutexLock lock(mutex_);
+  *ended = false;
+  if (pauses_ > 0) return absl::OkStatus();
+  return stopped_.load() ? Closed() : EndActiveLocked(least_dead, /*with_tombstones=*/false, ended);
+}
+
+absl::Status Compactor::EndActiveLocked(uint64_t least_dead, bool with_tombstones, bool* ended) {
+  uint64_t id = 0;
+  uint64_t records = 0;
+  const auto dead = [&]() -> uint64_t {
+    MutexLock lock(parts_.log->write_mutex());
+    const Segment* const active = parts_.log->active();
+    if (active == nullptr) return 0;
+    id = active->id();
+    uint64_t stays = Space::LiveBytes(*active);
+    if (!with_tombstones) stays += active->tombstone_bytes.load(std::memory_order_relaxed);
+    records = active->end() - kSegmentHeaderBytes;
+    return records - std::min(records, stays);
+  };
+  if (dead() < least_dead) {
+    if (parts_.index->reports_replaced() || records < least_dead) return absl::OkStatus();
+    // What the index has not taken is not known to be dead.
+    absl::Status status = FenceIndex();
+    if (!status.ok()) return status;
+    if (dead() < least_dead) return absl::OkStatus();
+  }
+  NewRecord fence;
+  absl::Status status = AppendFence(parts_, &fence, /*ends_segment=*/true);
+  if (status.ok()) status = parts_.log->WaitDurable(fence.header.sequence);
+  for (const std::shared_ptr<Segment>& segment : parts_.log->Segments()) {
+    // Without room for its footer it stays as it is.
+    if (segment->id() == id) *ended = segment->sealed.load(std::memory_order_acquire);
+  }
   return status;
 }
 
@@ -165,13 +236,13 @@ bool Compactor::MayTake(const Call& call, const Segment& segment) const {
          (Space::LiveBytes(segment) == 0 && unreadable_.count(segment.id()) == 0);
 }
 
-CompactionPlan Compactor::Choose(const Call& call) {
+CompactionPlan Compactor::Choose(Call* call) {
   uint64_t newest = 0;
   {
     MutexLock lock(parts_.log->write_mutex());
     newest = parts_.log->last_sequence();
   }
-  const Selection& selection = call.selection;
+  const Selection& selection = call->selection;
   const bool merges = selection.smaller_than > 0;
   const bool exact = parts_.log->space().exact();
   std::vector<VictimFigures> candidates;
@@ -182,21 +253,26 @@ CompactionPlan Compactor::Choose(const Call& call) {
     const uint64_t live = Space::LiveBytes(*segment);
     const uint64_t stays = ExpectedToStay(segment.get(), older++);
     live_in_all += live;
-    if (!MayTake(call, *segment)) continue;
+    if (!MayTake(*call, *segment)) continue;
     VictimFigures figures;
     figures.id = segment->id();
     figures.record_bytes = segment->end() - kSegmentHeaderBytes;
     // Whether tombstones must still stay is asked of all only if everything is compacted.
-    figures.live_bytes = std::min(figures.record_bytes, selection.all ? live : stays);
+    const uint64_t tombstones = segment->tombstone_bytes.load(std::memory_order_relaxed);
+    figures.most_copied = std::min(figures.record_bytes, live + tombstones);
+    figures.live_bytes = selection.frugal
+                             ? figures.most_copied
+                             : std::min(figures.record_bytes, selection.all ? live : stays);
     const uint64_t sealed_at = segment->sealed_at.load(std::memory_order_relaxed);
     figures.age = newest - std::min(newest, sealed_at);
     const uint64_t file = segment->allocated_bytes.load(std::memory_order_relaxed);
     const uint64_t dead = figures.dead_bytes();
     const bool qualifies =
         merges ? file < selection.smaller_than
-               : dead >= selection.dead_bytes ||
-                     static_cast<double>(dead) >=
-                         selection.dead_share * static_cast<double>(figures.record_bytes);
+               : dead >= selection.least_dead &&
+                     (dead >= selection.dead_bytes ||
+                      static_cast<double>(dead) >=
+                          selection.dead_share * static_cast<double>(figures.record_bytes));
     if (!qualifies) continue;
     // Where live bytes are only a bound, reading the segment tells whether anything is dead.
     figures.unsure = merges || (!exact && selection.all);
@@ -205,27 +281,53 @@ CompactionPlan Compactor::Choose(const Call& call) {
   }
   OrderVictims(&candidates);
   if (selection.frugal) {
-    std::stable_sort(
-        candidates.begin(), candidates.end(),
-        [](const VictimFigures& a, const VictimFigures& b) { return a.live_bytes < b.live_bytes; });
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const VictimFigures& a, const VictimFigures& b) {
+                       return a.dead_per_live() > b.dead_per_live();
+                     });
   }
   const uint64_t most = std::max(8 * parts_.segment_bytes, live_in_all / 16);
-  CompactionPlan plan;
+  // A job that ends for want of room has written in vain, and left nothing to deletes. So much is
+  // left for its other steps, or at least a little if there is no other job.
+  SpaceReserve& reserve = parts_.log->reserve();
+  CompactionPlan plan = Plan(candidates, segments, selection, reserve.Spare(), most);
+  if (plan.victims.empty()) {
+    const uint64_t room = reserve.Room();
+    const uint64_t rest = std::min(room, std::max(room / 8, kLeastRest));
+    plan = Plan(candidates, segments, selection, room - rest, most);
+  }
   plan.merges = merges;
+  call->left_too_large = plan.victims.empty() && !candidates.empty();
+  return plan;
+}
+
+CompactionPlan Compactor::Plan(
+    const std::vector<VictimFigures>& candidates,
+    const std::unordered_map<uint64_t, std::shared_ptr<Segment>>& segments,
+    const Selection& selection, uint64_t room, uint64_t most) const {
+  CompactionPlan plan;
   uint64_t live = 0;
+  double copies = 0;
   uint64_t in_flight = 0;
   for (const VictimFigures& figures : candidates) {
-    const std::shared_ptr<Segment>& segment = segments[figures.id];
+    const std::shared_ptr<Segment>& segment = segments.at(figures.id);
     const uint64_t file = segment->allocated_bytes.load(std::memory_order_relaxed);
-    in_flight += file + figures.live_bytes;
+    const auto records = static_cast<double>(std::max<uint64_t>(1, figures.record_bytes));
     if (plan.victims.size() == kMostVictims || live >= parts_.segment_bytes) break;
-    if (!plan.victims.empty() && in_flight > most) break;
-    if (!plan.victims.empty() && selection.frugal && figures.live_bytes > 0) break;
+    if (!plan.victims.empty() && in_flight + file + figures.live_bytes > most) break;
+    if (!plan.victims.empty() && selection.frugal && figures.most_copied > 0) break;
+    // Footers are to records what they were.
+    const double copy =
+        static_cast<double>(file) * static_cast<double>(figures.most_copied) / records;
+    if (copies + copy > static_cast<double>(room) && !SeededBug("jobs-too-large-for-the-disk")) {
+      continue;
+    }
     plan.victims.push_back(segment);
+    copies += copy;
+    in_flight += file + figures.live_bytes;
     live += figures.live_bytes;
-    plan.gain += static_cast<double>(file) *
-                 (1 - static_cast<double>(figures.live_bytes) /
-                          static_cast<double>(std::max<uint64_t>(1, figures.record_bytes)));
+    plan.gain +=
+        static_cast<double>(file) * (1 - static_cast<double>(figures.live_bytes) / records);
   }
   return plan;
 }
@@ -246,10 +348,10 @@ absl::Status Compactor::RunJob(const CompactionPlan& plan, Call* call, Compactio
   running_.store(false, std::memory_order_relaxed);
   jobs_.fetch_add(1, std::memory_order_relaxed);
   copied_records_.fetch_add(job.copied_records(), std::memory_order_relaxed);
-  written_bytes_.fetch_add(job.copied_bytes(), std::memory_order_relaxed);
+  written_bytes_.fetch_add(job.written_bytes(), std::memory_order_relaxed);
   damages->insert(damages->end(), job.damages().begin(), job.damages().end());
   report->copied_records += job.copied_records();
-  report->written_bytes += job.copied_bytes();
+  report->written_bytes += job.written_bytes();
   for (const Victim& victim : job.victims()) {
     if (victim.unreadable) unreadable_.insert(victim.segment->id());
     const bool emptied = status.ok() && !victim.stays;

@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "core/compaction/compaction.h"
 #include "core/compaction/job.h"
 #include "core/compaction/measurement.h"
+#include "core/compaction/victims.h"
 #include "core/log/segment.h"
 #include "core/system/mutex.h"
 
@@ -38,7 +40,10 @@ struct Selection {
   uint64_t dead_bytes = UINT64_MAX;
   // If not 0, instead: with smaller files than this, whatever is dead in them.
   uint64_t smaller_than = 0;
-  // The disk is full: those that need least for their survivors, one at a time.
+  // With at least so much dead, as each job writes something. Does not count if `smaller_than`
+  // does.
+  uint64_t least_dead = 0;
+  // The disk is full: those of which most is dead, one at a time.
   bool frugal = false;
 };
 
@@ -66,6 +71,10 @@ class Compactor {
 
   // Returns once the index on disk has all that was written before.
   absl::Status BringIndexUpToDate() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the active segment, so that it can be compacted, if at least so many bytes of it are dead,
+  // tombstones not counted. Sets `*ended` if it did. The same errors.
+  absl::Status EndActive(uint64_t least_dead, bool* ended) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Counts what is live in each segment; see CountLiveBytes.
   absl::Status CountLive(bool ordered) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -135,14 +144,25 @@ class Compactor {
     // itself is not compacted again.
     std::set<uint64_t> taken;
     uint64_t highest_id = 0;
+    // There are some for whose copies there is no room on the disk.
+    bool left_too_large = false;
   };
 
+  // Waits until the index has all that was written, behind a fence unless that is one.
+  absl::Status FenceIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tombstones count as dead only if `with_tombstones`.
+  absl::Status EndActiveLocked(uint64_t least_dead, bool with_tombstones, bool* ended)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits while there are pauses.
   absl::Status Begin(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayTake(const Call& call, const Segment& segment) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The best victims for one job, none if there is nothing to gain.
-  CompactionPlan Choose(const Call& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  CompactionPlan Choose(Call* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The first of the candidates whose copies fit into the `room`; `most` bounds what is in flight.
+  CompactionPlan Plan(const std::vector<VictimFigures>& candidates,
+                      const std::unordered_map<uint64_t, std::shared_ptr<Segment>>& segments,
+                      const Selection& selection, uint64_t room, uint64_t most) const;
   absl::Status RunJob(const CompactionPlan& plan, Call* call, CompactionReport* report,
                       std::vector<absl::Status>* damages, bool* gained)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -154,6 +174,8 @@ class Compactor {
 
   CompactionParts parts_;
   std::atomic<bool> stopped_{false};
+  // The number of the last fence of FenceIndex.
+  uint64_t fenced_through_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> running_{false};
   std::atomic<uint64_t> jobs_{0};
   std::atomic<uint64_t> copied_records_{0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,9 +25,17 @@ constexpr double kMostPinnedSegments = 64;
 // The pause between two tries doubles with each failure, this often at most: to a minute.
 constexpr int kMostFailures = 7;
 
-// On a full disk even this little is worth a job.
+// On a full disk even this little is worth a job, which takes a few blocks itself.
 constexpr double kLeastDeadShare = 1.0 / 256;
+constexpr uint64_t kLeastDead = 8192;
 constexpr int kMostFailuresOfFullDisk = 3;
+
+// How long deletes wait at once for compaction to make room on a full disk, and how long if it does
+// nothing.
+constexpr std::chrono::milliseconds kReliefWait(5);
+constexpr int kMostReliefWaits = 1000;
+constexpr int kMostIdleWaits = 100;
+constexpr int kWaitsPerLook = 20;
 
 // So many small segments are merged at once.
 constexpr size_t kFewestSmall = 8;
@@ -112,6 +121,28 @@ void CompactionController::Resume() {
   thread_.Wake();
 }
 
+void CompactionController::AwaitRelief() {
+  int idle = 0;
+  for (int waits = 0; waits < kMostReliefWaits; ++waits) {
+    const uint64_t died = log_->space().died();
+    if (!log_->reserve().IsLow() || died < waits_from_.load() || paused_.load() ||
+        SeededBug("deletes-take-all")) {
+      return;
+    }
+    if (idle == kMostIdleWaits) {
+      // What it could do is done. There is more to be had when more has died.
+      waits_from_.store(died + policy_.segment_bytes);
+      return;
+    }
+    // Where nobody compacts, there is nothing to wait for.
+    if (waits % kWaitsPerLook == 0 && !gate_->Wake()) return;
+    std::this_thread::sleep_for(kReliefWait);
+    idle = works_.load() ? 0 : idle + 1;
+  }
+  // It takes long, and not everybody is to wait so long for it.
+  waits_from_.store(log_->space().died() + policy_.segment_bytes / 16);
+}
+
 bool CompactionController::IsWorthALook() const {
   return unfinished_ || log_->reserve().is_full() || log_->space().died() != last_.died ||
          log_->space().born() != last_.born || log_->seal_count() != seals_ || LocalHour() != hour_;
@@ -119,6 +150,12 @@ bool CompactionController::IsWorthALook() const {
 
 void CompactionController::Work(bool timed_out) {
   MutexLock lock(working_);
+  works_.store(true);
+  Look(timed_out);
+  works_.store(false);
+}
+
+void CompactionController::Look(bool timed_out) {
   // After a failure only time brings the next try. Writers are let through until then.
   if (failures_ > 0 && !timed_out) return;
   if (rounds_to_skip_ > 0) {
@@ -221,15 +258,11 @@ bool CompactionController::BoundPinned(const SpaceMeasurement& now) {
 }
 
 bool CompactionController::Decide(const Room& room, Selection* selection) {
-  SpaceReserve& reserve = log_->reserve();
-  if (reserve.TakeFull()) {
-    // So that the index has room from the beginning: one that meets a full disk takes a while.
-    if (!reserve.is_spent()) (void)reserve.GiveUp();
-    relieving_ = true;
-  }
+  relieving_ = log_->reserve().TakeFull() || relieving_;
   if (relieving_) {
     selection->dead_share = kLeastDeadShare;
-    selection->frugal = reserve.is_spent();
+    selection->least_dead = std::min(kLeastDead, policy_.segment_bytes / 16);
+    selection->frugal = log_->reserve().is_spent();
     return true;
   }
   const bool in_window = policy_.IsIn(hour_) || SeededBug("window-ignored");
@@ -295,13 +328,19 @@ absl::Status CompactionController::Round(bool* again) {
   CompactionReport report;
   std::vector<absl::Status> damages;
   bool gained = false;
+  bool ended = false;
   if (runs) {
     status = compactor_->CompactOnce(selection, &report, &damages, &gained);
     // Tombstones are what is left, and some of them may go.
-    if (status.ok() && !gained && report.retired_segments == 0 && room.bytes <= 0) {
+    if (status.ok() && !gained && report.retired_segments == 0 && room.bytes <= 0 &&
+        !selection.frugal) {
       selection.all = true;
       status = compactor_->CompactOnce(selection, &report, &damages, &gained);
       gained = gained && report.retired_bytes > report.written_bytes;
+    }
+    // What is left is in the segment that is written, and nobody who adds may write on to its end.
+    if (status.ok() && !gained && report.retired_segments == 0 && relieving_) {
+      status = compactor_->EndActive(policy_.segment_bytes / 16, &ended);
     }
   } else if (now.emptied_bytes > 0) {
     status = compactor_->RetireFree(&report);
@@ -317,7 +356,9 @@ absl::Status CompactionController::Round(bool* again) {
   }
   unfinished_ = unfinished_ || report.waiting_segments > 0;
   if (!status.ok()) return status;
-  *again = gained || report.retired_segments > 0;
+  *again = gained || ended || report.retired_segments > 0;
+  // On a full disk what comes back must be more than what is written, or it would never end.
+  if (relieving_ && report.retired_bytes <= report.written_bytes) *again = ended;
   relieving_ = relieving_ && *again;
   if (!runs || *again || !accepts) return absl::OkStatus();
   // There is nothing to gain: what is dead is in segments that are still written, or it waits. If

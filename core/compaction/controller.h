@@ -81,6 +81,11 @@ class CompactionController {
   void Pause();
   void Resume();
 
+  // While less than half of the reserve of disk space is left: waits for compaction to make room,
+  // as long as it is at work, and a few seconds at most. For deletes, which would take from it what
+  // it needs for that. To be called as WriterGate::Pass.
+  void AwaitRelief();
+
  private:
   // Begins the threads at the first call.
   absl::Status Wake();
@@ -88,6 +93,8 @@ class CompactionController {
   void Tell(std::function<void()> event) ABSL_LOCKS_EXCLUDED(events_mutex_);
   void Deliver() ABSL_LOCKS_EXCLUDED(events_mutex_);
   void Work(bool timed_out) ABSL_LOCKS_EXCLUDED(working_);
+  // Runs jobs for as long as there is something to do.
+  void Look(bool timed_out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(working_);
   // Whether anything can have changed since the last look.
   bool IsWorthALook() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(working_);
   Room RoomIn(const SpaceMeasurement& now) const;
@@ -111,6 +118,10 @@ class CompactionController {
   const Events events_;
   std::atomic<bool> stopped_{false};
   std::atomic<bool> paused_{false};
+  // The thread is looking for something to do, or doing it.
+  std::atomic<bool> works_{false};
+  // What has to be dead before AwaitRelief waits again.
+  std::atomic<uint64_t> waits_from_{0};
   // Held while the thread works. Acquired before all other locks of the database.
   Mutex working_;
   SpaceMeasurement last_ ABSL_GUARDED_BY(working_);

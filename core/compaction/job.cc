@@ -237,10 +237,12 @@ absl::Status CompactionJob::CopyInto(const Output& output) {
   }
   // Nothing could be read.
   if (writer.end() == begin) return absl::OkStatus();
-  copied_bytes_ += writer.end() - begin;
   status = writer.Finish();
   if (!status.ok()) return status;
   survivors_.push_back(writer.TakeSegment());
+  const uint64_t file = survivors_.back()->allocated_bytes.load(std::memory_order_relaxed);
+  written_bytes_ += file;
+  throttle_.Spend(file - std::min(file, writer.end() - begin));
   survivors_.back()->role.store(Segment::Role::kSurvivor, std::memory_order_relaxed);
   return status;
 }
@@ -337,17 +339,17 @@ absl::Status CompactionJob::MoveSome(Move** begin, Move** end) {
 
 absl::Status CompactionJob::Fence() {
   NewRecord fence;
-  absl::Status status = AppendFence(parts_, &fence);
+  absl::Status status = AppendFence(parts_, &fence, /*ends_segment=*/false);
   if (status.ok()) fence_ = fence.header.sequence;
   return status;
 }
 
-absl::Status AppendFence(const CompactionParts& parts, NewRecord* fence) {
+absl::Status AppendFence(const CompactionParts& parts, NewRecord* fence, bool ends_segment) {
   absl::Status status = parts.index->WaitForRoom();
   if (!status.ok()) return status;
   {
     MutexLock lock(parts.log->write_mutex());
-    status = parts.log->AppendFence(fence);
+    status = parts.log->AppendFence(fence, ends_segment);
     if (status.ok()) parts.index->OnFence(fence->header.sequence, fence->location);
   }
   parts.log->AfterWrite();

@@ -96,7 +96,8 @@ class CompactionJob {
   const std::vector<std::shared_ptr<Segment>>& adopted() const { return adopted_; }
   // What could not be moved.
   const std::vector<absl::Status>& damages() const { return damages_; }
-  uint64_t copied_bytes() const { return copied_bytes_; }
+  // Of the files of survivors, with their footers.
+  uint64_t written_bytes() const { return written_bytes_; }
   uint64_t copied_records() const { return copied_records_; }
 
  private:
@@ -162,13 +163,13 @@ class CompactionJob {
   std::vector<std::shared_ptr<Segment>> survivors_;
   std::vector<std::shared_ptr<Segment>> adopted_;
   std::vector<absl::Status> damages_;
-  uint64_t copied_bytes_ = 0;
+  uint64_t written_bytes_ = 0;
   uint64_t copied_records_ = 0;
   uint64_t fence_ = 0;
 };
 
 // Appends a fence, up to which the index's buffers are frozen. For what else needs one.
-absl::Status AppendFence(const CompactionParts& parts, NewRecord* fence);
+absl::Status AppendFence(const CompactionParts& parts, NewRecord* fence, bool ends_segment);
 
 }  // namespace rumcask
 

@@ -20,8 +20,14 @@ struct VictimFigures {
   uint64_t age = 0;
   // It is a candidate even if nothing in it seems to be dead.
   bool unsure = false;
+  // What is copied if all of its tombstones have to stay.
+  uint64_t most_copied = 0;
 
   uint64_t dead_bytes() const { return record_bytes > live_bytes ? record_bytes - live_bytes : 0; }
+  // What comes back for each byte that is copied, with a block for what a job takes besides.
+  double dead_per_live() const {
+    return static_cast<double>(dead_bytes()) / (static_cast<double>(live_bytes) + 4096);
+  }
 };
 
 // What is gained by compacting the segment, to be compared. With dead share E and live share

@@ -20,6 +20,11 @@ void WriterGate::Watch(std::function<absl::Status()> wake) {
   limit_.store(0, std::memory_order_relaxed);
 }
 
+bool WriterGate::Wake() {
+  MutexLock lock(mutex_);
+  return wake_ != nullptr && wake_().ok();
+}
+
 void WriterGate::SetRoom(const Room& room) {
   MutexLock lock(mutex_);
   room_ = room;

@@ -52,6 +52,9 @@ class WriterGate {
   // called under the gate's lock. If it fails, that write does.
   void Watch(std::function<absl::Status()> wake) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Wakes, whatever room there is. False if there is nobody to wake.
+  bool Wake() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- for the one who compacts ----
 
   // Begins a new account, in which a running job has given nothing back yet.

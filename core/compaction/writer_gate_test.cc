@@ -73,6 +73,19 @@ TEST_F(WriterGateTest, AWakeThatFailsIsTheWritersError) {
   EXPECT_EQ(wakes_, 2);
 }
 
+TEST_F(WriterGateTest, WhoCompactsCanBeWokenAtAnyTime) {
+  SetRoom(1000);
+  EXPECT_TRUE(gate_.Wake());
+  EXPECT_EQ(wakes_, 1);
+  wake_status_ = absl::ResourceExhaustedError("no thread");
+  EXPECT_FALSE(gate_.Wake());
+  gate_.Close();
+  EXPECT_FALSE(gate_.Wake());
+  EXPECT_EQ(wakes_, 2);
+  WriterGate unwatched(&space_);
+  EXPECT_FALSE(unwatched.Wake());
+}
+
 TEST_F(WriterGateTest, WhatIsOverwrittenTakesItsSize) {
   SetRoom(1000);
   for (int i = 0; i < 9; ++i) {

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kKeysAtOnce = 16384;
 // And when the disk is full: such an index needs pages for all that one batch changes before those
 // of earlier batches are free.
-constexpr size_t kFewKeysAtOnce = 512;
+constexpr size_t kFewKeysAtOnce = 64;
 // In a row, so that what is refilled meanwhile does not make it go on for ever.
 constexpr int kMostTries = 6;
 

@@ -87,10 +87,15 @@ absl::Status IndexOpener::OpenInMemory() {
 }
 
 absl::Status IndexOpener::OpenOnDisk() {
-  absl::StatusOr<StoredIndex> stored =
-      OpenStoredIndex(config_.factory, directory_->path(), *log_, &notes_, config_.read_only,
-                      /*discard=*/config_.reindexes);
-  if (!stored.ok()) return stored.status();
+  absl::StatusOr<StoredIndex> stored = absl::UnknownError("not tried");
+  const auto open = [this, &stored] {
+    stored = OpenStoredIndex(config_.factory, directory_->path(), *log_, &notes_, config_.read_only,
+                             /*discard=*/config_.reindexes);
+    return stored.status();
+  };
+  // Without its index, a database on a full disk could not be made smaller.
+  absl::Status opened = config_.read_only ? open() : log_->reserve().Run(open);
+  if (!opened.ok()) return opened;
   stored_ = *std::move(stored);
   // In an empty database nothing was rebuilt.
   if (log_->live_set().recovered().last_sequence > 0) rebuilt_ = stored_.rebuilt;

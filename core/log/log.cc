@@ -101,11 +101,9 @@ absl::Status Log::BeginWriting() {
   absl::Status status = descriptors_->Reserve();
   if (!status.ok()) return status_.Explained(std::move(status));
   bool final = false;
-  status = reserve_.Run([&] {
-    absl::Status done = live_set_.CommitRecovery(&final);
-    // It may not be repeated then.
-    return final && absl::IsResourceExhausted(done) ? absl::InternalError(done.message()) : done;
-  });
+  do {
+    status = live_set_.CommitRecovery(&final);
+  } while (absl::IsResourceExhausted(status) && !final && reserve_.GiveUp());
   if (!status.ok()) {
     if (!final) return status_.Explained(std::move(status));
     status_.Fail(std::move(status));
@@ -153,25 +151,26 @@ absl::Status Log::NotAppendable() const {
 }
 
 absl::Status Log::Append(absl::Span<NewRecord> records, uint64_t bytes) {
-  return AppendKeeping(records, bytes, /*keeps_free=*/true);
+  return AppendTo(Part::kUsual, records, bytes);
 }
 
-absl::Status Log::AppendFence(NewRecord* fence) {
+absl::Status Log::AppendFence(NewRecord* fence, bool ends_segment) {
   fence->header.kind = RecordKind::kFence;
   fence->inner = InnerChecksum({}, {});
-  return AppendKeeping({fence, 1}, fence->header.record_bytes(), /*keeps_free=*/false);
+  return AppendTo(ends_segment ? Part::kNone : Part::kAll, {fence, 1},
+                  fence->header.record_bytes());
 }
 
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::AppendKeeping(absl::Span<NewRecord> records,
-                                                                    uint64_t bytes,
-                                                                    bool keeps_free) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::AppendTo(Part part,
+                                                               absl::Span<NewRecord> records,
+                                                               uint64_t bytes) {
   if (!appendable_) return NotAppendable();
   if (failed()) return status();
   for (size_t i = 0; i < records.size(); ++i) records[i].header.sequence = next_sequence_ + i;
-  absl::Status status = group_commit_.mark() == 0 ? Place(records, bytes, keeps_free)
-                                                  : AppendMarked(records, bytes, keeps_free);
+  absl::Status status =
+      group_commit_.mark() == 0 ? Place(part, records, bytes) : AppendMarked(part, records, bytes);
   if (ABSL_PREDICT_FALSE(!status.ok())) {
-    status = PlaceFromReserve(records, bytes, keeps_free, std::move(status));
+    status = PlaceFromReserve(part, records, bytes, std::move(status));
     if (!status.ok()) return status_.Explained(std::move(status));
   }
   next_sequence_ += records.size();
@@ -180,18 +179,20 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::AppendKeeping(absl::Span<N
   return absl::OkStatus();
 }
 
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::Place(absl::Span<NewRecord> records,
-                                                            uint64_t bytes, bool keeps_free) {
-  if (!stream_.HasRoom(bytes, keeps_free)) return Roll(records, bytes);
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status Log::Place(Part part,
+                                                            absl::Span<NewRecord> records,
+                                                            uint64_t bytes) {
+  if (part == Part::kNone || !stream_.HasRoom(bytes, part == Part::kUsual)) {
+    return Roll(records, bytes);
+  }
   bool broken = false;
   absl::Status status = stream_.active()->Append(records, bytes, &broken);
   if (broken) status_.Fail(status);
   return status;
 }
 
-ABSL_ATTRIBUTE_NOINLINE absl::Status Log::PlaceFromReserve(absl::Span<NewRecord> records,
-                                                           uint64_t bytes, bool keeps_free,
-                                                           absl::Status failure) {
+ABSL_ATTRIBUTE_NOINLINE absl::Status Log::PlaceFromReserve(Part part, absl::Span<NewRecord> records,
+                                                           uint64_t bytes, absl::Status failure) {
   if (!absl::IsResourceExhausted(failure)) return failure;
   const bool adds = std::any_of(records.begin(), records.end(),
                                 [](const NewRecord& record) { return record.header.holds_key(); });
@@ -200,8 +201,8 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status Log::PlaceFromReserve(absl::Span<NewRecord>
     return failure;
   }
   while (absl::IsResourceExhausted(failure) && !failed() && reserve_.GiveUp()) {
-    failure = group_commit_.mark() == 0 ? Place(records, bytes, keeps_free)
-                                        : AppendMarked(records, bytes, keeps_free);
+    failure = group_commit_.mark() == 0 ? Place(part, records, bytes)
+                                        : AppendMarked(part, records, bytes);
   }
   return failure;
 }
@@ -220,14 +221,14 @@ void Log::HoldReserve() {
 
 // The mark goes in one step with the records, never alone: a mark that is lost proves nothing, and
 // one write stays one write.
-ABSL_ATTRIBUTE_NOINLINE absl::Status Log::AppendMarked(absl::Span<NewRecord> records,
-                                                       uint64_t bytes, bool keeps_free) {
+ABSL_ATTRIBUTE_NOINLINE absl::Status Log::AppendMarked(Part part, absl::Span<NewRecord> records,
+                                                       uint64_t bytes) {
   std::vector<NewRecord> marked(1);
   marked[0].header.kind = RecordKind::kSyncMark;
   marked[0].header.sequence = group_commit_.mark();
   marked[0].inner = InnerChecksum({}, {});
   marked.insert(marked.end(), records.begin(), records.end());
-  absl::Status status = Place(absl::MakeSpan(marked), bytes + kRecordHeaderBytes, keeps_free);
+  absl::Status status = Place(part, absl::MakeSpan(marked), bytes + kRecordHeaderBytes);
   if (!status.ok()) return status;
   for (size_t i = 0; i < records.size(); ++i) records[i].location = marked[i + 1].location;
   group_commit_.MarkWritten();

@@ -137,6 +137,11 @@ class Log {
     return stream_.prepared_bytes();
   }
 
+  // The segment that is written; null before the first record.
+  const Segment* active() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    return stream_.active() == nullptr ? nullptr : stream_.active()->segment();
+  }
+
   // The number of the newest record.
   uint64_t last_sequence() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
     return last_sequence_;
@@ -172,8 +177,10 @@ class Log {
   absl::Status Adopt(const std::vector<std::shared_ptr<Segment>>& survivors)
       ABSL_LOCKS_EXCLUDED(write_mutex_);
   // Appends a fence, a record that only takes a number, and sets its number and location. As
-  // Append, but it may take the last bytes of a segment, which are kept free for fences.
-  absl::Status AppendFence(NewRecord* fence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Append, but it may take the last bytes of a segment, which are kept free for fences. If it
+  // `ends_segment` it begins the next one, so that the active one can be sealed.
+  absl::Status AppendFence(NewRecord* fence, bool ends_segment)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Takes the victims out of the database and removes their files. Nothing refers to them or reads
   // them, nothing will after a crash, and all numbers up to that of the `fence` are durable. On
   // error they stay, unless the error is that of an unlink.
@@ -221,19 +228,21 @@ class Log {
 
   // Why nothing can be appended.
   absl::Status NotAppendable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Append; unless `keeps_free`, the records may take the last bytes of a segment.
-  absl::Status AppendKeeping(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
+  // Which bytes of the active segment records may take: all but those that are kept free for
+  // fences, all, or none, so that they begin the next one.
+  enum class Part { kUsual, kAll, kNone };
+  absl::Status AppendTo(Part part, absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status AppendMarked(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
+  absl::Status AppendMarked(Part part, absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Into the active segment, or the one after it.
-  absl::Status Place(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free)
+  absl::Status Place(Part part, absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Roll(absl::Span<NewRecord> records, uint64_t bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // After a failure, and if it is a full disk: places records that make room, in what the reserve
   // gives up.
-  absl::Status PlaceFromReserve(absl::Span<NewRecord> records, uint64_t bytes, bool keeps_free,
+  absl::Status PlaceFromReserve(Part part, absl::Span<NewRecord> records, uint64_t bytes,
                                 absl::Status failure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Lets the reserve grow and shrink with the log.
   void HoldReserve();

@@ -107,6 +107,27 @@ bool SpaceReserve::GiveUp() {
   return true;
 }
 
+uint64_t SpaceReserve::RoomNow() const {
+  const DiskSpace disk = directory_->disk_space();
+  return disk.all == 0 ? UINT64_MAX : disk.free + bytes();
+}
+
+uint64_t SpaceReserve::Room() {
+  MutexLock lock(mutex_);
+  return RoomNow();
+}
+
+uint64_t SpaceReserve::Spare() {
+  MutexLock lock(mutex_);
+  const uint64_t room = RoomNow();
+  return room - std::min(room / 2, wanted_ / kParts);
+}
+
+bool SpaceReserve::IsLow() {
+  MutexLock lock(mutex_);
+  return supported_ && RoomNow() < wanted_ / 2;
+}
+
 absl::Status SpaceReserve::FillOrRefuse() {
   MutexLock lock(mutex_);
   if (std::chrono::steady_clock::now() - tried_at_ >= kInterval) Fill(wanted_);

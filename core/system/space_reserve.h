@@ -51,6 +51,13 @@ class SpaceReserve {
   // Gives up a part. False if there is none left, or if the disk has plenty of room.
   bool GiveUp() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // How much may be written to make room: what is free and what it holds.
+  uint64_t Room() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same, so that a quarter of the reserve is left for other steps, or half of what there is.
+  uint64_t Spare() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether there is room for less than half of the reserve, with what it holds.
+  bool IsLow() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // OK, or ResourceExhausted while the reserve is spent. For those who only add. Now and then it
   // tries to fill the reserve, so that writing resumes as soon as there is room.
   absl::Status CheckWhole() { return is_spent() ? FillOrRefuse() : absl::OkStatus(); }
@@ -69,6 +76,7 @@ class SpaceReserve {
 
  private:
   absl::Status FillOrRefuse() ABSL_LOCKS_EXCLUDED(mutex_);
+  uint64_t RoomNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // It is spent if then fewer than `enough` bytes are held.
   void Fill(uint64_t enough) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Shrink(uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

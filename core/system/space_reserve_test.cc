@@ -167,6 +167,18 @@ TEST_F(SpaceReserveTest, GivesUpAPartForEachFailure) {
   EXPECT_EQ(disk_.reserve, 20 * kMiB);
 }
 
+TEST_F(SpaceReserveTest, SparesAQuarterOfItself) {
+  reserve_.Hold(40 * kMiB);
+  EXPECT_EQ(reserve_.Spare(), 90 * kMiB);
+  disk_.room = 0;
+  EXPECT_EQ(reserve_.Spare(), 30 * kMiB);
+  EXPECT_FALSE(reserve_.IsLow());
+  while (reserve_.GiveUp()) disk_.room = 6 * kMiB;  // somebody takes the rest
+  EXPECT_EQ(reserve_.Spare(), 3 * kMiB);
+  EXPECT_EQ(reserve_.Room(), 6 * kMiB);
+  EXPECT_TRUE(reserve_.IsLow());
+}
+
 TEST_F(SpaceReserveTest, EndsWithTheErrorWhenNothingIsLeft) {
   reserve_.Hold(40 * kMiB);
   disk_.room = 0;

@@ -56,7 +56,7 @@ struct DbTestPeer {
     parts.log = &db->store_->log_;
     parts.index = &db->store_->index_;
     NewRecord fence;
-    return ::rumcask::AppendFence(parts, &fence);
+    return ::rumcask::AppendFence(parts, &fence, /*ends_segment=*/false);
   }
 };
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -73,12 +74,12 @@ class FullDiskTest : public testing::TestWithParam<std::string> {
   }
   void TearDown() override { db_.reset(); }
 
-  void Open() {
+  void Open(uint64_t segment_bytes = kMiB) {
     db_.reset();
     Options options;
     options.keystore = *KeystoreByName(GetParam());
     options.keystore->buffer_bytes = kMiB;
-    options.segment_bytes = kMiB;
+    options.segment_bytes = segment_bytes;
     options.create_if_missing = true;
     absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(disk_->Path("db"), options);
     ASSERT_TRUE(db.ok()) << db.status() << " with " << disk_->FreeBytes() << " bytes free";
@@ -86,7 +87,9 @@ class FullDiskTest : public testing::TestWithParam<std::string> {
   }
 
   static std::string KeyOf(uint64_t number) { return absl::StrCat("key", number); }
-  std::string NewValue() { return std::string(random_() % 2000, static_cast<char>(random_())); }
+  std::string NewValue() {
+    return std::string(random_() % value_bytes_, static_cast<char>(random_()));
+  }
 
   // Puts new keys until they are refused and compaction has come to rest: for longer than it may
   // take to begin. Returns the bytes that were taken.
@@ -148,7 +151,12 @@ class FullDiskTest : public testing::TestWithParam<std::string> {
   std::mt19937_64 random_{1};
   std::map<std::string, std::string> held_;
   uint64_t next_ = 0;
+  uint64_t value_bytes_ = 2000;
 };
+
+// With keystores in memory: the reserve of so small a disk has little room for the index of
+// another.
+class FullDiskInMemoryTest : public FullDiskTest {};
 
 TEST_P(FullDiskTest, SpaceComesBackEveryTime) {
   const int cycles = std::getenv("RUMCASK_FULL") != nullptr ? 200 : 20;
@@ -164,6 +172,7 @@ TEST_P(FullDiskTest, SpaceComesBackEveryTime) {
     if (cycle % 3 == 2) Open();
     ExpectAllHeld();
     DeleteHalf();
+    if (HasFatalFailure()) return;
     WaitUntilWritingResumes();
   }
   ExpectAllHeld();
@@ -171,6 +180,111 @@ TEST_P(FullDiskTest, SpaceComesBackEveryTime) {
   ExpectAllHeld();
   EXPECT_TRUE(db_->Verify()->damages.empty());
 }
+
+// Most segments hold more than the reserve has room for. Those that are half empty have to wait,
+// and space comes back as more is deleted.
+TEST_P(FullDiskTest, SegmentsLargerThanTheReserve) {
+  Open(8 * kMiB);
+  Fill();
+  const uint64_t held = held_.size();
+  DeleteHalf();
+  if (HasFatalFailure()) return;
+  bool resumes = false;
+  for (auto at = held_.begin(); at != held_.end() && !resumes; at = held_.erase(at)) {
+    const absl::Status status = db_->Delete(at->first);
+    ASSERT_TRUE(status.ok()) << status << " with " << disk_->FreeBytes() << " bytes free";
+    resumes = db_->Put("probe", "value").ok();
+  }
+  std::printf("writing resumed with %llu of %llu keys left\n",
+              static_cast<unsigned long long>(held_.size()), static_cast<unsigned long long>(held));
+  WaitUntilWritingResumes();
+  ExpectAllHeld();
+  Open(8 * kMiB);
+  ExpectAllHeld();
+  EXPECT_TRUE(db_->Verify()->damages.empty());
+}
+
+// What is dead is in the segment that is written, and nobody deletes anything.
+TEST_P(FullDiskTest, OverwritesAloneGetTheirSpaceBack) {
+  while (disk_->FreeBytes() > kDiskBytes / 4) {
+    const std::string key = KeyOf(next_++);
+    const std::string value = NewValue();
+    ASSERT_TRUE(db_->Put(key, value).ok());
+    held_[key] = value;
+  }
+  Open(32 * kMiB);
+  absl::Status status;
+  while (status.ok()) {
+    const std::string value = NewValue();
+    status = db_->Put("key0", value);
+    if (status.ok()) held_["key0"] = value;
+  }
+  ASSERT_TRUE(absl::IsResourceExhausted(status)) << status;
+  WaitUntilWritingResumes();
+  ExpectAllHeld();
+  EXPECT_TRUE(db_->Verify()->damages.empty());
+}
+
+// The tombstones of many small records take more than the reserve, and are written faster than
+// compaction begins. So they have to wait for it.
+TEST_P(FullDiskInMemoryTest, DeletesWaitForRoom) {
+  value_bytes_ = 100;
+  Fill();
+  DeleteHalf();
+  if (HasFatalFailure()) return;
+  WaitUntilWritingResumes();
+  ExpectAllHeld();
+  EXPECT_TRUE(db_->Verify()->damages.empty());
+}
+
+// A segment of which most is dead, but whose rest does not fit on the disk, does not keep
+// compaction from those that do.
+TEST_P(FullDiskInMemoryTest, WhatDoesNotFitIsLeft) {
+  Open(16 * kMiB);
+  while (disk_->FreeBytes() > kDiskBytes / 2) {
+    const std::string key = KeyOf(next_++);
+    const std::string value = NewValue();
+    ASSERT_TRUE(db_->Put(key, value).ok());
+    held_[key] = value;
+  }
+  const uint64_t in_large = next_;
+  Open();
+  Fill();
+  for (auto at = held_.begin(); at != held_.end();) {
+    const uint64_t deleted_of_ten = std::stoull(at->first.substr(3)) < in_large ? 7 : 5;
+    if (random_() % 10 >= deleted_of_ten) {
+      ++at;
+      continue;
+    }
+    const absl::Status status = db_->Delete(at->first);
+    ASSERT_TRUE(status.ok()) << status << " with " << disk_->FreeBytes() << " bytes free";
+    at = held_.erase(at);
+  }
+  uint64_t retired = 0;
+  uint64_t jobs = 0;
+  while (!db_->Put("probe", "value").ok()) {
+    const CompactionStats stats = db_->GetStats().compaction;
+    if (stats.retired_bytes != retired) jobs = stats.jobs;
+    retired = stats.retired_bytes;
+    ASSERT_LT(stats.jobs, jobs + 8) << "jobs in vain";
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_TRUE(db_->Delete("probe").ok());
+  ExpectAllHeld();
+  EXPECT_TRUE(db_->Verify()->damages.empty());
+}
+
+std::vector<std::string> KeystoresInMemory() {
+  std::vector<std::string> names = KeystoreNames();
+  const auto is_persistent = [](const std::string& name) {
+    return KeystoreByName(name)->traits.persistent;
+  };
+  names.erase(std::remove_if(names.begin(), names.end(), is_persistent), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Keystores, FullDiskInMemoryTest, testing::ValuesIn(KeystoresInMemory()),
+                         [](const auto& param) { return param.param; });
 
 INSTANTIATE_TEST_SUITE_P(Keystores, FullDiskTest, testing::ValuesIn(KeystoreNames()),
                          [](const auto& param) { return param.param; });

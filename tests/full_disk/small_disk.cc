@@ -41,12 +41,11 @@ absl::StatusOr<std::unique_ptr<SmallDisk>> SmallDisk::Make(const std::string& di
   if (!sized) return Failed("image");
   absl::Status status = Run(absl::StrCat("mkfs.ext4 -q -F -m 0 ", image));
   if (!status.ok()) return status;
-  // Nothing is left mounted, however this process ends.
-  if (::unshare(CLONE_NEWNS) != 0 ||
-      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mkdir(mount_point.c_str(), 0700) != 0) {
-    return Failed("mount namespace");
-  }
+  // Nothing is left mounted, however this process ends. Once for all disks, as threads that a
+  // keystore has started stay in the namespace that they began in.
+  static const bool apart = ::unshare(CLONE_NEWNS) == 0 &&
+                            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  if (!apart || ::mkdir(mount_point.c_str(), 0700) != 0) return Failed("mount namespace");
   status = Run(absl::StrCat("mount -o loop ", image, " ", mount_point));
   if (!status.ok()) return status;
   return std::unique_ptr<SmallDisk>(new SmallDisk(std::move(image), std::move(mount_point)));

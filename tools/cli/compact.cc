@@ -90,9 +90,8 @@ absl::Status Compact(const Flags& flags, const CompactFlags& compact) {
 int RunCompact(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Gives the space of replaced and deleted records back: copies what is live out of segments "
-      "where much is dead, and removes those. Only sealed segments are compacted. If it is "
-      "interrupted, nothing is lost, and the next one goes on. While it copies, the disk holds "
-      "those records twice.");
+      "where much is dead, and removes those. If it is interrupted, nothing is lost, and the next "
+      "one goes on. While it copies, the disk holds those records twice.");
   Flags flags;
   CompactFlags compact;
   AddDatabase(&line, &flags);
