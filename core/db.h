@@ -220,8 +220,8 @@ class DB {
   absl::Status CompactSome(uint64_t bytes, CompactionReport* report = nullptr);
 
   // Compacts every segment that has a dead record. The one that is being written is ended for that
-  // if 4 KiB of it are dead; otherwise it is left. On a full disk it compacts what fits, and
-  // returns ResourceExhausted if that was not all.
+  // if 4 KiB of it are dead; otherwise it is left. On rocksdb it makes the same walk before. On a
+  // full disk both compact what fits, and return ResourceExhausted if that was not all.
   absl::Status CompactAll(CompactionReport* report = nullptr);
 
   // While paused the database does not compact by itself, and the bound on its space is not kept.
