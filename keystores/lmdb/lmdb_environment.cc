@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,11 @@ namespace {
 
 constexpr char kDataFile[] = "data.mdb";
 constexpr char kNewDataFile[] = "data.mdb.new";
+constexpr char kLockFile[] = "lock.mdb";
+
+// Transactions of a pool do not belong to a thread. Reads are at random places of a file that may
+// be larger than memory, where readahead by the system would evict useful pages.
+constexpr unsigned kFlags = MDB_NOTLS | MDB_NORDAHEAD;
 
 // How many bytes of addresses to ask for, and how few are too few to be useful.
 constexpr uint64_t kMostMapBytes = uint64_t{256} << 30;
@@ -184,16 +190,6 @@ absl::Status CountPages(MDB_env* env, const std::string& path, uint64_t* free, u
   return absl::OkStatus();
 }
 
-// Writes everything that is not free to `file`, durably.
-absl::Status CopyCompactly(MDB_env* env, const std::string& file) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return ErrnoStatus("create", file, errno);
-  absl::Cleanup close_file = [fd] { ::close(fd); };
-  const int result = mdb_env_copyfd2(env, fd, MDB_CP_COMPACT);
-  if (result != MDB_SUCCESS) return LmdbStatus("mdb_env_copyfd2", file, result);
-  return ::fsync(fd) == 0 ? absl::OkStatus() : ErrnoStatus("fsync", file, errno);
-}
-
 }  // namespace
 
 absl::Status LmdbStatus(std::string_view call, std::string_view path, int result) {
@@ -234,41 +230,61 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
   status = CheckFile(file);
   if (!status.ok() && (read_only || !absl::IsNotFound(status))) return status;
 
-  // Transactions of a pool do not belong to a thread. Reads are at random places of a file that may
-  // be larger than memory, where readahead by the system would evict useful pages.
-  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
   // core allows no writer beside read-only openings, so no lock is needed.
-  if (read_only) return OpenWithMap(path, flags | MDB_RDONLY | MDB_NOLOCK, maps, max_readers);
+  if (read_only) return OpenWithMap(path, kFlags | MDB_RDONLY | MDB_NOLOCK, maps, max_readers);
 
   // The file of a rewriting that was interrupted.
   if (::unlink(new_file.c_str()) != 0 && errno != ENOENT) {
     return ErrnoStatus("unlink", new_file, errno);
   }
-  absl::StatusOr<LmdbEnvironment> env = OpenWithMap(path, flags, maps, max_readers);
+  absl::StatusOr<LmdbEnvironment> env = OpenWithMap(path, kFlags, maps, max_readers);
   if (!env.ok()) return env;
   uint64_t free = 0;
   uint64_t all = 0;
   uint64_t page_bytes = 0;
   status = CountPages(env->get(), path, &free, &all, &page_bytes);
   if (!status.ok()) return status;
-  if (all * page_bytes > kLmdbRewriteBytes && free > all / 2) {
-    // At every moment a complete file with the same content has the name. If there is no room for a
-    // second file, the old one stays in use.
-    if (CopyCompactly(env->get(), new_file).ok()) {
-      env->reset();
-      if (::rename(new_file.c_str(), file.c_str()) != 0) {
-        return ErrnoStatus("rename", new_file, errno);
-      }
-      env = OpenWithMap(path, flags, maps, max_readers);
-      if (!env.ok()) return env;
-    } else {
-      ::unlink(new_file.c_str());
-    }
+  // If there is no room for a second file, the old one stays in use.
+  if (all * page_bytes > kLmdbRewriteBytes && free > all / 2 &&
+      ReplaceLmdbFile(env->get(), path).ok()) {
+    status = UseReplacedLmdbFile(path, maps, max_readers, &*env);
+    if (!status.ok()) return status;
   }
   // A file with durable data must also have a durable name.
   status = SyncDirectory(path);
   if (!status.ok()) return status;
   return env;
+}
+
+absl::Status ReplaceLmdbFile(MDB_env* env, const std::string& path) {
+  const std::string file = absl::StrCat(path, "/", kNewDataFile);
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return ErrnoStatus("create", file, errno);
+  absl::Cleanup close_file = [fd] { ::close(fd); };
+  absl::Status status;
+  const int result = mdb_env_copyfd2(env, fd, MDB_CP_COMPACT);
+  if (result != MDB_SUCCESS) {
+    status = LmdbStatus("mdb_env_copyfd2", file, result);
+  } else if (::fsync(fd) != 0) {
+    status = ErrnoStatus("fsync", file, errno);
+  } else if (::rename(file.c_str(), absl::StrCat(path, "/", kDataFile).c_str()) != 0) {
+    status = ErrnoStatus("rename", file, errno);
+  }
+  if (!status.ok()) ::unlink(file.c_str());
+  return status;
+}
+
+absl::Status UseReplacedLmdbFile(const std::string& path, unsigned maps, unsigned max_readers,
+                                 LmdbEnvironment* env) {
+  // LMDB must not have a file open twice in one process.
+  env->reset();
+  // Another program that has the old file open shares its numbers of transactions by the old lock
+  // file. In the new one they begin anew.
+  ::unlink(absl::StrCat(path, "/", kLockFile).c_str());
+  absl::StatusOr<LmdbEnvironment> opened = OpenWithMap(path, kFlags, maps, max_readers);
+  if (!opened.ok()) return opened.status();
+  *env = *std::move(opened);
+  return SyncDirectory(path);
 }
 
 void ExtendLmdbFile(MDB_env* env) {

@@ -20,6 +20,13 @@ namespace rumcask {
 // is not worth the wait, and random inserts leave up to half of a tree's pages free anyway.
 inline constexpr uint64_t kLmdbRewriteBytes = uint64_t{16} << 20;
 
+// A commit does so if the file is larger than this and three quarters of it are free. LMDB itself
+// never makes a file shorter, and uses up to two thirds of it for what recent commits have
+// replaced.
+inline constexpr uint64_t kLmdbSmallBytes = uint64_t{1} << 20;
+// And if there is no more than this to copy: nothing else is committed meanwhile.
+inline constexpr uint64_t kLmdbMostCopiedBytes = uint64_t{64} << 20;
+
 struct LmdbCloser {
   void operator()(MDB_env* env) const { mdb_env_close(env); }
   void operator()(MDB_txn* txn) const { mdb_txn_abort(txn); }
@@ -38,6 +45,18 @@ absl::Status LmdbStatus(std::string_view call, std::string_view path, int result
 // the files are not LMDB's or have been truncated.
 absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, bool read_only,
                                                     unsigned maps, unsigned max_readers);
+
+// Replacing the file by one with the same content and without free pages takes two steps. At every
+// moment a complete, durable file with that content has the name.
+//
+// The first writes the new file and gives it the name of the old one, which `env` goes on using.
+// From the call on nothing must be committed to it any more. On error nothing has changed.
+absl::Status ReplaceLmdbFile(MDB_env* env, const std::string& path);
+// The second closes `*env`, in which no transaction may be open, and opens the new file. On error
+// `*env` is null if it could not be opened; if it is not null nothing must be committed to it, as a
+// power cut may bring the old file back.
+absl::Status UseReplacedLmdbFile(const std::string& path, unsigned maps, unsigned max_readers,
+                                 LmdbEnvironment* env);
 
 // Makes the file as long as its number of pages says. LMDB never writes a page that one transaction
 // both allocated and freed. If that is the last page, the file stays short, and OpenLmdbEnvironment

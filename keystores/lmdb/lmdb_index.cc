@@ -25,6 +25,11 @@ constexpr unsigned kMaps = 2;
 
 // Readers in addition to ours, for people who look at the file with mdb_stat or mdb_dump meanwhile.
 constexpr unsigned kForeignReaders = 64;
+constexpr unsigned kMostReaders = LmdbReaders::kMostReaders + kForeignReaders;
+
+// After a rewriting that failed, the next try comes after so many commits: most fail for want of
+// room.
+constexpr int kCommitsBetweenTries = 1000;
 
 // What LMDB allocates for a transaction's page numbers, from its source.
 constexpr uint64_t kTransactionBytes = uint64_t{3} << 20;
@@ -39,6 +44,42 @@ std::string_view ToView(const MDB_val& value) {
 }
 
 absl::Status NotFound() { return absl::Status(absl::StatusCode::kNotFound, ""); }
+
+// Opens a map. It must have no LMDB options: with another key order, keys would not be found.
+absl::Status OpenMap(MDB_txn* txn, const std::string& path, const char* name, bool create,
+                     MDB_dbi* map) {
+  int result = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, map);
+  unsigned flags = 0;
+  if (result == MDB_SUCCESS) result = mdb_dbi_flags(txn, *map, &flags);
+  if (result != MDB_SUCCESS) {
+    return LmdbStatus("mdb_dbi_open", absl::StrCat(path, ", map ", name), result);
+  }
+  if (flags != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": the map ", name, " is of another program"));
+  }
+  return absl::OkStatus();
+}
+
+// Opens both. With `read_only` they must exist.
+absl::Status OpenMaps(MDB_env* env, const std::string& path, bool read_only, MDB_dbi* entries,
+                      MDB_dbi* notes) {
+  MDB_txn* begun = nullptr;
+  int result = mdb_txn_begin(env, nullptr, read_only ? MDB_RDONLY : 0, &begun);
+  if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_begin", path, result);
+  LmdbTransaction txn(begun);
+  absl::Status status = OpenMap(txn.get(), path, kEntries, !read_only, entries);
+  if (status.ok()) status = OpenMap(txn.get(), path, kNotes, !read_only, notes);
+  // The creation of the index ended before anything was in it. The message is replaced, because a
+  // missing map is reported as a missing key.
+  if (absl::IsNotFound(status)) {
+    return absl::NotFoundError(absl::StrCat(path, ": an LMDB file without an index"));
+  }
+  if (!status.ok()) return status;
+  // Writes nothing if both maps existed.
+  result = LmdbCommitResult(env, mdb_txn_commit(txn.release()));
+  return result == MDB_SUCCESS ? absl::OkStatus() : LmdbStatus("mdb_txn_commit", path, result);
+}
 
 class LmdbIndex : public DiskIndex {
  public:
@@ -80,15 +121,26 @@ class LmdbIndex : public DiskIndex {
     return LmdbStatus(call, path_, result);
   }
 
-  absl::Status GetFrom(MDB_dbi map, std::string_view key, std::string* value) const;
+  // `map` is a member, and read when readers cannot be suspended any more.
+  absl::Status GetFrom(const MDB_dbi& map, std::string_view key, std::string* value) const;
   absl::Status Change(MDB_txn* txn, IndexBatch* batch) const;
   absl::Status WriteNotes(MDB_txn* txn, const std::vector<IndexNote>& notes) const;
   MDB_stat Stat() const;
+  // Counts the pages of all trees, as they were when the transaction began or later.
+  absl::Status CountUsed(MDB_txn* txn, uint64_t* pages) const;
+  // Replaces the file by a shorter one if it is mostly free. What is committed stays so, whatever
+  // comes of it.
+  void Shrink(uint64_t used_pages);
+  // After the file was replaced and could not be opened.
+  absl::Status OpenAgain();
+  void FindMaps();
 
   const std::string path_;
-  const LmdbEnvironment env_;
-  const MDB_dbi entries_;
-  const MDB_dbi notes_;
+  // These are changed only while readers are suspended. The environment is null if it could not be
+  // opened after the file was replaced.
+  LmdbEnvironment env_;
+  MDB_dbi entries_;
+  MDB_dbi notes_;
   mutable LmdbReaders readers_;
   // Excludes readers from beginning while a transaction commits. A reader that loses its processor
   // while it begins might see what the transaction being committed has written into the file:
@@ -97,9 +149,14 @@ class LmdbIndex : public DiskIndex {
   mutable Mutex commit_mutex_;
   // LMDB keeps the memory of the pages that a transaction changed for reuse.
   std::atomic<uint64_t> kept_pages_{0};
+  // Of the thread that commits.
+  int commits_until_shrink_ = 0;
+  // Why nothing may be committed.
+  absl::Status failed_;
 };
 
-absl::Status LmdbIndex::GetFrom(MDB_dbi map, std::string_view key, std::string* value) const {
+absl::Status LmdbIndex::GetFrom(const MDB_dbi& map, std::string_view key,
+                                std::string* value) const {
   // An empty key would be an error to LMDB.
   if (key.empty()) return NotFound();
   const LmdbReader reader(&readers_);
@@ -169,16 +226,21 @@ absl::Status LmdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* row
 }
 
 absl::Status LmdbIndex::Commit(IndexBatch* batch) {
+  absl::Status status = env_ == nullptr ? OpenAgain() : failed_;
+  if (!status.ok()) return status;
   MDB_txn* begun = nullptr;
   int result = mdb_txn_begin(env_.get(), nullptr, 0, &begun);
   if (result != MDB_SUCCESS) return Failed("mdb_txn_begin", result);
   LmdbTransaction txn(begun);
-  absl::Status status = Change(txn.get(), batch);
+  status = Change(txn.get(), batch);
   if (status.ok()) status = WriteNotes(txn.get(), batch->Notes());
   if (!status.ok()) return status;
   MDB_stat stat;
   result = mdb_stat(txn.get(), entries_, &stat);
   if (result != MDB_SUCCESS) return Failed("mdb_stat", result);
+  uint64_t used_pages = 0;
+  status = CountUsed(txn.get(), &used_pages);
+  if (!status.ok()) return status;
   {
     MutexLock lock(commit_mutex_);
     // mdb_txn_commit ends the transaction even if it fails.
@@ -193,7 +255,64 @@ absl::Status LmdbIndex::Commit(IndexBatch* batch) {
   if (pages > kept_pages_.load(std::memory_order_relaxed)) {
     kept_pages_.store(pages, std::memory_order_relaxed);
   }
+  Shrink(used_pages);
   return absl::OkStatus();
+}
+
+absl::Status LmdbIndex::CountUsed(MDB_txn* txn, uint64_t* pages) const {
+  *pages = 0;
+  // The first two are LMDB's own: of free pages, and of the names of the others.
+  for (const MDB_dbi map : {MDB_dbi{0}, MDB_dbi{1}, entries_, notes_}) {
+    MDB_stat stat;
+    const int result = mdb_stat(txn, map, &stat);
+    if (result != MDB_SUCCESS) return Failed("mdb_stat", result);
+    *pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+  }
+  return absl::OkStatus();
+}
+
+void LmdbIndex::Shrink(uint64_t used_pages) {
+  if (commits_until_shrink_ > 0) {
+    --commits_until_shrink_;
+    return;
+  }
+  MDB_envinfo info;
+  MDB_stat stat;
+  mdb_env_info(env_.get(), &info);
+  mdb_env_stat(env_.get(), &stat);
+  const uint64_t all_pages = info.me_last_pgno + 1;
+  if (all_pages * stat.ms_psize <= kLmdbSmallBytes || used_pages > all_pages / 4 ||
+      used_pages * stat.ms_psize > kLmdbMostCopiedBytes) {
+    return;
+  }
+  if (!ReplaceLmdbFile(env_.get(), path_).ok()) {
+    commits_until_shrink_ = kCommitsBetweenTries;
+    return;
+  }
+  readers_.Suspend();
+  failed_ = UseReplacedLmdbFile(path_, kMaps, kMostReaders, &env_);
+  if (env_ != nullptr) FindMaps();
+  kept_pages_.store(0, std::memory_order_relaxed);
+  readers_.Resume(env_.get(), failed_);
+}
+
+void LmdbIndex::FindMaps() {
+  absl::Status status = OpenMaps(env_.get(), path_, /*read_only=*/true, &entries_, &notes_);
+  if (status.ok()) return;
+  failed_ = status;
+  env_.reset();
+}
+
+absl::Status LmdbIndex::OpenAgain() {
+  absl::StatusOr<LmdbEnvironment> env =
+      OpenLmdbEnvironment(path_, /*read_only=*/false, kMaps, kMostReaders);
+  if (!env.ok()) return env.status();
+  readers_.Suspend();
+  failed_ = absl::OkStatus();
+  env_ = *std::move(env);
+  FindMaps();
+  readers_.Resume(env_.get(), failed_);
+  return failed_;
 }
 
 // Because the changes are sorted, LMDB finds most keys on the page where its cursor is already.
@@ -249,45 +368,16 @@ MDB_stat LmdbIndex::Stat() const {
   return stat;
 }
 
-// Opens a map. It must have no LMDB options: with another key order, keys would not be found.
-absl::Status OpenMap(MDB_txn* txn, const std::string& path, const char* name, bool create,
-                     MDB_dbi* map) {
-  int result = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, map);
-  unsigned flags = 0;
-  if (result == MDB_SUCCESS) result = mdb_dbi_flags(txn, *map, &flags);
-  if (result != MDB_SUCCESS) {
-    return LmdbStatus("mdb_dbi_open", absl::StrCat(path, ", map ", name), result);
-  }
-  if (flags != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": the map ", name, " is of another program"));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DiskIndex>> OpenLmdbIndex(const DiskIndexConfig& config) {
-  absl::StatusOr<LmdbEnvironment> env = OpenLmdbEnvironment(
-      config.path, config.read_only, kMaps, LmdbReaders::kMostReaders + kForeignReaders);
+  absl::StatusOr<LmdbEnvironment> env =
+      OpenLmdbEnvironment(config.path, config.read_only, kMaps, kMostReaders);
   if (!env.ok()) return env.status();
-  MDB_txn* begun = nullptr;
-  int result = mdb_txn_begin(env->get(), nullptr, config.read_only ? MDB_RDONLY : 0, &begun);
-  if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_begin", config.path, result);
-  LmdbTransaction txn(begun);
   MDB_dbi entries = 0;
   MDB_dbi notes = 0;
-  absl::Status status = OpenMap(txn.get(), config.path, kEntries, !config.read_only, &entries);
-  if (status.ok()) status = OpenMap(txn.get(), config.path, kNotes, !config.read_only, &notes);
-  // The creation of the index ended before anything was in it. The message is replaced, because a
-  // missing map is reported as a missing key.
-  if (absl::IsNotFound(status)) {
-    return absl::NotFoundError(absl::StrCat(config.path, ": an LMDB file without an index"));
-  }
+  absl::Status status = OpenMaps(env->get(), config.path, config.read_only, &entries, &notes);
   if (!status.ok()) return status;
-  // Writes nothing if both maps existed.
-  result = LmdbCommitResult(env->get(), mdb_txn_commit(txn.release()));
-  if (result != MDB_SUCCESS) return LmdbStatus("mdb_txn_commit", config.path, result);
   if (!config.read_only) ExtendLmdbFile(env->get());
   return std::unique_ptr<DiskIndex>(new LmdbIndex(config.path, *std::move(env), entries, notes));
 }

@@ -3,18 +3,26 @@
 #include "keystores/lmdb/lmdb_index.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdarg>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,11 +33,62 @@
 #include "keystores/lmdb/lmdb_environment.h"
 #include "keystores/lmdb/lmdb_readers.h"
 
-// Replaces the C library's function in this program, also for LMDB's calls.
+// Replaces the C library's functions in this program, also for LMDB's calls. The call with number
+// `last_call` ends the process, and the one with number `failing_call` fails.
 static int syncs = 0;
-extern "C" int fdatasync(int fd) {
+static int calls = 0;
+static int last_call = 0;
+static int failing_call = 0;
+static int failure = 0;
+static bool Fails() {
+  ++calls;
+  if (calls == last_call) ::_exit(3);
+  if (calls != failing_call) return false;
+  errno = failure;
+  return true;
+}
+template <typename Function, typename... Arguments>
+static auto Next(const char* name, Function* /*same*/, Arguments... arguments)
+    -> decltype(std::declval<Function*>()(arguments...)) {
+  using Result = decltype(std::declval<Function*>()(arguments...));
+  if (Fails()) return static_cast<Result>(-1);
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name))(arguments...);
+}
+extern "C" {
+int fsync(int fd) { return Next("fsync", fsync, fd); }
+int fdatasync(int fd) {
   ++syncs;
-  return ::fsync(fd);
+  return Next("fdatasync", fdatasync, fd);
+}
+int rename(const char* from, const char* to) noexcept {
+  return Next("rename", static_cast<int (*)(const char*, const char*)>(rename), from, to);
+}
+int unlink(const char* name) noexcept {
+  return Next("unlink", static_cast<int (*)(const char*)>(unlink), name);
+}
+int ftruncate(int fd, off_t size) noexcept {
+  return Next("ftruncate", static_cast<int (*)(int, off_t)>(ftruncate), fd, size);
+}
+ssize_t write(int fd, const void* bytes, size_t size) {
+  return Next("write", write, fd, bytes, size);
+}
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
+  return Next("pwrite", pwrite, fd, bytes, size, at);
+}
+ssize_t pwrite64(int fd, const void* bytes, size_t size, off_t at) {
+  return Next("pwrite64", pwrite, fd, bytes, size, at);
+}
+ssize_t pwritev(int fd, const struct iovec* pieces, int count, off_t at) {
+  return Next("pwritev", pwritev, fd, pieces, count, at);
+}
+int open(const char* name, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return Next("open", static_cast<int (*)(const char*, int, mode_t)>(nullptr), name, flags, mode);
+}
+int open64(const char* name, int flags, ...) __attribute__((alias("open")));
 }
 
 // Replaces mmap in the same way: larger mappings than this are refused as Valgrind refuses them.
@@ -120,25 +179,27 @@ TEST_F(LmdbIndexTest, EveryCommitIsDurable) {
 }
 
 TEST_F(LmdbIndexTest, AFileThatIsMostlyFreeIsRewrittenAtOpening) {
-  MakeMostlyFree(1000);
+  // A third of it is used, too much for commits to rewrite it.
+  constexpr uint64_t kKept = 70000;
+  MakeMostlyFree(kKept);
   const uint64_t before = std::filesystem::file_size(File("data.mdb"));
   {
     // A read-only opening, which may change nothing, does not rewrite the file.
     const std::unique_ptr<DiskIndex> index = Open(/*read_only=*/true);
-    EXPECT_EQ(index->KeyCount(), 1000);
+    EXPECT_EQ(index->KeyCount(), kKept);
   }
   EXPECT_EQ(std::filesystem::file_size(File("data.mdb")), before);
 
   // The remains of an interrupted rewriting do no harm.
   std::ofstream(File("data.mdb.new")) << "half a file";
   std::unique_ptr<DiskIndex> index = Open();
-  EXPECT_LT(std::filesystem::file_size(File("data.mdb")), before / 20);
+  EXPECT_LT(std::filesystem::file_size(File("data.mdb")), before / 2);
   EXPECT_FALSE(std::filesystem::exists(File("data.mdb.new")));
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(index->KeyCount(), 1000);
+    EXPECT_EQ(index->KeyCount(), kKept);
     std::string value;
-    EXPECT_TRUE(index->Get(KeyOf(999), &value).ok());
-    EXPECT_TRUE(absl::IsNotFound(index->Get(KeyOf(1000), &value)));
+    EXPECT_TRUE(index->Get(KeyOf(kKept - 1), &value).ok());
+    EXPECT_TRUE(absl::IsNotFound(index->Get(KeyOf(kKept), &value)));
     EXPECT_TRUE(index->GetNote("note", /*durable=*/true, &value).ok());
     Set(index.get(), 0, 10, "new");
     index.reset();
@@ -153,6 +214,136 @@ TEST_F(LmdbIndexTest, AFileThatIsHalfFullIsNotRewritten) {
   const uint64_t before = std::filesystem::file_size(File("data.mdb"));
   EXPECT_EQ(Open()->KeyCount(), 120000);
   EXPECT_EQ(std::filesystem::file_size(File("data.mdb")), before);
+}
+
+// Of an index that gets nearly empty, file and memory do so, too, while threads read beside it.
+TEST_F(LmdbIndexTest, AFileThatGetsMostlyFreeIsRewrittenAtOnce) {
+  const std::unique_ptr<DiskIndex> index = Open();
+  Set(index.get(), 0, 40000, "value");
+  ASSERT_GT(index->FileBytes(), 3 * kLmdbSmallBytes);
+  std::atomic<bool> done{false};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      std::string value;
+      IndexRows rows;
+      while (!done.load()) {
+        ASSERT_TRUE(index->Get(KeyOf(7), &value).ok());
+        ASSERT_TRUE(index->Scan({}, 10, &rows).ok());
+        ASSERT_EQ(rows.size(), 10u);
+        ASSERT_TRUE(index->GetNote("note", /*durable=*/true, &value).ok());
+      }
+    });
+  }
+  for (int round = 0; round < 5; ++round) {
+    for (uint64_t i = 10; i < 40000; i += 1000) Set(index.get(), i, i + 1000, "");
+    EXPECT_LE(index->FileBytes(), kLmdbSmallBytes);
+    EXPECT_EQ(index->KeyCount(), 10);
+    Set(index.get(), 10, 40000, "again");
+    EXPECT_EQ(index->KeyCount(), 40000);
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
+// What a rewriting has to survive: 20 of 20,000 keys are left, in a file of more than 2 MiB.
+class LmdbRewriteTest : public LmdbIndexTest {
+ protected:
+  void SetUp() override {
+    Set(Open().get(), 0, 20000, "value");
+    std::filesystem::copy(path_, Original(), std::filesystem::copy_options::recursive);
+  }
+  void TearDown() override { std::filesystem::remove_all(Original()); }
+  std::string Original() const { return absl::StrCat(path_, ".original"); }
+  void Restore() {
+    std::filesystem::remove_all(path_);
+    std::filesystem::copy(Original(), path_, std::filesystem::copy_options::recursive);
+  }
+  // Either nothing was removed, or all of it. Goes on then, and once more after an opening.
+  void ExpectSound(const std::string& what, bool removed) {
+    for (int round = 0; round < 2; ++round) {
+      const std::unique_ptr<DiskIndex> index = Open();
+      ASSERT_NE(index, nullptr) << what;
+      const uint64_t keys = index->KeyCount();
+      ASSERT_TRUE(keys == 20 || (keys == 20000 && !removed && round == 0)) << what << ": " << keys;
+      std::string value;
+      for (uint64_t i = 0; i < 20; ++i) ASSERT_TRUE(index->Get(KeyOf(i), &value).ok()) << what;
+      ASSERT_TRUE(index->GetNote("note", /*durable=*/true, &value).ok()) << what;
+      ASSERT_EQ(std::filesystem::exists(File("data.mdb.new")), false) << what;
+      Set(index.get(), 20, 20000, "");
+      ASSERT_LE(index->FileBytes(), kLmdbSmallBytes) << what;
+    }
+  }
+  static absl::Status Remove(DiskIndex* index) {
+    Batch batch;
+    for (uint64_t i = 20; i < 20000; ++i) batch.Set(KeyOf(i), "");
+    return index->Commit(&batch);
+  }
+};
+
+TEST_F(LmdbRewriteTest, SurvivesAKillAtEveryCall) {
+  bool ended = false;
+  int kills = 0;
+  for (int call = 1; !ended && !HasFatalFailure(); ++call) {
+    Restore();
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      const std::unique_ptr<DiskIndex> index = Open();
+      calls = 0;
+      last_call = call;
+      const bool ok = Remove(index.get()).ok();
+      ::_exit(ok ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    ended = WEXITSTATUS(status) == 0;
+    if (!ended) {
+      ASSERT_EQ(WEXITSTATUS(status), 3);
+      ++kills;
+    }
+    ExpectSound(absl::StrCat("killed at call ", call), ended);
+  }
+  EXPECT_GT(kills, 10);
+}
+
+TEST_F(LmdbRewriteTest, SurvivesAFailureOfEveryCall) {
+  int failures = 0;
+  int went_on = 0;
+  for (const int error : {EIO, ENOSPC, EMFILE}) {
+    bool ended = false;
+    for (int call = 1; !ended && !HasFatalFailure(); ++call) {
+      const std::string what = absl::StrCat("call ", call, ": ", std::strerror(error));
+      Restore();
+      std::unique_ptr<DiskIndex> index = Open();
+      failure = error;
+      calls = 0;
+      failing_call = call;
+      absl::Status status = Remove(index.get());
+      ended = calls < call;
+      failing_call = 0;
+      failures += ended ? 0 : 1;
+      // Goes on in the same process, which LMDB does not after a failure to write its meta page.
+      const bool removed = status.ok();
+      std::string value;
+      for (uint64_t i = 0; i < 20; ++i) {
+        status = index->Get(KeyOf(i), &value);
+        if (!status.ok()) break;
+        ASSERT_EQ(value, "value") << what;
+      }
+      const absl::Status again = Remove(index.get());
+      if (again.ok()) {
+        ASSERT_TRUE(index->Get(KeyOf(7), &value).ok()) << what;
+        ASSERT_TRUE(absl::IsNotFound(index->Get(KeyOf(77), &value))) << what;
+        ++went_on;
+      }
+      index.reset();
+      ExpectSound(what, removed || again.ok());
+    }
+  }
+  EXPECT_GT(failures, 30);
+  EXPECT_GT(went_on, failures / 2);
 }
 
 // After some of these changes, LMDB alone would leave the file shorter than it says.

@@ -10,9 +10,10 @@
 //  - Keys have at most 511 bytes.
 //  - The file reserves 256 GiB of the process's addresses, or as much of that as is available. That
 //    is neither memory nor disk space.
-//  - Deleted keys leave free pages in the file, which later keys use. When an opening for writing
-//    finds most of a large file free, it rewrites the file, which takes as long as copying what
-//    remains.
+//  - Deleted keys leave free pages in the file, which later keys use. When three quarters of the
+//    file are free and at most 64 MiB are not, the file is rewritten beside reads, after which it
+//    takes what remains. Nothing is brought to the tree meanwhile. An opening for writing does the
+//    same when more than half of a large file is free, which takes as long as copying what remains.
 //  - LMDB has no checksums. Files that were truncated or belong to other programs are noticed, and
 //    the index is rebuilt from the log. A page that the disk has changed is not noticed, but
 //    `Verify` compares the index with the log. LMDB may end the process because of such a page. If

@@ -19,12 +19,31 @@ size_t ShardOfThread() {
 
 }  // namespace
 
-LmdbReaders::LmdbReaders(MDB_env* env, std::string path) : env_(env), path_(std::move(path)) {}
+LmdbReaders::LmdbReaders(MDB_env* env, std::string path) : path_(std::move(path)) {
+  Resume(env, absl::OkStatus());
+}
 
-LmdbReaders::~LmdbReaders() {
+LmdbReaders::~LmdbReaders() { Suspend(); }
+
+void LmdbReaders::Suspend() {
   for (Shard& shard : shards_) {
     MutexLock lock(shard.mutex);
+    shard.suspended = true;
+    while (shard.idle.size() < shard.made) shard.given_back.Wait(shard.mutex);
     for (MDB_txn* txn : shard.idle) mdb_txn_abort(txn);
+    made_.fetch_sub(shard.idle.size(), std::memory_order_relaxed);
+    shard.idle.clear();
+    shard.made = 0;
+  }
+}
+
+void LmdbReaders::Resume(MDB_env* env, absl::Status why) {
+  for (Shard& shard : shards_) {
+    MutexLock lock(shard.mutex);
+    shard.suspended = false;
+    shard.env = env;
+    shard.why = why;
+    shard.given_back.NotifyAll();
   }
 }
 
@@ -33,10 +52,17 @@ uint64_t LmdbReaders::MemoryBytes() const {
 }
 
 LmdbReader::LmdbReader(LmdbReaders* readers) : shard_(&readers->shards_[ShardOfThread()]) {
+  MDB_env* env = nullptr;
   {
     MutexLock lock(shard_->mutex);
-    while (shard_->idle.empty() && shard_->made == LmdbReaders::kShardReaders) {
+    while (shard_->suspended ||
+           (shard_->idle.empty() && shard_->made == LmdbReaders::kShardReaders)) {
       shard_->given_back.Wait(shard_->mutex);
+    }
+    env = shard_->env;
+    if (env == nullptr) {
+      status_ = shard_->why;
+      return;
     }
     if (shard_->idle.empty()) {
       ++shard_->made;
@@ -46,8 +72,7 @@ LmdbReader::LmdbReader(LmdbReaders* readers) : shard_(&readers->shards_[ShardOfT
     }
   }
   const bool had_one = txn_ != nullptr;
-  const int result =
-      had_one ? mdb_txn_renew(txn_) : mdb_txn_begin(readers->env_, nullptr, MDB_RDONLY, &txn_);
+  const int result = had_one ? mdb_txn_renew(txn_) : mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn_);
   if (result == MDB_SUCCESS) {
     if (!had_one) readers->made_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -60,7 +85,7 @@ LmdbReader::LmdbReader(LmdbReaders* readers) : shard_(&readers->shards_[ShardOfT
   txn_ = nullptr;
   MutexLock lock(shard_->mutex);
   --shard_->made;
-  shard_->given_back.NotifyOne();
+  shard_->given_back.NotifyAll();
 }
 
 LmdbReader::~LmdbReader() {
@@ -68,7 +93,12 @@ LmdbReader::~LmdbReader() {
   mdb_txn_reset(txn_);
   MutexLock lock(shard_->mutex);
   shard_->idle.push_back(txn_);
-  shard_->given_back.NotifyOne();
+  // The thread that suspends waits as well as readers do.
+  if (shard_->suspended) {
+    shard_->given_back.NotifyAll();
+  } else {
+    shard_->given_back.NotifyOne();
+  }
 }
 
 }  // namespace rumcask

@@ -38,6 +38,12 @@ class LmdbReaders {
   LmdbReaders(const LmdbReaders&) = delete;
   LmdbReaders& operator=(const LmdbReaders&) = delete;
 
+  // Waits until no transaction is open, and from then on lets none begin. By one thread at a time.
+  void Suspend();
+  // Lets them begin again, in `env`. If that is null they fail with `why` until the next Resume,
+  // which needs no Suspend then.
+  void Resume(MDB_env* env, absl::Status why);
+
   // Approximate memory of the transactions.
   uint64_t MemoryBytes() const;
 
@@ -50,9 +56,12 @@ class LmdbReaders {
     // Transactions that were reset but keep their slots.
     std::vector<MDB_txn*> idle ABSL_GUARDED_BY(mutex);
     size_t made ABSL_GUARDED_BY(mutex) = 0;
+    bool suspended ABSL_GUARDED_BY(mutex) = false;
+    // The same in all shards.
+    MDB_env* env ABSL_GUARDED_BY(mutex) = nullptr;
+    absl::Status why ABSL_GUARDED_BY(mutex);
   };
 
-  MDB_env* const env_;
   const std::string path_;
   std::array<Shard, kShards> shards_;
   std::atomic<uint64_t> made_{0};

@@ -73,7 +73,7 @@ TEST_P(SpaceBackTest, OfEverythingDeletedNextToNothingStays) {
     options_.segment_bytes = segment_bytes;
     Open();
     ASSERT_TRUE(db_->PauseCompaction().ok());
-    constexpr uint64_t kKeys = 30000;
+    constexpr uint64_t kKeys = 100000;
     for (uint64_t i = 0; i < kKeys; ++i) Put(i);
     for (uint64_t i = 0; i < kKeys; ++i) Delete(i);
     EXPECT_GT(db_->GetStats().file_bytes, uint64_t{1} << 20);
@@ -83,6 +83,7 @@ TEST_P(SpaceBackTest, OfEverythingDeletedNextToNothingStays) {
     const Stats stats = db_->GetStats();
     // But for the file that the next segment will be.
     EXPECT_LE(stats.file_bytes - stats.prepared_bytes, uint64_t{1} << 20);
+    EXPECT_LE(stats.index_file_bytes, uint64_t{1} << 20);
     // The fences of many jobs may be reason to end a segment once more. Then nothing is left.
     ASSERT_TRUE(db_->CompactAll(&report).ok());
     const uint64_t last = db_->GetStats().segments.back().id;
