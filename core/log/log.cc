@@ -212,7 +212,7 @@ void Log::HoldReserve() {
   constexpr uint64_t kLeast = uint64_t{1} << 20;
   constexpr uint64_t kMost = uint64_t{64} << 20;
   const uint64_t disk = directory_->disk_space().all;
-  const uint64_t full = std::max(2 * config_.index_buffer_bytes, std::min(kMost, disk / 16));
+  const uint64_t full = std::min(kMost, disk / 16) + 2 * config_.index_buffer_bytes;
   const uint64_t segments = table_.size();
   const uint64_t sealed = segments == 0 ? 0 : (segments - 1) * config_.segment_bytes;
   const uint64_t held = std::min(full, sealed / 4);
