@@ -5,6 +5,10 @@
 strace writes down the calls of all threads; marks of the workload tell where the puts begin and
 end. The putting thread may make fewer than one call for 1,000 puts. What the background threads
 call meanwhile is shown, and bounded too, lest the work only move there.
+
+How often two threads meet at a lock, and the system is called to wake one of them, depends on what
+else the machine does: it only adds calls. So a run that made too many is repeated, and the budgets
+have to be met together in one of RUNS.
 """
 
 import os
@@ -16,6 +20,7 @@ from collections import Counter
 
 WRITER_BUDGET = 1.0
 BACKGROUND_BUDGET = 5.0
+RUNS = 5
 
 
 def skip(reason):
@@ -60,9 +65,9 @@ def calls_between(lines, name):
     sys.exit("the marks of %s are missing" % name)
 
 
-def main():
+def failures_of_one_run(workload):
     with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as directory:
-        output, lines = trace(sys.argv[1], directory)
+        output, lines = trace(workload, directory)
     operations = dict(line.split(" ", 1) for line in output.splitlines())
     failures = []
     for name in ("put", "overwrite"):
@@ -80,8 +85,16 @@ def main():
         print("%-10s %d system calls" % (name, sum(writer.values())))
         if writer:
             failures.append("%s makes system calls: %s" % (name, dict(writer)))
-    if failures:
-        sys.exit("FAILED\n" + "\n".join(failures))
+    return failures
+
+
+def main():
+    for _ in range(RUNS):
+        failures = failures_of_one_run(sys.argv[1])
+        if not failures:
+            return
+        print("\n".join(failures))
+    sys.exit("FAILED: the budgets were met in none of %d runs" % RUNS)
 
 
 main()

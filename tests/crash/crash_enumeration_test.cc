@@ -1,13 +1,15 @@
 // Enumerates the crashes of every workload in every mode.
 //
-// RUMCASK_FULL=1 adds random images at each operation, for more than 200,000 in all. Without it the
-// same operations are covered with fewer images each.
+// RUMCASK_FULL=1 adds random images at each operation and combines all modes, for more than 200,000
+// images in all. Without it the same operations are covered with fewer images each.
 
 #include "tests/crash/crash_enumeration.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "absl/types/span.h"
 #include "gtest/gtest.h"
@@ -17,10 +19,11 @@
 namespace rumcask {
 namespace {
 
+// Two pairings, in each of which every mode occurs.
 constexpr CrashModes kMemoryModes[] = {{AppendMode::kMapped, ReadMode::kMapped},
+                                       {AppendMode::kWrite, ReadMode::kPread},
                                        {AppendMode::kMapped, ReadMode::kPread},
-                                       {AppendMode::kWrite, ReadMode::kMapped},
-                                       {AppendMode::kWrite, ReadMode::kPread}};
+                                       {AppendMode::kWrite, ReadMode::kMapped}};
 
 // With an index on disk, what the crash leaves of the index matters, not how the log is read and
 // appended to, so not every combination is run.
@@ -56,7 +59,12 @@ INSTANTIATE_TEST_SUITE_P(Workloads, CrashEnumerationTest, testing::ValuesIn(Cras
                          Name);
 
 TEST_P(CrashEnumerationTest, WhatWasPromisedIsThereAndNothingElse) {
-  Enumerate(GetParam(), kMemoryModes);
+  // What is read and what is written hardly depend on one another, so without RUMCASK_FULL every
+  // workload has each mode once, and the pairings take turns.
+  const absl::Span<const CrashModes> all = kMemoryModes;
+  const bool full = std::getenv("RUMCASK_FULL") != nullptr;
+  const uint64_t turn = std::string_view(GetParam().name).size() % 2;
+  Enumerate(GetParam(), full ? all : all.subspan(2 * turn, 2));
 }
 
 class IndexCrashEnumerationTest : public testing::TestWithParam<CrashWorkload> {};
