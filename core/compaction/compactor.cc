@@ -187,7 +187,16 @@ absl::Status Compactor::EndActiveLocked(uint64_t least_dead, bool with_tombstone
 absl::Status Compactor::CountLive(bool ordered) {
   MutexLock lock(mutex_);
   absl::Status status = CountLiveBytes(parts_.keystore, ordered, parts_.log, stopped_);
-  return absl::IsCancelled(status) ? Closed() : status;
+  if (!status.ok()) return absl::IsCancelled(status) ? Closed() : status;
+  LiveBytes live;
+  for (const std::shared_ptr<Segment>& segment : parts_.log->Segments()) {
+    if (segment->sealed.load(std::memory_order_acquire)) {
+      live[segment->id()] = Space::LiveBytes(*segment);
+    }
+  }
+  MutexLock write_lock(parts_.log->write_mutex());
+  parts_.index->NoteCounted(std::move(live));
+  return absl::OkStatus();
 }
 
 void Compactor::CountWaiting(CompactionReport* report) const {

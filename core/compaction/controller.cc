@@ -209,6 +209,7 @@ Room CompactionController::RoomIn(const SpaceMeasurement& now) const {
 absl::Status CompactionController::Measure(Room* room, SpaceMeasurement* now) {
   const auto segment = static_cast<double>(policy_.segment_bytes);
   const bool exact = log_->space().exact();
+  counted_ = counted_ || log_->space().counted();
   *now = MeasureSpace(*log_);
   *room = RoomIn(*now);
   last_ = *now;

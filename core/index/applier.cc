@@ -91,7 +91,9 @@ class BufferedIndex::Batch : public IndexBatch {
       for (size_t i = 0; i < changes_.size(); ++i) NoteWitness(i);
     }
     notes.push_back({IndexWitness::kNote, EncodeIndexWitness(witness_)});
-    if (keystore_.reports_replaced_) notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
+    if (keystore_.reports_replaced_ || !live_.empty()) {
+      notes.push_back({kLiveNote, EncodeLiveBytes(live_)});
+    }
     if (position_ != nullptr) {
       notes.push_back({IndexPosition::kNote, EncodeIndexPosition(*position_)});
     }
@@ -123,11 +125,13 @@ class BufferedIndex::Batch : public IndexBatch {
     if (!version.location.exists()) return;
     dead_[version.location.slot()] += SegmentOf(version)->RecordBytesAt(version.location);
   }
+  // Where not everything that is replaced is reported, what was counted is noted as it is.
   void Credit(const KeyVersion& version) {
-    if (!version.location.exists()) return;
+    if (!version.location.exists() || !keystore_.reports_replaced_) return;
     live_[SegmentOf(version)->id()] += SegmentOf(version)->RecordBytesAt(version.location);
   }
   void Debit(const KeyVersion& version) {
+    if (!keystore_.reports_replaced_) return;
     const auto live = live_.find(SegmentOf(version)->id());
     if (live == live_.end()) return;
     live->second -= SegmentOf(version)->RecordBytesAt(version.location);
@@ -244,6 +248,7 @@ IndexPosition BufferedIndex::PositionAfter(const Memtable& buffer) const {
 
 absl::Status BufferedIndex::ApplyBuffer(Memtable* buffer, DiskIndex* index, size_t keys_at_once) {
   const IndexPosition after = PositionAfter(*buffer);
+  const LiveBytes none;
   KeyBlock keys;
   bool last = false;
   while (!last) {
@@ -251,12 +256,13 @@ absl::Status BufferedIndex::ApplyBuffer(Memtable* buffer, DiskIndex* index, size
     buffer->keys.Scan({behind, {}, /*after_lower=*/buffer->begun}, keys_at_once, &keys);
     last = keys.size() < keys_at_once;
     const bool tells = last || SeededBug("position-with-every-part");
-    Batch batch(*this, &past_, keys, live_, witness_, tells ? &after : nullptr);
+    const LiveBytes& live = reports_replaced_ ? live_ : tells ? buffer->counted : none;
+    Batch batch(*this, &past_, keys, live, witness_, tells ? &after : nullptr);
     absl::Status status = index->Commit(&batch);
     past_.KeepUp();
     if (!status.ok()) return status;
     if (batch.damaged()) return absl::DataLossError("it has damaged entries");
-    live_ = std::move(*batch.live());
+    if (reports_replaced_) live_ = std::move(*batch.live());
     witness_ = std::move(*batch.witness());
     for (const auto& [slot, bytes] : batch.dead()) buffer->dead[slot] += bytes;
     if (keys.empty()) continue;

@@ -413,6 +413,11 @@ void BufferedIndex::OnFence(uint64_t sequence, Location fence) {
   Freeze(sequence);
 }
 
+void BufferedIndex::NoteCounted(LiveBytes live) {
+  ExclusiveLock lock(buffers_mutex_);
+  active_->counted = std::move(live);
+}
+
 void BufferedIndex::Freeze(uint64_t position) {
   std::shared_ptr<Memtable> fresh = NewBuffer();
   {

@@ -59,7 +59,9 @@ struct IndexWitness {
 std::string EncodeIndexWitness(const IndexWitness& witness);
 bool DecodeIndexWitness(std::string_view bytes, IndexWitness* witness);
 
-// The note "live": for each segment, by its id, the bytes of the records that entries point at.
+// The note "live": for each segment, by its id, the bytes of the records that entries point at. Of
+// an index that does not report what is replaced, only as many as there were at most when they were
+// counted last, and of segments that were sealed then.
 using LiveBytes = std::map<uint64_t, uint64_t>;
 inline constexpr const char* kLiveNote = "live";
 

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -96,6 +97,14 @@ class IndexGate {
   // After the fence with the number `sequence` was written at `fence`.
   void OnFence(uint64_t sequence, Location fence) {
     if (buffered_ != nullptr) buffered_->OnFence(sequence, fence);
+  }
+  // Under the write lock: for each sealed segment, by its id, at most how many bytes of it are
+  // live, as was found out under no lock before. A sealed segment never gets more. An index that
+  // does not count them itself keeps it for the next opening, together with all that was written
+  // before: what was dead by then must not come alive again because a power cut takes back what had
+  // replaced it.
+  void NoteCounted(LiveBytes live) {
+    if (buffered_ != nullptr) buffered_->NoteCounted(std::move(live));
   }
   // Returns once a crash would leave an index that has all that was written before that fence. On
   // error it may never come to that.

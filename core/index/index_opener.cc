@@ -159,7 +159,7 @@ absl::Status IndexOpener::LoadFromLog(std::vector<Damage>* damages) {
   absl::Status status = ReplayLog(directory_, log_, keystore_.get(), options, damages);
   if (!status.ok() || buffered_ == nullptr) return status;
   status = buffered_->status();
-  if (status.ok() && !buffered_->live_bytes_exact()) log_->space().SetToBound();
+  if (status.ok() && !buffered_->live_bytes_exact()) log_->space().SetToBound(stored_.live);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "core/index/index_entry.h"
 #include "core/versions/ordered_map.h"
 
 namespace rumcask {
@@ -68,6 +69,8 @@ struct Memtable {
   bool begun = false;
   // Of the records that were written into it. Nobody knows yet what they replaced.
   uint64_t written_bytes = 0;
+  // What was live when it was counted, while this took records. See IndexGate::NoteCounted.
+  LiveBytes counted;
   // Bytes of records that were found to be replaced, by the segment's slot.
   std::map<uint32_t, uint64_t> dead;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <map>
 
 #include "absl/base/attributes.h"
 
@@ -29,6 +30,9 @@ class Space {
   // False: replaced records are counted as live until an index on disk reports them.
   bool exact() const { return exact_; }
 
+  // If not exact: whether what is live was counted before the opening.
+  bool counted() const { return counted_; }
+
   // How many bytes of records have been written since the opening, and how many have died, which
   // tombstones do at once. What compaction moves counts as neither.
   uint64_t born() const { return born_.load(std::memory_order_relaxed); }
@@ -51,11 +55,17 @@ class Space {
   static void Set(Segment* segment, uint64_t bytes) {
     segment->live_bytes_.store(bytes, std::memory_order_relaxed);
   }
-  // Nobody knows: every record counts as live.
-  void SetToBound() {
+  // An index that does not report what is replaced has noted what was live, by the id of the
+  // segment, when that was counted last. Of segments that it does not name every record counts as
+  // live, but is assumed to have replaced as much. Where nothing was noted, nothing is assumed.
+  void SetToBound(const std::map<uint64_t, uint64_t>& noted) {
     exact_ = false;
+    counted_ = !noted.empty();
     for (const auto& segment : table_->All()) {
-      Set(segment.get(), segment->end() - kSegmentHeaderBytes);
+      const uint64_t records = segment->end() - kSegmentHeaderBytes;
+      const auto known = noted.find(segment->id());
+      Set(segment.get(), known == noted.end() ? records : std::min(known->second, records));
+      if (counted_ && known == noted.end()) AssumeDead(records);
     }
   }
 
@@ -119,6 +129,7 @@ class Space {
 
   const SegmentTable* const table_;
   bool exact_ = true;
+  bool counted_ = false;
   std::atomic<uint64_t> born_{0};
   std::atomic<uint64_t> died_{0};
   std::atomic<uint64_t> assumed_{0};

@@ -66,10 +66,26 @@ TEST_F(SpaceTest, WithoutAnExactCountEveryRecordIsLive) {
   EXPECT_TRUE(space_.exact());
   Space::Set(table_.Get(0), 5);
   EXPECT_EQ(Live(0), 5u);
-  space_.SetToBound();
+  space_.SetToBound({});
   EXPECT_FALSE(space_.exact());
+  EXPECT_FALSE(space_.counted());
   EXPECT_EQ(Live(0), 1000u);
   EXPECT_EQ(Live(1), 2000u);
+  EXPECT_EQ(space_.assumed(), 0u);
+}
+
+TEST_F(SpaceTest, WhatWasWrittenSinceTheLastCountIsAssumedToHaveReplacedAsMuch) {
+  space_.SetToBound({{table_.Get(0)->id(), 300}, {12345, 1}});
+  EXPECT_FALSE(space_.exact());
+  EXPECT_TRUE(space_.counted());
+  EXPECT_EQ(Live(0), 300u);
+  EXPECT_EQ(Live(1), 2000u);
+  EXPECT_EQ(space_.assumed(), 2000u);
+  EXPECT_EQ(space_.died(), 2000u);
+  // No more is live than is there, whatever was noted.
+  space_.SetToBound({{table_.Get(0)->id(), 1001}, {table_.Get(1)->id(), 0}});
+  EXPECT_EQ(Live(0), 1000u);
+  EXPECT_EQ(Live(1), 0u);
 }
 
 }  // namespace

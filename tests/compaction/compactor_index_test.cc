@@ -119,6 +119,38 @@ TEST_F(CompactorTest, WhereLiveBytesAreABoundSegmentsAreRead) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(Get(absl::StrCat("key", i)), Value("new", i));
 }
 
+// What was found dead stays so at the next opening, which need not walk over the whole index.
+TEST_F(CompactorTest, WhatWasCountedIsKnownToTheNextOpening) {
+  options_.keystore = index_->Keystore("adversarial", /*reports_replaced=*/false);
+  Open();
+  PutTen("value");
+  PutTen("new");
+  ASSERT_TRUE(db_->Sync().ok());
+  const uint64_t all = db_->GetStats().live_bytes;
+  CompactionReport report;
+  ASSERT_TRUE(db_->CompactSome(0, &report).ok());
+  EXPECT_EQ(report.retired_segments, 0u);
+  const Stats counted = db_->GetStats();
+  EXPECT_LT(counted.live_bytes, all * 2 / 3);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(db_->Close().ok());
+    Open();
+    const Stats stats = db_->GetStats();
+    ASSERT_FALSE(stats.live_bytes_exact);
+    EXPECT_EQ(stats.live_bytes, counted.live_bytes);
+    for (size_t i = 0; i + 1 < counted.segments.size(); ++i) {
+      EXPECT_EQ(stats.segments[i].live_bytes, counted.segments[i].live_bytes) << i;
+    }
+  }
+  // What is written from now on counts as live, and is dead when it was counted again.
+  PutTen("newest");
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
+  EXPECT_GT(db_->GetStats().live_bytes, counted.live_bytes);
+  EXPECT_GE(CompactAll().retired_segments, 2u);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Get(absl::StrCat("key", i)), Value("newest", i));
+}
+
 // The newest record that the index was given is moved, and its segment retired. The index must not
 // be thought to be that of another log.
 TEST_F(CompactorTest, ThePositionOfAnIndexNamesWhatStays) {
