@@ -1,6 +1,9 @@
 #include "core/log/live_set.h"
 
+#include <cstdint>
+#include <cstdio>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -164,6 +167,95 @@ TEST_F(LiveSetTest, ClosingListsWhatItIsGiven) {
   ASSERT_NE(manifest.Find(4), nullptr);
   EXPECT_FALSE(manifest.Find(4)->sealed);
   EXPECT_EQ(manifest.Find(4)->required_end, 704u);
+}
+
+// What compaction lists of a database of a hundred thousand segments, and what it takes on the
+// disk.
+class ManySegmentsTest : public LiveSetTest {
+ protected:
+  static constexpr uint64_t kSegments = 100000;
+  // Of a segment of the default size, with room for its footer.
+  static constexpr uint64_t kEnd = uint64_t{60} << 20;
+
+  // The bytes of MANIFEST after a compaction that leaves these.
+  uint64_t SizeOf(const std::vector<LiveSet::LiveSegment>& live) {
+    LiveSet live_set(directory_.get());
+    live_set.Begin(found_, nullptr);
+    bool final = false;
+    const uint64_t newest = (uint64_t{1} << 50) + 1;
+    const absl::Status status =
+        live_set.TurnOver(live, live.back().id + 1, newest, newest - 100, &final);
+    EXPECT_TRUE(status.ok()) << status;
+    ExpectListed(live);
+    return disk_.Contents(kPath).at("MANIFEST").size();
+  }
+  // That each of them, and none else, is there after a power cut, as it was given.
+  void ExpectListed(const std::vector<LiveSet::LiveSegment>& live) {
+    const auto written = AfterAPowerCut();
+    ASSERT_TRUE(written.ok()) << written.status();
+    uint64_t listed = 0;
+    for (const ManifestRange& range : written->manifest.live) {
+      listed += range.last_id - range.first_id + 1;
+    }
+    ASSERT_EQ(listed, live.size());
+    for (const LiveSet::LiveSegment& segment : live) {
+      const ManifestRange* const range = written->manifest.Find(segment.id);
+      ASSERT_NE(range, nullptr) << segment.id;
+      ASSERT_EQ(range->stream, segment.stream);
+      ASSERT_EQ(range->sealed, segment.sealed);
+      const bool has_end = segment.stream == Stream::kSurvivor;
+      ASSERT_EQ(range->required_end, has_end ? segment.end : 0);
+    }
+  }
+};
+
+// Of all ids that were given out, compaction has left one in some; what it has moved twice or more
+// is old and stays. The newest are the user's, one behind the other.
+TEST_F(ManySegmentsTest, OfALongLifeTakeAtMost1400000Bytes) {
+  std::mt19937_64 random(1);
+  for (const uint64_t survivors_in_ten : {1, 5, 9}) {
+    SCOPED_TRACE(survivors_in_ten);
+    std::vector<LiveSet::LiveSegment> live;
+    uint64_t id = uint64_t{1} << 40;
+    while (live.size() < kSegments) {
+      id += 1 + random() % 60;
+      const bool survivor = random() % 10 < survivors_in_ten;
+      const uint64_t end = survivor ? (1 + random() % (kEnd / 8)) * 8 : kEnd;
+      live.push_back({id, survivor ? Stream::kSurvivor : Stream::kUser, /*sealed=*/true, end});
+    }
+    const uint64_t size = SizeOf(live);
+    std::printf("%llu bytes, %llu survivors in ten\n", static_cast<unsigned long long>(size),
+                static_cast<unsigned long long>(survivors_in_ten));
+    EXPECT_LE(size, 1400000u);
+  }
+}
+
+// Before anything is compacted they are one range.
+TEST_F(ManySegmentsTest, InARowTakeNextToNothing) {
+  std::vector<LiveSet::LiveSegment> live;
+  for (uint64_t i = 0; i < kSegments; ++i) live.push_back({1 + i, Stream::kUser, true, kEnd});
+  EXPECT_EQ(SizeOf(live), 8192u);
+}
+
+// All are survivors of which none is the neighbour of another: six bytes each, or seven where fewer
+// than one id in 127 is left, in two copies.
+TEST_F(ManySegmentsTest, AtWorstTakeSevenBytesForEachCopy) {
+  for (const uint64_t distance : {2, 127, 128, 16383}) {
+    SCOPED_TRACE(distance);
+    std::vector<LiveSet::LiveSegment> live;
+    for (uint64_t i = 1; i <= kSegments; ++i) {
+      live.push_back({(uint64_t{1} << 40) + i * distance, Stream::kSurvivor, true, kEnd});
+    }
+    const uint64_t size = SizeOf(live);
+    std::printf("%llu bytes, one id in %llu\n", static_cast<unsigned long long>(size),
+                static_cast<unsigned long long>(distance));
+    const uint64_t each = distance < 128 ? 6 : 7;
+    // What is not of segments, filled up to whole blocks.
+    EXPECT_LE(size, 2 * (each * kSegments + 4096 + 100));
+    if (distance < 128) {
+      EXPECT_LE(size, 1400000u);
+    }
+  }
 }
 
 class CommitTest : public LiveSetTest {

@@ -1,15 +1,19 @@
 #include "core/log/segment_table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <random>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 
 #include "core/system/reader_epoch.h"
+#include "core/testing/heap_in_use.h"
 
 namespace rumcask {
 namespace {
@@ -49,24 +53,117 @@ TEST(SegmentTableTest, WhatIsRemovedIsNotFoundAndItsSlotIsFree) {
   EXPECT_EQ(table.Reserve(), std::optional<uint32_t>(3));
 }
 
+// Three times as many segments as there are slots, born and retired in any order. Before each birth
+// every slot that is free leads nowhere, and at the end the table takes what it took at first.
 TEST(SegmentTableTest, ManyMoreSegmentsThanSlots) {
-  constexpr uint64_t kLive = 1000;
+  // Of several chunks.
+  constexpr uint64_t kLive = 3000;
+  constexpr uint64_t kAll = 3 * uint64_t{Location::kMaxSlots};
+  constexpr uint64_t kAtFirst = kAll / 100;
   SegmentTable table;
-  uint64_t id = 0;
-  for (; id < kLive; ++id) table.Add(MakeSegment(id + 1, *table.Reserve()));
-  for (; id < 3 * uint64_t{Location::kMaxSlots}; ++id) {
-    table.Remove(*table.Find(id + 1 - kLive));
+  std::mt19937_64 random(1);
+  // What there must be: the ids that live, in no order, and the id in each slot, 0 if it is free.
+  std::vector<uint64_t> live;
+  std::vector<uint64_t> id_in_slot(kLive);
+  std::vector<uint64_t> uses(kLive);
+  const auto add = [&](uint64_t id) {
     const std::optional<uint32_t> slot = table.Reserve();
     ASSERT_TRUE(slot.has_value()) << id;
-    table.Add(MakeSegment(id + 1, *slot));
+    // So a free one was taken, if there was any.
+    ASSERT_LT(*slot, kLive) << id;
+    ASSERT_EQ(id_in_slot[*slot], 0u) << id;
+    table.Add(MakeSegment(id, *slot));
+    id_in_slot[*slot] = id;
+    ++uses[*slot];
+  };
+  const auto expect_agreement = [&] {
+    std::set<uint64_t> ids;
+    for (uint32_t slot = 0; slot < kLive; ++slot) {
+      const Segment* const segment = table.Get(slot);
+      ASSERT_EQ(segment == nullptr ? 0 : segment->id(), id_in_slot[slot]) << slot;
+      if (segment == nullptr) continue;
+      ids.insert(segment->id());
+      ASSERT_EQ(table.SlotOf(segment->id()), std::optional<uint32_t>(slot));
+    }
+    ASSERT_EQ(ids, std::set<uint64_t>(live.begin(), live.end()));
+    std::vector<uint64_t> listed;
+    for (const auto& segment : table.All()) listed.push_back(segment->id());
+    ASSERT_EQ(listed, std::vector<uint64_t>(ids.begin(), ids.end()));
+  };
+  for (uint64_t id = 1; id <= kLive; ++id) {
+    live.push_back(id);
+    ASSERT_NO_FATAL_FAILURE(add(id));
   }
-  std::set<uint32_t> slots;
-  for (const auto& segment : table.All()) {
-    EXPECT_TRUE(slots.insert(segment->slot()).second);
-    EXPECT_EQ(table.Get(segment->slot()), segment.get());
-    EXPECT_EQ(table.SlotOf(segment->id()), std::optional<uint32_t>(segment->slot()));
+  uint64_t memory = 0;
+  // As compaction retires them: some at once.
+  for (uint64_t id = kLive + 1; id <= kAll;) {
+    const size_t count = 1 + random() % 16;
+    for (size_t i = 0; i < count; ++i) {
+      std::swap(live[random() % live.size()], live.back());
+      const std::shared_ptr<Segment> victim = table.Find(live.back());
+      ASSERT_NE(victim, nullptr) << live.back();
+      live.pop_back();
+      const uint32_t slot = victim->slot();
+      ASSERT_EQ(table.Get(slot), victim.get());
+      table.Remove(*victim);
+      id_in_slot[slot] = 0;
+      ASSERT_EQ(table.Get(slot), nullptr);
+      ASSERT_EQ(table.Find(victim->id()), nullptr);
+      ASSERT_FALSE(table.SlotOf(victim->id()).has_value());
+      // The table kept nothing of it.
+      ASSERT_EQ(victim.use_count(), 1);
+    }
+    if (random() % 10000 == 0) {
+      ASSERT_NO_FATAL_FAILURE(expect_agreement());
+    }
+    for (size_t i = 0; i < count; ++i, ++id) {
+      live.push_back(id);
+      ASSERT_NO_FATAL_FAILURE(add(id));
+    }
+#ifndef RUMCASK_HEAP_NOT_COUNTED
+    if (memory == 0 && id > kAtFirst) memory = HeapInUse();
+#endif
   }
-  EXPECT_EQ(slots.size(), kLive);
+  expect_agreement();
+  EXPECT_EQ(table.size(), kLive);
+  // None is left unused for ever.
+  EXPECT_GT(*std::min_element(uses.begin(), uses.end()), 1u);
+#ifndef RUMCASK_HEAP_NOT_COUNTED
+  EXPECT_GT(memory, 0u);
+  EXPECT_LE(HeapInUse(), memory + memory / 8);
+#endif
+}
+
+// Segments in slots of every chunk, up to the last: a location keeps its slot's highest bit.
+TEST(SegmentTableTest, EverySlotLeadsToItsSegment) {
+  constexpr uint32_t kStride = 509;
+  SegmentTable table;
+  for (uint32_t i = 0; i < Location::kMaxSlots; ++i) ASSERT_TRUE(table.Reserve().has_value());
+  const auto is_used = [](uint32_t slot) {
+    return slot % kStride == 0 || slot == Location::kMaxSlots - 1;
+  };
+  for (int round = 1; round <= 3; ++round) {
+    const auto id_of = [round](uint32_t slot) {
+      return uint64_t{Location::kMaxSlots} * static_cast<uint64_t>(round) + slot;
+    };
+    for (uint32_t slot = 0; slot < Location::kMaxSlots; ++slot) {
+      if (is_used(slot)) table.Add(MakeSegment(id_of(slot), slot));
+    }
+    for (uint32_t slot = 0; slot < Location::kMaxSlots; ++slot) {
+      const Segment* const segment = table.Get(Location::Make(slot, 128, 32).slot());
+      ASSERT_EQ(segment == nullptr ? 0 : segment->id(), is_used(slot) ? id_of(slot) : 0) << slot;
+    }
+    for (uint32_t slot = 0; slot < Location::kMaxSlots; ++slot) {
+      if (is_used(slot)) table.Remove(*table.Find(id_of(slot)));
+    }
+    EXPECT_EQ(table.size(), 0u);
+    // Exactly those that were used are free.
+    std::set<uint32_t> again;
+    while (const std::optional<uint32_t> slot = table.Reserve()) {
+      ASSERT_TRUE(is_used(*slot) && again.insert(*slot).second) << *slot;
+    }
+    ASSERT_EQ(again.size(), Location::kMaxSlots / kStride + 2);
+  }
 }
 
 TEST(SegmentTableTest, TheSlotsHaveAnEnd) {
