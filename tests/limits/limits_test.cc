@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -25,7 +24,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
@@ -37,6 +35,7 @@
 #include "core/system/file_system.h"
 #include "keystores/by_name.h"
 #include "tests/crash_kit/fault_file_system.h"
+#include "tests/limits/open_files.h"
 
 namespace rumcask {
 namespace {
@@ -82,25 +81,6 @@ std::string InProcess(rlim_t descriptors, const std::function<std::string()>& bo
 }
 
 const std::string kKilled = absl::StrCat("signal ", SIGKILL);
-
-// The number of open descriptors of segments.
-size_t SegmentDescriptors() {
-  size_t count = 0;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
-    if (absl::EndsWith(fs::read_symlink(entry.path(), error).string(), ".seg")) ++count;
-  }
-  return count;
-}
-
-size_t SegmentMappings() {
-  size_t count = 0;
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    if (absl::EndsWith(line, ".seg")) ++count;
-  }
-  return count;
-}
 
 // The real file system in a process that may have few mappings.
 class FewMappings : public FileSystem {
