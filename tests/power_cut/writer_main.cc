@@ -1,22 +1,31 @@
 // Opens a database after a power cut, checks what it holds, and writes until the next cut.
 //
-//   writer DB KEYSTORE mapped|write SEGMENT-BYTES LEAST MOST COUNT
+//   writer DB KEYSTORE mapped|write SEGMENT-BYTES LEAST MOST COUNT WORK
 //
 // Only this program has written to the database. Operations are numbered from 1. The database must
 // hold the first n of them and nothing else, for some n from LEAST to MOST. The program then makes
 // COUNT operations and closes the database; if COUNT is 0, it makes operations until it is killed.
 // If the database has another keystore, it is reindexed.
+//
+// WORK is "spread": over many keys. Or it is about compaction: "churn" overwrites and deletes the
+// same keys again and again, so that the database compacts by itself all the time; with
+// "churn-some" and "churn-all" another thread calls CompactSome and CompactAll as well. A snapshot
+// is open now and then, for which segments have to wait.
 
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -43,6 +52,21 @@ constexpr uint64_t kReplayBytes = uint64_t{64} << 10;
 constexpr uint64_t kSyncEvery = 40;
 // How often something other than a synced operation vouches for what was written.
 constexpr uint64_t kVouchEvery = 16;
+// The same of churn: seldom, so that compactions come and go while what has replaced their records
+// is not durable.
+constexpr uint64_t kChurnSyncEvery = 280;
+constexpr uint64_t kChurnVouchEvery = 112;
+
+// How often churn tells what compaction has done, and takes or drops a snapshot.
+constexpr uint64_t kTellEvery = 8;
+constexpr uint64_t kSnapshotEvery = 128;
+constexpr uint64_t kSnapshotLasts = 32;
+// Of the thread that calls for compaction. The writer rests after so many operations then, so that
+// compactions catch up with it while the last ones are not durable.
+constexpr std::chrono::milliseconds kPause{3};
+constexpr uint64_t kSomeBytes = uint64_t{16} << 10;
+constexpr uint64_t kBurst = 32;
+constexpr std::chrono::milliseconds kRest{8};
 
 // Reports an error. If the power has been cut, the parent expects errors and ignores this one.
 [[noreturn]] void Fail(std::string_view what, const absl::Status& status) {
@@ -61,10 +85,11 @@ void Report(WriterReport::What what, uint64_t number, Voucher by = Voucher::kNob
   if (::write(kReports, &report, sizeof report) != sizeof report) std::_Exit(1);
 }
 
-WriterOperation NthOperation(uint64_t n) {
+WriterOperation NthOperation(bool churn, uint64_t n) {
   // Uses the keys of all writers, so that an index on disk has more than a few pages.
-  WriterOperation operation = OperationOf(static_cast<int>(n % kWriters), n);
-  operation.sync = n % kSyncEvery == 0;
+  const int writer = static_cast<int>(n % kWriters);
+  WriterOperation operation = churn ? ChurnOf(writer, n) : OperationOf(writer, n);
+  operation.sync = n % (churn ? kChurnSyncEvery : kSyncEvery) == 0;
   return operation;
 }
 
@@ -90,14 +115,14 @@ void CheckGets(DB* db, const State& found) {
   }
 }
 
-// Vouches for operations through `n`, the latest, by one of three ways in turn. `operation` is the
-// n-th operation. durable_version may cover fewer of them.
-void Vouch(DB* db, uint64_t n, const WriterOperation& operation,
+// Vouches for operations through `n`, the latest, by one of three ways, in turn as `nth` grows.
+// `operation` is the n-th operation. durable_version may cover fewer of them.
+void Vouch(DB* db, uint64_t nth, uint64_t n, const WriterOperation& operation,
            std::vector<std::pair<uint64_t, uint64_t>>* versions) {
   const Stats stats = db->GetStats();
   versions->emplace_back(stats.last_version, n);
   absl::Status status;
-  switch (n / kVouchEvery % 3) {
+  switch (nth % 3) {
     case 0:
       status = db->Sync();
       if (!status.ok()) Fail("Sync", status);
@@ -119,8 +144,46 @@ void Vouch(DB* db, uint64_t n, const WriterOperation& operation,
   }
 }
 
+// Compacts beside the writer until the end.
+class Caller {
+ public:
+  Caller(DB* db, bool all) : thread_([this, db, all] { Run(db, all); }) {}
+  ~Caller() {
+    ends_.store(true);
+    thread_.join();
+  }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+ private:
+  void Run(DB* db, bool all) {
+    while (!ends_.load()) {
+      const absl::Status status = all ? db->CompactAll() : db->CompactSome(kSomeBytes);
+      if (!status.ok()) Fail("compaction", status);
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+
+  std::atomic<bool> ends_{false};
+  std::thread thread_;
+};
+
+// What churn does besides its operations.
+void TellOfCompaction(DB* db, uint64_t n, std::shared_ptr<const Snapshot>* snapshot) {
+  if (n % kTellEvery == 0) {
+    const CompactionStats stats = db->GetStats().compaction;
+    Report(stats.running ? WriterReport::kCompacting : WriterReport::kRetired,
+           stats.retired_segments);
+  }
+  if (n % kSnapshotEvery == kSnapshotLasts) snapshot->reset();
+  if (n % kSnapshotEvery != 0) return;
+  auto taken = db->TakeSnapshot();
+  if (!taken.ok()) Fail("TakeSnapshot", taken.status());
+  *snapshot = *std::move(taken);
+}
+
 int Main(int argc, char** argv) {
-  if (argc != 8) return 64;
+  if (argc != 9) return 64;
   // If the parent stops reading, the next report ends this program.
   ::signal(SIGPIPE, SIG_DFL);
   const std::string path = argv[1];
@@ -132,6 +195,8 @@ int Main(int argc, char** argv) {
   const uint64_t least = std::strtoull(argv[5], nullptr, 10);
   const uint64_t most = std::strtoull(argv[6], nullptr, 10);
   const uint64_t count = std::strtoull(argv[7], nullptr, 10);
+  const std::string_view work = argv[8];
+  const bool churn = work != "spread";
 
   CheckFiles(path);
   Options options;
@@ -164,16 +229,20 @@ int Main(int argc, char** argv) {
   if (!verified.ok()) Fail("Verify", verified.status());
   for (const Damage& damage : verified->damages) Fail("damage", DamageStatus(damage));
   if (verified->keys != found.size()) Wrong("the log has other keys than the walk");
-  NumberedWrites writes([](uint64_t nth) { return NthOperation(nth).changes; });
+  NumberedWrites writes([churn](uint64_t nth) { return NthOperation(churn, nth).changes; });
   const std::string wrong = writes.GoOnTo(found, least, most);
   if (!wrong.empty()) Wrong(wrong);
   uint64_t n = writes.count();
   Report(WriterReport::kOpened, n);
 
+  std::optional<Caller> caller;
+  if (work == "churn-some" || work == "churn-all") caller.emplace(db->get(), work == "churn-all");
+  std::shared_ptr<const Snapshot> snapshot;
   std::vector<std::pair<uint64_t, uint64_t>> versions;
+  const uint64_t vouch_every = churn ? kChurnVouchEvery : kVouchEvery;
   const uint64_t end = n + count;
   while (count == 0 || n < end) {
-    const WriterOperation operation = NthOperation(++n);
+    const WriterOperation operation = NthOperation(churn, ++n);
     const absl::Status status = Perform(operation.changes, db->get(), {operation.sync});
     if (!status.ok()) Fail("operation " + std::to_string(n), status);
     if (operation.sync) {
@@ -181,11 +250,15 @@ int Main(int argc, char** argv) {
     } else {
       Report(WriterReport::kWritten, n);
     }
-    if (n % kVouchEvery == 0) Vouch(db->get(), n, operation, &versions);
+    if (n % vouch_every == 0) Vouch(db->get(), n / vouch_every, n, operation, &versions);
     if (operation.sync && traits.persistent) {
       Report(WriterReport::kIndexed, (*db)->GetStats().index_version);
     }
+    if (churn) TellOfCompaction(db->get(), n, &snapshot);
+    if (caller.has_value() && n % kBurst == 0) std::this_thread::sleep_for(kRest);
   }
+  snapshot.reset();
+  caller.reset();
   const absl::Status status = (*db)->Close();
   if (!status.ok()) Fail("Close", status);
   Report(WriterReport::kSynced, n, Voucher::kClose);

@@ -14,12 +14,14 @@ inline constexpr int kReports = 3;
 
 struct WriterReport {
   enum What : uint64_t {
-    kOpened,   // the database is open and held the first `number` operations and nothing else
-    kBehind,   // its index ended `number` versions before the log
-    kRebuilt,  // its index was rebuilt; the writer's log says why
-    kIndexed,  // the index is durably up to date through version `number`
-    kWritten,  // operation `number` has returned
-    kSynced,   // operation `number` has returned, and all through it survive a power cut
+    kOpened,      // the database is open and held the first `number` operations and nothing else
+    kBehind,      // its index ended `number` versions before the log
+    kRebuilt,     // its index was rebuilt; the writer's log says why
+    kIndexed,     // the index is durably up to date through version `number`
+    kWritten,     // operation `number` has returned
+    kSynced,      // operation `number` has returned, and all through it survive a power cut
+    kRetired,     // compaction has removed `number` segments since the opening
+    kCompacting,  // the same, and a compaction is running
   };
 
   uint64_t what;

@@ -29,6 +29,10 @@ struct WriterOperation {
 std::string WriterKey(int writer, uint64_t i);
 // Operations are numbered from 1.
 WriterOperation OperationOf(int writer, uint64_t n);
+// The same for compaction: a few keys are overwritten and deleted again and again, and the others
+// seldom, so that there are always segments with a little that is live. Values are short, and some
+// are larger than a tiny segment.
+WriterOperation ChurnOf(int writer, uint64_t n);
 
 }  // namespace rumcask
 
