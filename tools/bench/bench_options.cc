@@ -148,6 +148,7 @@ absl::Status SetExpectations(const BenchOptions& options, Schedule* schedule) {
     const uint64_t inserts = workload.inserts > 0 ? workload.operations : 0;
     keys = std::max(keys, workload.keys + inserts);
     data_bytes = std::max(data_bytes, workload.keys * longest);
+    engine.count_written = engine.count_written || workload.counts_written;
     if (workload.Writes()) {
       engine.expected_bytes +=
           workload.seconds > 0 || workload.writer_beside ? kUnknown : workload.operations * longest;
@@ -159,6 +160,7 @@ absl::Status SetExpectations(const BenchOptions& options, Schedule* schedule) {
                                                       cli::FormatCount(options.key_size, "byte")));
   }
   engine.expected_keys = keys;
+  engine.max_space_amplification = options.space_amplification;
   engine.cache_bytes = options.cache_size > 0
                            ? options.cache_size
                            : std::max<uint64_t>(uint64_t{64} << 20, 2 * data_bytes);
@@ -213,6 +215,9 @@ void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line
                "Closed loop: take the time of one call in N; default 8, with --histogram 1");
   line->Option("--cache_size", "BYTES", &options->cache_size,
                "Cache of systems that have one of their own; default twice the data");
+  line->Option("--space_amplification", "FACTOR", &options->space_amplification,
+               "Bound on the space of logs, as a multiple of what is live, where a store has one "
+               "(rumcask, rocksdb_blob); default its own");
   line->Flag("--sync", &options->sync, "Each write survives a power cut before it returns");
   line->Flag("--cold", &options->cold, "Drop the page cache before each benchmark but fills");
   line->Flag("--use_existing_db", &options->use_existing_db,
@@ -250,6 +255,11 @@ absl::StatusOr<Schedule> ScheduleOf(const BenchOptions& options,
   if (options.use_existing_db && options.db.empty()) {
     return absl::InvalidArgumentError("--use_existing_db needs --db");
   }
+  if (options.space_amplification != 0 &&
+      !(options.space_amplification >= 1.05 && options.space_amplification <= 100)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--space_amplification: %g is not from 1.05 to 100", options.space_amplification));
+  }
   const absl::StatusOr<ValueSizes> sizes = ValueSizes::Parse(options.value_size);
   if (!sizes.ok()) return sizes.status();
   RunnerSettings& runner = schedule.pass.runner;
@@ -285,7 +295,7 @@ Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
             ? absl::StrFormat("%s %g s", workload.name, workload.seconds)
             : absl::StrFormat("%s %s", workload.name, cli::FormatCount(workload.operations)));
   }
-  return {
+  Facts facts = {
       {"keys", absl::StrFormat("%s of %s", cli::FormatCount(first.keys),
                                cli::FormatCount(options.key_size, "byte"))},
       {"values", absl::StrCat(sizes, sizes == "1" ? " byte" : " bytes", ", incompressible")},
@@ -299,6 +309,11 @@ Facts SettingsFacts(const BenchOptions& options, const Schedule& schedule) {
       {"page cache", options.cold ? "dropped before each benchmark but fills" : "hot"},
       {"seed", absl::StrCat(options.seed)},
   };
+  if (options.space_amplification > 0) {
+    facts.emplace_back("space", absl::StrFormat("logs at most %g times what is live",
+                                                options.space_amplification));
+  }
+  return facts;
 }
 
 }  // namespace rumcask::bench

@@ -38,7 +38,8 @@ struct BenchOptions {
   uint64_t seed = 42;
   uint64_t rounds = 3;
   uint64_t sample = 8;
-  uint64_t cache_size = 0;  // 0 means twice the data
+  uint64_t cache_size = 0;         // 0 means twice the data
+  double space_amplification = 0;  // 0 means the store's own
   bool sync = false;
   bool cold = false;
   bool use_existing_db = false;

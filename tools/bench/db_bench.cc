@@ -113,6 +113,15 @@ Workload SnapshotsBeside(const DbBenchSettings& settings) {
   return workload;
 }
 
+// Long enough to bring a store into the state that overwrites keep it in; another one shows what it
+// writes there.
+Workload Churn(const DbBenchSettings& settings) {
+  Workload workload = Overwrite(settings);
+  workload.operations = settings.reads.value_or(4 * settings.num);
+  workload.counts_written = true;
+  return workload;
+}
+
 Workload DeleteRandom(const DbBenchSettings& settings) {
   Workload workload = Overwrite(settings);
   workload.updates = 0;
@@ -170,6 +179,7 @@ constexpr Named kBenchmarks[] = {
     {"filluniquerandom", FillUniqueRandom},
     {"fillsync", FillSync},
     {"overwrite", Overwrite},
+    {"churn", Churn},
     {"readrandom", ReadRandom},
     {"readmissing", ReadMissing},
     {"multireadrandom", MultiReadRandom},

@@ -33,6 +33,12 @@ class EngineCursor {
   virtual absl::Status status() const = 0;
 };
 
+// What a store has written to its files, by its own count; only differences mean something.
+struct WrittenBytes {
+  uint64_t log = 0;   // so that writes survive, each once
+  uint64_t rest = 0;  // flushes, compaction, blobs
+};
+
 // An open store. Thread-safe unless its type says otherwise. What it cannot do is Unimplemented,
 // with the reason as the message.
 //
@@ -62,6 +68,10 @@ class Engine {
 
   // Makes everything written so far survive a power cut.
   virtual absl::Status Sync() = 0;
+  // Counts from the opening on, if the settings ask for it. A running job may not be counted yet.
+  virtual absl::StatusOr<WrittenBytes> Written() {
+    return absl::UnimplementedError("it does not count what it writes");
+  }
   // Reclaims dead space, and returns when no more can be reclaimed.
   virtual absl::Status Compact() = 0;
   // No other function may be called afterwards.
@@ -77,6 +87,10 @@ struct EngineSettings {
   // Upper bounds of what will be written, for stores that need them.
   uint64_t expected_keys = 0;
   uint64_t expected_bytes = 0;
+  // Bound on the space that a log takes, as a multiple of what is live in it; 0 is the store's own.
+  double max_space_amplification = 0;
+  // Whether Written will be called, because counting may cost something.
+  bool count_written = false;
 };
 
 struct EngineType {

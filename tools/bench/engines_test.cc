@@ -26,7 +26,8 @@ class EngineTest : public testing::TestWithParam<std::string> {
     settings_.path = testing::TempDir() + "/" + GetParam();
     settings_.cache_bytes = 1 << 20;
     settings_.expected_keys = 1000;
-    settings_.expected_bytes = 1 << 20;
+    settings_.expected_bytes = 4 << 20;
+    settings_.count_written = true;
     std::filesystem::remove_all(settings_.path);
     std::filesystem::create_directories(settings_.path);
     Open();
@@ -156,6 +157,38 @@ TEST_P(EngineTest, Walks) {
   EXPECT_EQ((*cursor)->key(), "key1301");
   // A read beside an open cursor.
   EXPECT_EQ(Get("key1200"), entries["key1200"]);
+}
+
+TEST_P(EngineTest, CountsWhatItWrites) {
+  if (absl::IsUnimplemented(engine_->Written().status())) {
+    EXPECT_TRUE(GetParam() == "yardstick" || GetParam() == "leveldb" || GetParam() == "lmdb");
+    return;
+  }
+  const WrittenBytes before = *engine_->Written();
+  constexpr uint64_t kPuts = 1000;
+  const std::string value(1000, 'v');
+  for (uint64_t i = 0; i < kPuts; ++i) {
+    ASSERT_TRUE(engine_->Put("key" + std::to_string(i % 10), value, false).ok());
+  }
+  const WrittenBytes after_puts = *engine_->Written();
+  EXPECT_GE(after_puts.log - before.log, kPuts * value.size());
+  EXPECT_LE(after_puts.log - before.log, kPuts * value.size() * 11 / 10);
+  EXPECT_EQ(after_puts.rest, before.rest);
+  // What is live is written again, and it is no part of the log.
+  ASSERT_TRUE(engine_->Compact().ok());
+  const WrittenBytes after = *engine_->Written();
+  EXPECT_GE(after.rest - before.rest, 10 * value.size());
+  EXPECT_LE(after.rest - before.rest, kPuts * value.size() / 2);
+  EXPECT_GE(after.log - before.log, kPuts * value.size());
+  EXPECT_LE(after.log - before.log, kPuts * value.size() * 11 / 10);
+}
+
+TEST_P(EngineTest, CountsOnlyIfAsked) {
+  ASSERT_TRUE(engine_->Close().ok());
+  settings_.count_written = false;
+  Open();
+  const bool free_of_cost = type_.library.find("rumcask") == 0;
+  EXPECT_EQ(engine_->Written().ok(), free_of_cost);
 }
 
 class PersistentEngineTest : public EngineTest {};

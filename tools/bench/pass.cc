@@ -153,13 +153,29 @@ void Pass::Measure(size_t i, Measurement* measurement) {
   }
   Taken taken;
   const ProcessCounts before = counters_.Read();
+  WrittenBytes written_before;
+  const bool counts = workload.counts_written && Written(&written_before);
   runner_.Run(workload, seed, type_, engine_.get(), &taken, measurement);
   AddUsage(before, measurement);
   if (measurement->outcome != Measurement::Outcome::kDone) return;
+  WrittenBytes written;
+  if (counts && Written(&written) && measurement->written_bytes > 0) {
+    const auto user = static_cast<double>(measurement->written_bytes);
+    measurement->remark = absl::StrFormat(
+        "by its own count, %.2f bytes of log and %.2f others written for each byte of the user's",
+        static_cast<double>(written.log - written_before.log) / user,
+        static_cast<double>(written.rest - written_before.rest) / user);
+  }
   if (workload.action == Workload::Action::kReadAll && !type_.ordered) {
     measurement->remark = "in no order";
   }
   Account(workload, seed, taken, measurement);
+}
+
+bool Pass::Written(WrittenBytes* written) {
+  const absl::StatusOr<WrittenBytes> counted = engine_->Written();
+  if (counted.ok()) *written = *counted;
+  return counted.ok();
 }
 
 absl::Status Pass::MakeCareless() {

@@ -55,6 +55,8 @@ class Pass {
   absl::Status Ready(const Workload& workload, std::string* remark);
   void Measure(size_t i, Measurement* measurement);
   uint64_t SeedOf(size_t i) const;
+  // False: the store does not count.
+  bool Written(WrittenBytes* written);
   void MeasureOnce(absl::Status (Pass::*body)(), Measurement* measurement);
   absl::Status Compact();
   // Makes the processes that will not close the store.

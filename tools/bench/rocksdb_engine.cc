@@ -14,6 +14,7 @@
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/iterator.h"
 #include "rocksdb/options.h"
+#include "rocksdb/statistics.h"
 #include "rocksdb/table.h"
 #include "rocksdb/version.h"
 #include "rocksdb/write_batch.h"
@@ -35,6 +36,8 @@ absl::Status StatusOf(const rocksdb::Status& status) {
   if (status.IsNotFound()) return absl::NotFoundError("");
   return absl::InternalError(status.ToString());
 }
+
+double DeadShare(double max_space_amplification) { return 1 - 1 / max_space_amplification; }
 
 rocksdb::WriteOptions OptionsOf(bool sync) {
   rocksdb::WriteOptions options;
@@ -86,14 +89,26 @@ class RocksDbStore : public Engine {
       options.blob_compression_type = rocksdb::kNoCompression;
       options.enable_blob_garbage_collection = true;
       options.blob_cache = table.block_cache;
+      if (settings.max_space_amplification > 0) {
+        // The nearest there is: files are rewritten once so much of the oldest is dead, and all
+        // files may be.
+        options.blob_garbage_collection_age_cutoff = 1;
+        options.blob_garbage_collection_force_threshold =
+            DeadShare(settings.max_space_amplification);
+      }
+    }
+    if (settings.count_written) {
+      options.statistics = rocksdb::CreateDBStatistics();
+      options.statistics->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
     }
     std::unique_ptr<rocksdb::DB> db;
     absl::Status status = StatusOf(OpenRocksdb(options, settings.path, &db));
     if (!status.ok()) return status;
-    return std::make_unique<RocksDbStore>(std::move(db));
+    return std::make_unique<RocksDbStore>(std::move(db), options.statistics);
   }
 
-  explicit RocksDbStore(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  RocksDbStore(std::unique_ptr<rocksdb::DB> db, std::shared_ptr<rocksdb::Statistics> statistics)
+      : statistics_(std::move(statistics)), db_(std::move(db)) {}
 
   absl::Status Get(std::string_view key, std::string* value) override {
     return StatusOf(db_->Get(rocksdb::ReadOptions(), SliceOf(key), value));
@@ -149,6 +164,16 @@ class RocksDbStore : public Engine {
 
   absl::Status Sync() override { return StatusOf(db_->SyncWAL()); }
 
+  absl::StatusOr<WrittenBytes> Written() override {
+    if (statistics_ == nullptr) return Engine::Written();
+    WrittenBytes written;
+    written.log = statistics_->getTickerCount(rocksdb::WAL_FILE_BYTES);
+    // Both include blob files.
+    written.rest = statistics_->getTickerCount(rocksdb::FLUSH_WRITE_BYTES) +
+                   statistics_->getTickerCount(rocksdb::COMPACT_WRITE_BYTES);
+    return written;
+  }
+
   absl::Status Compact() override {
     return StatusOf(db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
   }
@@ -156,6 +181,8 @@ class RocksDbStore : public Engine {
   absl::Status Close() override { return StatusOf(db_->Close()); }
 
  private:
+  // Null: nothing is counted.
+  const std::shared_ptr<rocksdb::Statistics> statistics_;
   const std::unique_ptr<rocksdb::DB> db_;
 };
 
@@ -166,12 +193,17 @@ EngineType TypeOf(bool blobs) {
   if (blobs) type.library += " with BlobDB";
   type.assertions = AssertionsOf("librocksdb.so");
   type.options = [blobs](const EngineSettings& settings) {
-    return absl::StrFormat(
+    std::string text = absl::StrFormat(
         "no compression, write buffers of %d MiB, block cache %d MiB%s, bloom filter %d bits per "
         "key, %d background jobs",
         kWriteBufferBytes >> 20, settings.cache_bytes >> 20,
         blobs ? " for blobs too, all values in blobs, their garbage collected" : "", kBloomBits,
         kBackgroundJobs);
+    if (blobs && settings.max_space_amplification > 0) {
+      absl::StrAppendFormat(&text, ", blob files collected once %.0f %% of the oldest is dead",
+                            100 * DeadShare(settings.max_space_amplification));
+    }
+    return text;
   };
   type.durability = "its log is written when put returns";
   type.ordered = true;

@@ -13,6 +13,7 @@
 #include "core/db.h"
 #include "core/options.h"
 #include "core/snapshot.h"
+#include "core/stats.h"
 
 namespace rumcask::bench {
 namespace {
@@ -112,7 +113,26 @@ class RumcaskStore : public Engine {
   }
 
   absl::Status Sync() override { return db_->Sync(); }
-  absl::Status Compact() override { return absl::UnimplementedError("it cannot compact yet"); }
+  absl::Status Compact() override { return db_->CompactAll(); }
+
+  absl::StatusOr<WrittenBytes> Written() override {
+    // Ends a running job, because what that has written is counted at its end.
+    absl::Status status = db_->PauseCompaction();
+    if (!status.ok()) return status;
+    const Stats stats = db_->GetStats();
+    status = db_->ResumeCompaction();
+    if (!status.ok()) return status;
+    WrittenBytes written;
+    written.rest = stats.compaction.written_bytes;
+    // What is there or was removed, and does not come from compaction. Sealed segments count with
+    // their footers, as what compaction writes does.
+    written.log = stats.compaction.retired_bytes - written.rest;
+    for (const SegmentStats& segment : stats.segments) {
+      written.log += segment.sealed ? segment.file_bytes : segment.log_bytes;
+    }
+    return written;
+  }
+
   absl::Status Close() override { return db_->Close(); }
 
  private:
@@ -135,22 +155,26 @@ EngineType RumcaskEngine(const KeystoreFactory& keystore) {
   type.ordered = keystore.traits.ordered;
   type.counts_lock_waits = true;
   type.durability = "in the page cache when put returns";
-  const auto options = [keystore] {
+  const auto options = [keystore](const EngineSettings& settings) {
     Options made;
+    made.compaction.max_space_amplification = settings.max_space_amplification;
     made.keystore = keystore;
     made.create_if_missing = true;
     return made;
   };
-  type.options = [options](const EngineSettings&) {
-    const Options made = options();
-    return absl::StrFormat("append %s, read %s, segments of %d MiB, %d background %s",
-                           made.append_mode == AppendMode::kMapped ? "mapped" : "pwritev",
-                           made.read_mode == ReadMode::kMapped ? "mapped" : "pread",
-                           made.segment_bytes >> 20, made.background_threads,
-                           made.background_threads == 1 ? "thread" : "threads");
+  type.options = [options, keystore](const EngineSettings& settings) {
+    const Options made = options(settings);
+    const double bound = made.compaction.max_space_amplification;
+    return absl::StrFormat(
+        "append %s, read %s, segments of %d MiB, at most %.3g x what is live and 4 segments, %d "
+        "background %s",
+        made.append_mode == AppendMode::kMapped ? "mapped" : "pwritev",
+        made.read_mode == ReadMode::kMapped ? "mapped" : "pread", made.segment_bytes >> 20,
+        bound > 0 ? bound : keystore.traits.max_space_amplification, made.background_threads,
+        made.background_threads == 1 ? "thread" : "threads");
   };
   type.open = [options](const EngineSettings& settings) -> absl::StatusOr<std::unique_ptr<Engine>> {
-    absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(settings.path, options());
+    absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(settings.path, options(settings));
     if (!db.ok()) return db.status();
     return std::make_unique<RumcaskStore>(*std::move(db));
   };

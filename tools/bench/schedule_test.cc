@@ -132,6 +132,40 @@ TEST_F(ScheduleTest, AFailingStoreDoesNotStopOthers) {
   EXPECT_EQ(report.Find("readrandom", "sound")->rounds[0].found, 100);
 }
 
+// Writes as much to a log as it is given, and what it is given three times more.
+class CountingEngine : public FakeEngine {
+ public:
+  explicit CountingEngine(uint64_t put_bytes) : put_bytes_(put_bytes) {}
+  absl::StatusOr<WrittenBytes> Written() override {
+    const uint64_t bytes = counts().puts * put_bytes_;
+    return WrittenBytes{bytes, 3 * bytes};
+  }
+
+ private:
+  const uint64_t put_bytes_;
+};
+
+TEST_F(ScheduleTest, WhatAStoreCounts) {
+  Schedule schedule = Of("fillseq,churn,overwrite", 50);
+  schedule.systems = {FakeType("counting"), FakeType("other")};
+  schedule.systems[0].open = [](const EngineSettings&) -> absl::StatusOr<std::unique_ptr<Engine>> {
+    return std::make_unique<CountingEngine>(/*put_bytes=*/116);
+  };
+  schedule.isolate = false;
+  Report report;
+  RunSchedule(schedule, SystemClock(), &report);
+  const auto remark = [&report](const char* benchmark, const char* system) {
+    const Result* const result = report.Find(benchmark, system);
+    return result != nullptr && result->Done() ? result->rounds[0].remark : "not done";
+  };
+  EXPECT_EQ(remark("churn", "counting"),
+            "by its own count, 1.00 bytes of log and 3.00 others written for each byte of the "
+            "user's");
+  EXPECT_EQ(remark("churn", "other"), "");
+  EXPECT_EQ(remark("overwrite", "counting"), "");
+  EXPECT_EQ(report.Find("churn", "other")->rounds[0].puts, 200);
+}
+
 TEST_F(ScheduleTest, ColdStoresAreOpenedAgain) {
   Schedule schedule = Of("fillseq,readrandom,open", 100);
   int opened = 0;

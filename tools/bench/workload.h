@@ -82,6 +82,9 @@ struct Workload {
   };
   Snapshots snapshots;
 
+  // What the store wrote for each byte of the user's is asked for.
+  bool counts_written = false;
+
   // An additional thread overwrites keys as long as the others run, at this rate per second (0: as
   // fast as it can). Its operations are not counted.
   bool writer_beside = false;

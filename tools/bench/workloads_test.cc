@@ -156,6 +156,11 @@ TEST(DbBenchTest, EveryNameMeansSomething) {
   EXPECT_EQ(workloads["fillsync"].operations, 5);
   EXPECT_TRUE(workloads["fillsync"].sync);
   EXPECT_TRUE(workloads["readwhilewriting"].writer_beside);
+  EXPECT_TRUE(workloads["churn"].counts_written);
+  EXPECT_TRUE(workloads["churn"].Writes());
+  EXPECT_FALSE(workloads["churn"].fresh);
+  EXPECT_EQ(workloads["churn"].operations, 700);
+  EXPECT_FALSE(workloads["overwrite"].counts_written);
   EXPECT_EQ(workloads["queue"].action, Workload::Action::kQueue);
   EXPECT_EQ(workloads["queue"].operations, 700);
   EXPECT_TRUE(workloads["queue"].fresh);
@@ -163,6 +168,8 @@ TEST(DbBenchTest, EveryNameMeansSomething) {
 
   settings.use_existing_db = true;
   EXPECT_FALSE(Named("fillseq", settings).fresh);
+  settings.reads.reset();
+  EXPECT_EQ(Named("churn", settings).operations, 20000);
 }
 
 TEST(DbBenchTest, UnknownNames) {
