@@ -19,6 +19,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -73,6 +75,17 @@ double ProcessorSeconds(clockid_t clock) {
   timespec time = {};
   DieIf(clock_gettime(clock, &time) != 0, "clock_gettime");
   return SecondsOf(time);
+}
+
+// Of each thread of this process, by its id.
+std::map<std::string, double> ProcessorSecondsOfThreads() {
+  std::map<std::string, double> seconds;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    uint64_t nanoseconds = 0;
+    std::ifstream(thread.path() / "schedstat") >> nanoseconds;
+    seconds[thread.path().filename()] = static_cast<double>(nanoseconds) * 1e-9;
+  }
+  return seconds;
 }
 
 // Calls `next` until it says that it was the last, on the calling thread.
@@ -167,6 +180,8 @@ class Benchmark {
   StoreRound Load(DB* db, int seed) const {
     StoreRound round;
     const uint64_t waits_before = db->GetStats().compaction.writer_waits;
+    const std::map<std::string, double> threads_before = ProcessorSecondsOfThreads();
+    const std::string writer = std::to_string(gettid());
     const double all_before = ProcessorSeconds(CLOCK_PROCESS_CPUTIME_ID);
     std::atomic<bool> stop{false};
     std::thread reader([&] { round.gets = Read(db, seed, stop); });
@@ -185,6 +200,12 @@ class Benchmark {
     const double all = ProcessorSeconds(CLOCK_PROCESS_CPUTIME_ID) - all_before;
     round.background_seconds =
         std::max(0.0, all - round.puts.processor_seconds - round.gets.processor_seconds);
+    for (const auto& [thread, seconds] : ProcessorSecondsOfThreads()) {
+      // The reader has ended.
+      const auto before = threads_before.find(thread);
+      if (thread == writer || before == threads_before.end()) continue;
+      round.busiest_seconds = std::max(round.busiest_seconds, seconds - before->second);
+    }
     round.writer_waits = db->GetStats().compaction.writer_waits - waits_before;
     return round;
   }

@@ -34,7 +34,11 @@ struct StoreRound {
   CallsOfThread puts;
   CallsOfThread gets;
   double background_seconds = 0;  // on a processor, of all other threads
+  double busiest_seconds = 0;     // on a processor, of that one of them which had most
   uint64_t writer_waits = 0;      // at the bound on space
+
+  // What the rate of puts would be if each thread had a processor and nothing else to wait for.
+  double PutsPerSecondAtBest() const;
 };
 
 struct CompactionRound {
@@ -64,8 +68,9 @@ class CompactionCosts {
 
   void Add(CompactionRound round) { rounds_.push_back(std::move(round)); }
 
-  // Puts per second with compaction / the lower of those without it and what the device allows;
-  // p99 of gets with / without; stalls of puts with - without.
+  // Puts per second with compaction / the lower of those without it and what the device allows, by
+  // the clock, in own time, and by the time on a processor of the thread that needs most of it; p99
+  // of gets with / without; stalls of puts with - without.
   std::vector<Goal> Goals() const;
   bool Met() const;
 

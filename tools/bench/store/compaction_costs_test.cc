@@ -22,14 +22,16 @@ CallsOfThread Calls(uint64_t calls, double seconds, double waiting, uint64_t nan
   return result;
 }
 
-// Rates of 800 and 1,000 puts per second, 1,000 in own time; gets of 3 and 2 us; a device that
-// allows 2,000 puts per second.
+// Rates of 800 and 1,000 puts per second, 1,000 in own time; threads that need the processor for
+// 1,000 and 2,000 puts per second; gets of 3 and 2 us; a device that allows 2,000 puts per second.
 CompactionRound Round() {
   CompactionRound round;
   round.compacting.puts = Calls(800, 1, 0.2, 500);
   round.compacting.gets = Calls(100, 1, 0, 3000);
   round.growing.puts = Calls(800, 0.8, 0, 400);
   round.growing.gets = Calls(100, 1, 0, 2000);
+  round.compacting.background_seconds = 0.9;
+  round.compacting.busiest_seconds = 0.8;
   round.write_amplification = 2.5;
   round.device_bytes_per_second = 2000 * 2.5 * 100;
   round.live_share = 0.75;
@@ -48,7 +50,8 @@ using Expected = std::vector<std::pair<double, bool>>;
 TEST(CompactionCostsTest, RatesAgainstTheStoreThatGrows) {
   CompactionCosts costs(/*record_bytes=*/100);
   costs.Add(Round());
-  EXPECT_EQ(Figures(costs), (Expected{{0.8, false}, {1, true}, {1.5, true}, {0, true}}));
+  EXPECT_EQ(Figures(costs),
+            (Expected{{0.8, false}, {1, true}, {0.5, false}, {1.5, true}, {0, true}}));
   EXPECT_FALSE(costs.Met());
 }
 
@@ -58,7 +61,8 @@ TEST(CompactionCostsTest, RatesAgainstASlowDevice) {
   // 800 puts per second.
   round.device_bytes_per_second *= 0.4;
   costs.Add(std::move(round));
-  EXPECT_EQ(Figures(costs), (Expected{{1, true}, {1.25, true}, {1.5, true}, {0, true}}));
+  EXPECT_EQ(Figures(costs),
+            (Expected{{1, true}, {1.25, true}, {1.25, true}, {1.5, true}, {0, true}}));
   EXPECT_TRUE(costs.Met());
 }
 
@@ -72,11 +76,11 @@ TEST(CompactionCostsTest, TheMedianOfTheRoundsAndTheSumOfTheStalls) {
     costs.Add(std::move(round));
   }
   const std::vector<Goal> goals = costs.Goals();
-  ASSERT_EQ(goals.size(), 4);
-  EXPECT_NEAR(goals[2].figure, 5, 0.01);
-  EXPECT_FALSE(goals[2].met);
-  EXPECT_EQ(goals[3].figure, 10);
+  ASSERT_EQ(goals.size(), 5);
+  EXPECT_NEAR(goals[3].figure, 5, 0.01);
   EXPECT_FALSE(goals[3].met);
+  EXPECT_EQ(goals[4].figure, 10);
+  EXPECT_FALSE(goals[4].met);
 }
 
 TEST(CompactionCostsTest, Table) {
@@ -96,7 +100,8 @@ gets per second                                100       100
   time on a processor                       50.0 %    50.0 %
   time waiting for one                       0.0 %     0.0 %
   time blocked                              50.0 %    50.0 %
-other threads, us on a processor a put       0.000     0.000
+other threads, us on a processor a put    1125.000     0.000
+  the busiest of them                     1000.000     0.000
 waits of the writer for space                    0         0
 
 microseconds a call        p50   p99  p99.9   max  over 1 ms
@@ -116,6 +121,7 @@ round  compacting  growing  device  written    live  jobs
                                                      figure     goal
 put rate, of what growing and device allow             0.80  >= 0.85  MISSED
 the same in own time                                   1.00  >= 0.85     met
+the same if each thread had a processor                0.50  >= 0.85  MISSED
 p99 of gets in own time, of that of growing            1.50     <= 2     met
 puts over 1 ms of own time, beyond those of growing    0.00     <= 0     met
 )");
