@@ -79,7 +79,7 @@ class CompactorTest : public testing::Test {
 
   void Open() {
     db_.reset();
-    auto db = DB::Open(kPath, options_);
+    auto db = DB::Open(path_, options_);
     ASSERT_TRUE(db.ok()) << db.status();
     db_ = *std::move(db);
   }
@@ -142,6 +142,7 @@ class CompactorTest : public testing::Test {
     });
   }
 
+  std::string path_ = kPath;
   CrashFileSystem disk_;
   FaultFileSystem faults_{&disk_};
   std::shared_ptr<AdversarialDisk> index_ = AdversarialDisk::Make();
