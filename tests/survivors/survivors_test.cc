@@ -185,6 +185,8 @@ class Checker {
     GoOn(Open(kRepaired, /*reindex=*/options_.keystore->traits.persistent), content, kRepaired);
   }
 
+  // Another keystore from the next opening on.
+  void Use(KeystoreFactory keystore) { options_.keystore = std::move(keystore); }
   CrashFileSystem& disk() { return disk_; }
   const Options& options() const { return options_; }
 
@@ -289,6 +291,19 @@ TEST_P(StoredSurvivorsTest, AnIndexFromBeforeTheCopyIsBroughtUpToDate) {
     EXPECT_EQ(db->GetStats().index_rebuilt, "");
     checker.Expect(db.get(), after.content);
     checker.GoOn(std::move(db), after.content);
+  });
+}
+
+// To another keystore and back: each index is built from the user's segments and the survivors.
+TEST_P(StoredSurvivorsTest, A12_EveryLayoutCanBeReindexed) {
+  ForEachLayout([](const History& history, std::mt19937_64* random, auto count) {
+    const Layout layout = MakeLayout(history, history.segments.size(), /*retires=*/true, random);
+    count(layout);
+    Checker checker(GetParam().make());
+    checker.Write(layout);
+    checker.Expect(checker.Open(kPath, /*reindex=*/true).get(), layout.content);
+    checker.Use(*KeystoreByName("hash"));
+    checker.Expect(checker.Open(kPath, /*reindex=*/true).get(), layout.content);
   });
 }
 
