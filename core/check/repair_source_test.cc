@@ -52,7 +52,7 @@ TEST_F(RepairTest, NumbersAndIdsThatLeaveNoneAreNotCarriedOver) {
   EXPECT_TRUE((*db)->Put("a", "new").ok());
 }
 
-TEST_F(RepairTest, SurvivorsStaySurvivors) {
+TEST_F(RepairTest, H25_SurvivorsStaySurvivors) {
   SegmentBytes first = SegmentBytes(kUuid, 1).AddPut(3, "a", "3");
   SegmentBytes survivors(kUuid, 2);
   // A header of the other stream.

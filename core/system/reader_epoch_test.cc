@@ -98,7 +98,7 @@ TEST(ReaderEpochTest, ReadingWhileTheThreadEnds) {
   ::pthread_key_delete(key);
 }
 
-TEST(ReaderEpochTest, AForkedChildDoesNotWaitForThreadsOfItsParent) {
+TEST(ReaderEpochTest, A35_AForkedChildDoesNotWaitForThreadsOfItsParent) {
   Reader reader;
   const pid_t child = ::fork();
   if (child == 0) {

@@ -339,7 +339,7 @@ TEST_F(AutomaticTest, AFailureIsToldAndTriedAgain) {
 }
 
 // Each try would copy what the index can never lead to.
-TEST_F(AutomaticTest, AnIndexThatFailedIsNotCompactedFor) {
+TEST_F(AutomaticTest, A41_AnIndexThatFailedIsNotCompactedFor) {
   PutIndexOnDisk();
   options_.keystore->buffer_bytes = 2000;
   // Measuring must not need the index.

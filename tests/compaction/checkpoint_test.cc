@@ -97,7 +97,7 @@ TEST_F(CheckpointTest, OfAnUncleanEnd) {
   options_.file_system = &faults_;
 }
 
-TEST_F(CheckpointTest, AtEachStepOfACompaction) {
+TEST_F(CheckpointTest, A36_AtEachStepOfACompaction) {
   for (const bool on_disk : {false, true}) {
     if (on_disk) PutIndexOnDisk();
     options_.reindex = true;
@@ -151,7 +151,7 @@ TEST_F(CheckpointTest, CompactionWaitsForIt) {
 }
 
 // A checkpoint begins when compaction has seen that nobody pins what it is about to retire.
-TEST_F(CheckpointTest, BetweenTheLastLookForPinsAndRetiring) {
+TEST_F(CheckpointTest, A36_BetweenTheLastLookForPinsAndRetiring) {
   Open();
   PutTen("old");
   PutTen("new");
@@ -228,7 +228,7 @@ TEST_F(CheckpointTest, BesideWritersItHasAPrefix) {
 }
 
 // A segment that was closed and is continued is not sealed, so it must not be linked.
-TEST_F(CheckpointTest, OnlySealedSegmentsAreLinked) {
+TEST_F(CheckpointTest, A38_OnlySealedSegmentsAreLinked) {
   std::string made = (fs::path(testing::TempDir()) / "checkpoint.XXXXXX").string();
   ASSERT_NE(::mkdtemp(made.data()), nullptr);
   const fs::path root(made);

@@ -5,7 +5,7 @@
 namespace rumcask {
 namespace {
 
-TEST_F(CompactorTest, AReadOfAnIndexOnDiskIsWaitedFor) {
+TEST_F(CompactorTest, A15_AReadOfAnIndexOnDiskIsWaitedFor) {
   PutIndexOnDisk();
   Open();
   PutTen("old");
@@ -55,7 +55,7 @@ TEST_F(CompactorTest, AWriterThatScansTheIndexIsWaitedFor) {
   EXPECT_TRUE(db_->BackgroundStatus().ok()) << db_->BackgroundStatus();
 }
 
-TEST_F(CompactorTest, ASnapshotKeepsWhatItSees) {
+TEST_F(CompactorTest, A21_ASnapshotKeepsWhatItSees) {
   for (const bool on_disk : {false, true}) {
     if (on_disk) PutIndexOnDisk();
     options_.reindex = true;
@@ -86,7 +86,7 @@ TEST_F(CompactorTest, ASnapshotKeepsWhatItSees) {
   }
 }
 
-TEST_F(CompactorTest, AnIndexThatLagsIsWaitedFor) {
+TEST_F(CompactorTest, A9_AnIndexThatLagsIsWaitedFor) {
   PutIndexOnDisk();
   Open();
   for (int round = 0; round < 3; ++round) PutTen(absl::StrCat("value", round));
@@ -153,7 +153,7 @@ TEST_F(CompactorTest, WhatWasCountedIsKnownToTheNextOpening) {
 
 // The newest record that the index was given is moved, and its segment retired. The index must not
 // be thought to be that of another log.
-TEST_F(CompactorTest, ThePositionOfAnIndexNamesWhatStays) {
+TEST_F(CompactorTest, A7_ThePositionOfAnIndexNamesWhatStays) {
   PutIndexOnDisk();
   Open();
   PutTen("value");
@@ -214,14 +214,14 @@ class PreparedTest : public CompactorTest {
   }
 };
 
-TEST_F(PreparedTest, APreparedSegmentIsListed) {
+TEST_F(PreparedTest, A33_H14_APreparedSegmentIsListed) {
   Begin();
   while (SegmentFiles() == Segments()) Nap();
   EXPECT_GT(CompactAll().retired_segments, 0u);
   WriteOnAndDie();
 }
 
-TEST_F(PreparedTest, ASegmentThatIsBeingPreparedIsListed) {
+TEST_F(PreparedTest, A33_H14_ASegmentThatIsBeingPreparedIsListed) {
   std::atomic<bool> begun{false};
   std::atomic<bool> compacted{false};
   faults_.SetHook([&, writer = std::this_thread::get_id()](const Call& call) {

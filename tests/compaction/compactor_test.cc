@@ -37,7 +37,7 @@ TEST_F(CompactorTest, OfEverythingDeletedTheActiveSegmentIsLeft) {
   EXPECT_EQ(db_->KeyCount(), 1u);
 }
 
-TEST_F(CompactorTest, AReadIsWaitedFor) {
+TEST_F(CompactorTest, A13_AReadIsWaitedFor) {
   Open();
   PutTen("old");
   PutTen("new");
@@ -53,7 +53,7 @@ TEST_F(CompactorTest, AReadIsWaitedFor) {
   EXPECT_EQ(Get("key3"), Value("newer", 3));
 }
 
-TEST_F(CompactorTest, AConditionIsWaitedFor) {
+TEST_F(CompactorTest, A20_AConditionIsWaitedFor) {
   Open();
   PutTen("old");
   PutTen("new");
@@ -114,7 +114,7 @@ TEST_F(CompactorTest, AnIteratorGoesOn) {
 }
 
 // The keys of one block, of which the iterator has used the first when they are moved.
-TEST_F(CompactorTest, AnIteratorOverManyKeysGoesOn) {
+TEST_F(CompactorTest, A17_AnIteratorOverManyKeysGoesOn) {
   for (const KeystoreFactory& keystore : {HashKeystore(), FlatKeystore(), BtreeKeystore()}) {
     options_.keystore = keystore;
     options_.segment_bytes = 1 << 16;
@@ -224,7 +224,7 @@ TEST_F(CompactorTest, CloseDoesNotWaitForVerify) {
   EXPECT_TRUE(closed);
 }
 
-TEST_F(CompactorTest, WhatADamagedSegmentHasElseIsMoved) {
+TEST_F(CompactorTest, A28_WhatADamagedSegmentHasElseIsMoved) {
   Open();
   PutTen("dead");
   PutTen("live");
@@ -265,7 +265,7 @@ TEST_F(CompactorTest, WhatADamagedSegmentHasElseIsMoved) {
   ExpectSound();
 }
 
-TEST_F(CompactorTest, ATombstoneStaysWhileAnOlderRecordIsThere) {
+TEST_F(CompactorTest, A25_H16_ATombstoneStaysWhileAnOlderRecordIsThere) {
   options_.read_mode = ReadMode::kMapped;
   Open();
   Put("deleted", Value("old", 0));

@@ -200,7 +200,7 @@ TEST_P(ThreadsTest, NobodyNoticesThatRecordsMove) {
 }
 
 // A close ends a running compaction; what it has done holds.
-TEST_P(ThreadsTest, CloseInTheMiddle) {
+TEST_P(ThreadsTest, A34_CloseInTheMiddle) {
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < 300; ++i) {
       ASSERT_TRUE(

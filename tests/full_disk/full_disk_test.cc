@@ -175,7 +175,7 @@ class FullDiskTest : public testing::TestWithParam<std::string> {
 // another.
 class FullDiskInMemoryTest : public FullDiskTest {};
 
-TEST_P(FullDiskTest, SpaceComesBackEveryTime) {
+TEST_P(FullDiskTest, A40_H23_SpaceComesBackEveryTime) {
   const int cycles = std::getenv("RUMCASK_FULL") != nullptr ? 200 : 20;
   for (int cycle = 0; cycle < cycles && !HasFailure(); ++cycle) {
     SCOPED_TRACE(absl::StrCat("cycle ", cycle));

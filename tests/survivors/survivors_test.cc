@@ -236,7 +236,7 @@ TEST_P(SurvivorsTest, EveryLayoutIsTheHistory) {
   });
 }
 
-TEST_P(SurvivorsTest, EveryLayoutCanBeReadAndRepaired) {
+TEST_P(SurvivorsTest, H25_EveryLayoutCanBeReadAndRepaired) {
   ForEachLayout([](const History& history, std::mt19937_64* random, auto count) {
     const Layout layout = MakeLayout(history, history.segments.size(), /*retires=*/true, random);
     count(layout);
@@ -247,7 +247,7 @@ TEST_P(SurvivorsTest, EveryLayoutCanBeReadAndRepaired) {
 }
 
 // Of a survivor, the footer only saves time: MANIFEST tells where its records end.
-TEST_P(SurvivorsTest, DamagedFootersCostNothing) {
+TEST_P(SurvivorsTest, H12_DamagedFootersCostNothing) {
   ForEachLayout([](const History& history, std::mt19937_64* random, auto count) {
     Layout layout = MakeLayout(history, history.segments.size(), /*retires=*/true, random);
     count(layout);
@@ -268,7 +268,7 @@ TEST_P(SurvivorsTest, DamagedFootersCostNothing) {
 // An index that was made before records were copied lacks only what the user wrote since: survivors
 // whose victims were not retired have nothing for it.
 using StoredSurvivorsTest = SurvivorsTest;
-TEST_P(StoredSurvivorsTest, AnIndexFromBeforeTheCopyIsBroughtUpToDate) {
+TEST_P(StoredSurvivorsTest, A10_AnIndexFromBeforeTheCopyIsBroughtUpToDate) {
   ForEachLayout([](const History& history, std::mt19937_64* random, auto count) {
     const size_t before = 1 + (*random)() % (history.segments.size() - 1);
     Checker checker(GetParam().make());
@@ -311,7 +311,7 @@ TEST_P(StoredSurvivorsTest, A12_EveryLayoutCanBeReindexed) {
 // opening goes on from the position of those that are durable, or begins anew.
 class UnfinishedIndexTest : public testing::TestWithParam<bool> {};
 
-TEST_P(UnfinishedIndexTest, IsFinishedByTheNextOpening) {
+TEST_P(UnfinishedIndexTest, A11_IsFinishedByTheNextOpening) {
   for (uint64_t seed = 0; seed < Layouts(8) && !HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937_64 random(seed);
