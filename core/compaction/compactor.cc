@@ -234,8 +234,9 @@ void Compactor::ChangePauses(int by) {
 }
 
 bool Compactor::MayTake(const Call& call, const Segment& segment) const {
-  if (!segment.sealed.load(std::memory_order_acquire) || segment.id() > call.highest_id ||
-      call.taken.count(segment.id()) > 0) {
+  const bool durable =
+      segment.sealed.load(std::memory_order_acquire) || SeededBug("victims-not-durable");
+  if (!durable || segment.id() > call.highest_id || call.taken.count(segment.id()) > 0) {
     return false;
   }
   const Segment::Role role = segment.role.load(std::memory_order_relaxed);
