@@ -59,6 +59,10 @@ absl::Status SurvivorWriter::Add(const Segment& from, uint64_t offset, uint64_t 
         absl::StrCat(from.name(), " offset ", offset, ": record to be moved does not verify"));
   }
   if (!SeededBug("parts-kept")) header.part = BatchPart::kNone;
+  if (header.is_tombstone() && SeededBug("tombstones-renumbered")) {
+    MutexLock lock(log_->write_mutex());
+    header.sequence = log_->last_sequence();
+  }
   EncodeRecordHeader(record, header, survivor_.segment->seed() + at,
                      InnerChecksum(RecordKey(record, header), RecordValue(record, header)));
   *to = Location::Make(survivor_.segment->slot(), at, bytes);
