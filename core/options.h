@@ -52,9 +52,9 @@ struct CompactionOptions {
   // live. Writers are slowed down to the pace at which space comes back. The bound is not kept
   // while compaction is paused or fails. What keystores on disk replace is known late; the same
   // size is assumed. With rocksdb the bound holds once a walk over the index has been done, the
-  // first of which a write begins. The lower it is, the more is written to keep it: with uniform overwrites,
-  // every byte 1.8 times at 1.5, and 5 times at 1.1. 1.05 to 100, or 0 for the keystore's own: 1.5,
-  // and 2 for keystores on disk, where moving a record changes the index.
+  // first of which a write begins. The lower it is, the more is written to keep it: with uniform
+  // overwrites, every byte 1.8 times at 1.5, and 5 times at 1.1. 1.05 to 100, or 0 for the
+  // keystore's own: 1.5, and 2 for keystores on disk, where moving a record changes the index.
   double max_space_amplification = 0;
 
   // A sealed segment is compacted, although the bound does not ask for it, once this share of it or
