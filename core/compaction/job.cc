@@ -18,6 +18,8 @@ namespace {
 
 // Keys that are moved under one hold of the write lock.
 constexpr size_t kMovedAtOnce = 64;
+// Looked up together, so that the processor waits for memory once and not for each.
+constexpr size_t kLookedUpAtOnce = 64;
 
 constexpr uint32_t kNoQuestion = UINT32_MAX;
 
@@ -99,44 +101,67 @@ absl::Status CompactionJob::ReadVictim(size_t index) {
   const size_t moves_before = moves_.size();
   const size_t keys_before = keys_.size();
   bool gains = false;
-  while (true) {
-    const absl::StatusOr<bool> more = entry.Next();
-    if (!more.ok()) return more.status();
-    if (!*more) break;
-    Progress(JobProgress::kLookedUp, 1);
-    const RecordHeader& header = entry.header();
-    if (!header.is_data()) continue;
-    PreparedKey key(entry.key());
-    parts_.keystore->Digest(&key);
-    Location newest;
-    absl::Status found;
-    {
-      const ReaderScope reading;
-      found = parts_.keystore->Get(key, &newest);
+  bool more = true;
+  while (more) {
+    std::vector<Entry> entries;
+    std::string bytes;
+    while (entries.size() < kLookedUpAtOnce) {
+      const absl::StatusOr<bool> next = entry.Next();
+      if (!next.ok()) return next.status();
+      more = *next;
+      if (!more) break;
+      Progress(JobProgress::kLookedUp, 1);
+      if (!entry.header().is_data()) continue;
+      entries.push_back({entry.header(), entry.offset(), bytes.size()});
+      bytes.append(entry.key());
     }
-    const bool exists = found.ok();
-    if (!exists && !absl::IsNotFound(found)) return found;
-    const Location here = Location::Make(segment.slot(), entry.offset(), header.record_bytes());
-    uint32_t question = kNoQuestion;
-    if (header.is_tombstone()) {
-      // The newer record that the index has keeps older ones from coming back.
-      gains = true;
-      if (exists) continue;
-      question = static_cast<uint32_t>(tombstones_.Ask(key.key, header.sequence, segment.id()));
-    } else if (!exists || newest != here) {
-      gains = true;
-      continue;
-    }
-    moves_.push_back({header.sequence, here, Location(), static_cast<uint32_t>(index),
-                      static_cast<uint32_t>(header.record_bytes()), keys_.size(), header.key_bytes,
-                      header.is_tombstone(), /*is_moved=*/false, question});
-    keys_.append(key.key);
+    absl::Status status = LookUp(index, entries, bytes, &gains);
+    if (!status.ok()) return status;
   }
   if (!gains && !merges_) {
     // All is live. It was chosen where only a bound of what is live was known.
     victim.stays = true;
     moves_.resize(moves_before);
     keys_.resize(keys_before);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CompactionJob::LookUp(size_t index, const std::vector<Entry>& entries,
+                                   std::string_view bytes, bool* gains) {
+  const Segment& segment = *victims_[index].segment;
+  std::vector<PreparedKey> keys;
+  keys.reserve(entries.size());
+  for (const Entry& entry : entries) {
+    keys.emplace_back(bytes.substr(entry.key_begin, entry.header.key_bytes));
+    parts_.keystore->Digest(&keys.back());
+    parts_.keystore->Prefetch(keys.back());
+  }
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const RecordHeader& header = entries[i].header;
+    Location newest;
+    absl::Status found;
+    {
+      const ReaderScope reading;
+      found = parts_.keystore->Get(keys[i], &newest);
+    }
+    const bool exists = found.ok();
+    if (!exists && !absl::IsNotFound(found)) return found;
+    const Location here = Location::Make(segment.slot(), entries[i].offset, header.record_bytes());
+    uint32_t question = kNoQuestion;
+    if (header.is_tombstone()) {
+      // The newer record that the index has keeps older ones from coming back.
+      *gains = true;
+      if (exists) continue;
+      question = static_cast<uint32_t>(tombstones_.Ask(keys[i].key, header.sequence, segment.id()));
+    } else if (!exists || newest != here) {
+      *gains = true;
+      continue;
+    }
+    moves_.push_back({header.sequence, here, Location(), static_cast<uint32_t>(index),
+                      static_cast<uint32_t>(header.record_bytes()), keys_.size(), header.key_bytes,
+                      header.is_tombstone(), /*is_moved=*/false, question});
+    keys_.append(keys[i].key);
   }
   return absl::OkStatus();
 }
@@ -298,11 +323,14 @@ absl::Status CompactionJob::MoveSome(Move** begin, Move** end) {
     if (status.ok()) status = parts_.index->WaitForRoom();
     if (!status.ok()) return status;
     std::vector<PreparedKey> keys;
+    keys.reserve(left.size());
+    for (const Move* move : left) {
+      keys.emplace_back(KeyOf(*move));
+      parts_.keystore->Digest(&keys.back());
+      parts_.keystore->Prefetch(keys.back());
+    }
     std::vector<CurrentState> seen(left.size());
     for (size_t i = 0; i < left.size(); ++i) {
-      keys.emplace_back(KeyOf(*left[i]));
-      parts_.keystore->Digest(&keys[i]);
-      parts_.keystore->Prefetch(keys[i]);
       const ReaderScope reading;
       status = parts_.index->ReadCurrent(keys[i], &seen[i]);
       if (!status.ok()) return status;

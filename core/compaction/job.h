@@ -123,8 +123,19 @@ class CompactionJob {
     AgeClass age;
   };
 
+  // A row of a victim's key table.
+  struct Entry {
+    RecordHeader header;
+    uint64_t offset;
+    size_t key_begin;
+  };
+
   absl::Status Read();
   absl::Status ReadVictim(size_t index);
+  // Adds a move for each of the entries, whose keys are in `bytes`, that has to stay. Sets `*gains`
+  // if one has not.
+  absl::Status LookUp(size_t index, const std::vector<Entry>& entries, std::string_view bytes,
+                      bool* gains);
   absl::Status DropTombstones();
   // Cuts the moves into outputs, each in ascending order.
   std::vector<Output> Divide();
