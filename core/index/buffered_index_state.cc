@@ -126,7 +126,8 @@ absl::Status BufferedIndex::Close() {
       bool empty;
       {
         SharedLock buffers(buffers_mutex_);
-        empty = active_->keys.size() == 0 && active_->counted.empty();
+        // A position without a record could not tell the log from that of a copy.
+        empty = active_->keys.size() == 0 && (active_->counted.empty() || !last_.exists());
       }
       // What the opening only found may not be durable; it is left for the next opening to replay.
       if (!empty && last <= log_->durable_sequence()) Freeze(last);

@@ -57,7 +57,8 @@ class Space {
   }
   // An index that does not report what is replaced has noted what was live, by the id of the
   // segment, when that was counted last. Of segments that it does not name every record counts as
-  // live, but is assumed to have replaced as much. Where nothing was noted, nothing is assumed.
+  // live, but what users wrote is assumed to have replaced as much. Where nothing was noted,
+  // nothing is assumed.
   void SetToBound(const std::map<uint64_t, uint64_t>& noted) {
     exact_ = false;
     counted_ = !noted.empty();
@@ -65,7 +66,9 @@ class Space {
       const uint64_t records = segment->end() - kSegmentHeaderBytes;
       const auto known = noted.find(segment->id());
       Set(segment.get(), known == noted.end() ? records : std::min(known->second, records));
-      if (counted_ && known == noted.end()) AssumeDead(records);
+      if (counted_ && known == noted.end() && segment->stream() == Stream::kUser) {
+        AssumeDead(records);
+      }
     }
   }
 

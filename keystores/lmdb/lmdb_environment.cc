@@ -151,13 +151,6 @@ absl::StatusOr<LmdbEnvironment> OpenWithMap(const std::string& path, unsigned fl
   }
 }
 
-absl::Status SyncDirectory(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return ErrnoStatus("open", path, errno);
-  absl::Cleanup close_directory = [fd] { ::close(fd); };
-  return ::fsync(fd) == 0 ? absl::OkStatus() : ErrnoStatus("fsync", path, errno);
-}
-
 // Counts the free pages and all pages of the file.
 absl::Status CountPages(MDB_env* env, const std::string& path, uint64_t* free, uint64_t* all,
                         uint64_t* page_bytes) {
@@ -251,9 +244,17 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
     if (!status.ok()) return status;
   }
   // A file with durable data must also have a durable name.
-  status = SyncDirectory(path);
+  status = SyncLmdbDirectory(path);
   if (!status.ok()) return status;
   return env;
+}
+
+absl::Status SyncLmdbDirectory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus("open", path, errno);
+  absl::Cleanup close_directory = [fd] { ::close(fd); };
+  if (::fsync(fd) == 0) return absl::OkStatus();
+  return absl::InternalError(ErrnoStatus("fsync", path, errno).message());
 }
 
 absl::Status ReplaceLmdbFile(MDB_env* env, const std::string& path) {
@@ -267,8 +268,13 @@ absl::Status ReplaceLmdbFile(MDB_env* env, const std::string& path) {
     status = LmdbStatus("mdb_env_copyfd2", file, result);
   } else if (::fsync(fd) != 0) {
     status = ErrnoStatus("fsync", file, errno);
-  } else if (::rename(file.c_str(), absl::StrCat(path, "/", kDataFile).c_str()) != 0) {
-    status = ErrnoStatus("rename", file, errno);
+  } else {
+    // Another program that has the old file open shares its numbers of transactions by the old lock
+    // file. In the new one they begin anew.
+    ::unlink(absl::StrCat(path, "/", kLockFile).c_str());
+    if (::rename(file.c_str(), absl::StrCat(path, "/", kDataFile).c_str()) != 0) {
+      status = ErrnoStatus("rename", file, errno);
+    }
   }
   if (!status.ok()) ::unlink(file.c_str());
   return status;
@@ -278,13 +284,10 @@ absl::Status UseReplacedLmdbFile(const std::string& path, unsigned maps, unsigne
                                  LmdbEnvironment* env) {
   // LMDB must not have a file open twice in one process.
   env->reset();
-  // Another program that has the old file open shares its numbers of transactions by the old lock
-  // file. In the new one they begin anew.
-  ::unlink(absl::StrCat(path, "/", kLockFile).c_str());
   absl::StatusOr<LmdbEnvironment> opened = OpenWithMap(path, kFlags, maps, max_readers);
   if (!opened.ok()) return opened.status();
   *env = *std::move(opened);
-  return SyncDirectory(path);
+  return SyncLmdbDirectory(path);
 }
 
 void ExtendLmdbFile(MDB_env* env) {

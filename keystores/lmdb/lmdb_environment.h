@@ -53,10 +53,13 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
 // From the call on nothing must be committed to it any more. On error nothing has changed.
 absl::Status ReplaceLmdbFile(MDB_env* env, const std::string& path);
 // The second closes `*env`, in which no transaction may be open, and opens the new file. On error
-// `*env` is null if it could not be opened; if it is not null nothing must be committed to it, as a
-// power cut may bring the old file back.
+// `*env` is null if it could not be opened. If it is not null nothing must be committed to it, as a
+// power cut may bring the old file back, before SyncLmdbDirectory has succeeded, which may only be
+// tried after ResourceExhausted.
 absl::Status UseReplacedLmdbFile(const std::string& path, unsigned maps, unsigned max_readers,
                                  LmdbEnvironment* env);
+// Makes the names of the files durable. ResourceExhausted if that was not even tried.
+absl::Status SyncLmdbDirectory(const std::string& path);
 
 // Makes the file as long as its number of pages says. LMDB never writes a page that one transaction
 // both allocated and freed. If that is the last page, the file stays short, and OpenLmdbEnvironment

@@ -226,7 +226,12 @@ absl::Status LmdbIndex::Scan(const KeyRange& range, size_t limit, IndexRows* row
 }
 
 absl::Status LmdbIndex::Commit(IndexBatch* batch) {
-  absl::Status status = env_ == nullptr ? OpenAgain() : failed_;
+  absl::Status status = failed_;
+  // What was short may not be so any more.
+  if (absl::IsResourceExhausted(status)) {
+    status = env_ == nullptr ? OpenAgain() : SyncLmdbDirectory(path_);
+    failed_ = status;
+  }
   if (!status.ok()) return status;
   MDB_txn* begun = nullptr;
   int result = mdb_txn_begin(env_.get(), nullptr, 0, &begun);
@@ -299,7 +304,7 @@ void LmdbIndex::Shrink(uint64_t used_pages) {
 void LmdbIndex::FindMaps() {
   absl::Status status = OpenMaps(env_.get(), path_, /*read_only=*/true, &entries_, &notes_);
   if (status.ok()) return;
-  failed_ = status;
+  if (failed_.ok() || absl::IsResourceExhausted(failed_)) failed_ = status;
   env_.reset();
 }
 
