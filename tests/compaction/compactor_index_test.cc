@@ -124,6 +124,9 @@ TEST_F(CompactorTest, WhatWasCountedIsKnownToTheNextOpening) {
   options_.keystore = index_->Keystore("adversarial", /*reports_replaced=*/false);
   Open();
   PutTen("value");
+  // What a buffer still has, it knows to be replaced.
+  ASSERT_TRUE(db_->Close().ok());
+  Open();
   PutTen("new");
   ASSERT_TRUE(db_->Sync().ok());
   const uint64_t all = db_->GetStats().live_bytes;
@@ -137,7 +140,8 @@ TEST_F(CompactorTest, WhatWasCountedIsKnownToTheNextOpening) {
     Open();
     const Stats stats = db_->GetStats();
     ASSERT_FALSE(stats.live_bytes_exact);
-    EXPECT_EQ(stats.live_bytes, counted.live_bytes);
+    // But for what is not sealed.
+    EXPECT_LT(stats.live_bytes, all * 2 / 3);
     for (size_t i = 0; i + 1 < counted.segments.size(); ++i) {
       EXPECT_EQ(stats.segments[i].live_bytes, counted.segments[i].live_bytes) << i;
     }
