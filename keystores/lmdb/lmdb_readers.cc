@@ -37,7 +37,7 @@ void LmdbReaders::Suspend() {
   }
 }
 
-void LmdbReaders::Resume(MDB_env* env, absl::Status why) {
+void LmdbReaders::Resume(MDB_env* env, const absl::Status& why) {
   for (Shard& shard : shards_) {
     MutexLock lock(shard.mutex);
     shard.suspended = false;

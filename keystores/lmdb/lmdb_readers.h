@@ -42,7 +42,7 @@ class LmdbReaders {
   void Suspend();
   // Lets them begin again, in `env`. If that is null they fail with `why` until the next Resume,
   // which needs no Suspend then.
-  void Resume(MDB_env* env, absl::Status why);
+  void Resume(MDB_env* env, const absl::Status& why);
 
   // Approximate memory of the transactions.
   uint64_t MemoryBytes() const;
