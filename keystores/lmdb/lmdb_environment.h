@@ -50,7 +50,7 @@ absl::StatusOr<LmdbEnvironment> OpenLmdbEnvironment(const std::string& path, boo
 // moment a complete, durable file with that content has the name.
 //
 // The first writes the new file and gives it the name of the old one, which `env` goes on using.
-// From the call on nothing must be committed to it any more. On error nothing has changed.
+// From the call on nothing must be committed to it any more. On error the file is the old one.
 absl::Status ReplaceLmdbFile(MDB_env* env, const std::string& path);
 // The second closes `*env`, in which no transaction may be open, and opens the new file. On error
 // `*env` is null if it could not be opened. If it is not null nothing must be committed to it, as a
