@@ -307,11 +307,15 @@ int LmdbCommitResult(MDB_env* env, int result) {
   if (result != EIO) return result;
   // Somebody may have freed a little meanwhile.
   constexpr uint64_t kNearlyNothing = uint64_t{16} << 20;
+  return LmdbDiskBytes(env) < kNearlyNothing ? ENOSPC : result;
+}
+
+uint64_t LmdbDiskBytes(MDB_env* env) {
   int fd = -1;
   mdb_env_get_fd(env, &fd);
   struct statvfs disk;
-  if (::fstatvfs(fd, &disk) != 0) return result;
-  return uint64_t{disk.f_bavail} * disk.f_frsize < kNearlyNothing ? ENOSPC : result;
+  if (::fstatvfs(fd, &disk) != 0) return UINT64_MAX;
+  return uint64_t{disk.f_bavail} * disk.f_frsize;
 }
 
 }  // namespace rumcask

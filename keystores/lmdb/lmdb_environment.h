@@ -71,6 +71,9 @@ void ExtendLmdbFile(MDB_env* env);
 // full disk does. Its transaction has not happened then, so that it may be tried again.
 int LmdbCommitResult(MDB_env* env, int result);
 
+// What is free on the disk that the file is on; UINT64_MAX if that cannot be told.
+uint64_t LmdbDiskBytes(MDB_env* env);
+
 }  // namespace rumcask
 
 #endif  // RUMCASK_KEYSTORES_LMDB_LMDB_ENVIRONMENT_H_

@@ -286,10 +286,13 @@ void LmdbIndex::Shrink(uint64_t used_pages) {
   mdb_env_info(env_.get(), &info);
   mdb_env_stat(env_.get(), &stat);
   const uint64_t all_pages = info.me_last_pgno + 1;
+  const uint64_t copied = used_pages * stat.ms_psize;
   if (all_pages * stat.ms_psize <= kLmdbSmallBytes || used_pages > all_pages / 4 ||
-      used_pages * stat.ms_psize > kLmdbMostCopiedBytes) {
+      copied > kLmdbMostCopiedBytes) {
     return;
   }
+  // On a full disk the copy would take what deletes need, if only until it fails.
+  if (LmdbDiskBytes(env_.get()) / 4 < copied) return;
   if (!ReplaceLmdbFile(env_.get(), path_).ok()) {
     commits_until_shrink_ = kCommitsBetweenTries;
     return;
