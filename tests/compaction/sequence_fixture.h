@@ -92,6 +92,14 @@ class SequenceTest : public CompactorTest, public testing::WithParamInterface<Se
     const absl::Status status = db_->Delete(key);
     ASSERT_TRUE(status.ok()) << status;
   }
+  // So that half of what is written is dead, durable, and known to the index to be dead.
+  Content PutTenTwice() {
+    PutTen("old");
+    PutTen("new");
+    EXPECT_TRUE(db_->Sync().ok());
+    EXPECT_TRUE(DbTestPeer::CompactorOf(db_.get())->BringIndexUpToDate().ok());
+    return ContentOf(db_.get());
+  }
   // Writes until the segment that is active now is sealed.
   void Roll(const std::string& key = "roll") {
     const uint64_t id = db_->GetStats().segments.back().id;

@@ -163,11 +163,7 @@ TEST_P(UnadoptedTest, A4_CopiesWithoutAHeaderDoNotEndTheLog) {
 // leads to, and is overwritten once.
 TEST_P(SequenceTest, A5_H22_OriginalsBesideTheirCopiesCountOnce) {
   Open();
-  PutTen("old");
-  PutTen("new");
-  ASSERT_TRUE(db_->Sync().ok());
-  ASSERT_TRUE(DbTestPeer::CompactorOf(db_.get())->BringIndexUpToDate().ok());
-  const Content content = ContentOf(db_.get());
+  const Content content = PutTenTwice();
   std::vector<CrashPoint> crashes;
   AtStep("move", [&] { crashes = Crashes("before moving"); });
   EXPECT_GT(CompactAll().copied_records, 0u);

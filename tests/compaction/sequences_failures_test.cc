@@ -34,11 +34,7 @@ TEST_P(SequenceTest, A28_ASegmentWithoutAKeyTableStays) {
 // A damaged record that is dead goes with its segment.
 TEST_P(SequenceTest, A29_ADamagedDeadRecordGoes) {
   Open();
-  PutTen("old");
-  PutTen("new");
-  ASSERT_TRUE(db_->Sync().ok());
-  ASSERT_TRUE(DbTestPeer::CompactorOf(db_.get())->BringIndexUpToDate().ok());
-  const Content content = ContentOf(db_.get());
+  const Content content = PutTenTwice();
   const std::string dead = Value("old", 9);
   const uint64_t segment = SegmentWith(dead);
   const std::string name = SegmentName(segment);
@@ -54,11 +50,7 @@ TEST_P(SequenceTest, A29_ADamagedDeadRecordGoes) {
 // verified is what is written: a second look would give the damage a checksum that fits.
 TEST_P(SequenceTest, A30_WhatIsCopiedIsWhatWasVerified) {
   Open();
-  PutTen("old");
-  PutTen("new");
-  ASSERT_TRUE(db_->Sync().ok());
-  ASSERT_TRUE(DbTestPeer::CompactorOf(db_.get())->BringIndexUpToDate().ok());
-  const Content content = ContentOf(db_.get());
+  const Content content = PutTenTwice();
   std::set<std::string> victims;
   for (const uint64_t id : SegmentIds()) victims.insert(SegmentName(id));
   std::string read;
@@ -97,11 +89,7 @@ TEST_P(SequenceTest, A32_AFailedChangeOfManifestEndsTheJob) {
       for (const Fault fault : {Fault::kEio, Fault::kEnospc}) {
         SCOPED_TRACE(absl::StrCat(step, " ", CallKindName(kind), " ", FaultName(fault)));
         BeginAnew();
-        PutTen("old");
-        PutTen("new");
-        ASSERT_TRUE(db_->Sync().ok());
-        ASSERT_TRUE(DbTestPeer::CompactorOf(db_.get())->BringIndexUpToDate().ok());
-        const Content content = ContentOf(db_.get());
+        const Content content = PutTenTwice();
         const std::set<uint64_t> before = SegmentIds();
         AtStep(step, [&] {
           FaultPlan plan;
