@@ -194,8 +194,9 @@ absl::Status Compactor::CountLive(bool ordered) {
       live[segment->id()] = Space::LiveBytes(*segment);
     }
   }
+  // An older count is freed after the lock.
   MutexLock write_lock(parts_.log->write_mutex());
-  parts_.index->NoteCounted(std::move(live));
+  parts_.index->NoteCounted(&live);
   return absl::OkStatus();
 }
 

@@ -16,6 +16,8 @@ namespace rumcask {
 namespace {
 
 constexpr size_t kKeysAtOnce = 1024;
+// Corrected under one hold of the write lock.
+constexpr size_t kSegmentsAtOnce = 64;
 
 }  // namespace
 
@@ -65,19 +67,25 @@ SpaceMeasurement MeasureSpace(const Log& log) {
 
 absl::Status CountLiveBytes(Keystore* keystore, bool ordered, Log* log,
                             const std::atomic<bool>& stopped) {
-  // What counts as live in each, as of the snapshot: a record that dies in between would be
-  // subtracted twice.
-  std::vector<std::pair<std::shared_ptr<Segment>, uint64_t>> before;
+  const std::vector<std::shared_ptr<Segment>> segments = log->Segments();
   std::shared_ptr<const KeystoreSnapshot> snapshot;
+  const Segment* active = nullptr;
+  uint64_t active_bytes = 0;
   uint64_t assumed = 0;
   {
     MutexLock lock(log->write_mutex());
-    for (std::shared_ptr<Segment>& segment : log->Segments()) {
-      const uint64_t bytes = Space::LiveBytes(*segment);
-      before.emplace_back(std::move(segment), bytes);
-    }
+    active = log->active();
+    if (active != nullptr) active_bytes = Space::LiveBytes(*active);
     snapshot = keystore->TakeSnapshot(log->last_sequence());
     assumed = log->space().assumed();
+  }
+  // What counts as live in each, not before the snapshot: what dies in between would be subtracted
+  // twice. Where nothing is written any more it may be read a little later, since what has died by
+  // then goes on counting as live.
+  std::vector<uint64_t> before;
+  before.reserve(segments.size());
+  for (const std::shared_ptr<Segment>& segment : segments) {
+    before.push_back(segment.get() == active ? active_bytes : Space::LiveBytes(*segment));
   }
   std::unordered_map<uint32_t, uint64_t> live;  // by slot
   const auto count = [&](Location location) {
@@ -106,11 +114,17 @@ absl::Status CountLiveBytes(Keystore* keystore, bool ordered, Log* log,
       for (const Location location : locations) count(location);
     } while (!locations.empty());
   }
-  MutexLock lock(log->write_mutex());
-  for (const auto& [segment, bytes] : before) {
-    const uint64_t counted = live[segment->slot()];
-    if (counted < bytes) Space::Correct(segment.get(), bytes - counted);
+  std::vector<std::pair<Segment*, uint64_t>> dead;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const uint64_t counted = live[segments[i]->slot()];
+    if (counted < before[i]) dead.emplace_back(segments[i].get(), before[i] - counted);
   }
+  for (size_t begin = 0; begin < dead.size(); begin += kSegmentsAtOnce) {
+    MutexLock lock(log->write_mutex());
+    const size_t end = std::min(begin + kSegmentsAtOnce, dead.size());
+    for (size_t i = begin; i < end; ++i) Space::Correct(dead[i].first, dead[i].second);
+  }
+  MutexLock lock(log->write_mutex());
   log->space().WithdrawAssumption(assumed);
   return absl::OkStatus();
 }

@@ -413,9 +413,9 @@ void BufferedIndex::OnFence(uint64_t sequence, Location fence) {
   Freeze(sequence);
 }
 
-void BufferedIndex::NoteCounted(LiveBytes live) {
+void BufferedIndex::NoteCounted(LiveBytes* live) {
   ExclusiveLock lock(buffers_mutex_);
-  active_->counted = std::move(live);
+  active_->counted.swap(*live);
 }
 
 void BufferedIndex::Freeze(uint64_t position) {

@@ -140,8 +140,8 @@ class BufferedIndex : public Keystore {
   // freezes, so that the position becomes the fence's.
   void OnFence(uint64_t sequence, Location fence);
   // To be called under the write lock. Notes what was counted together with all that was written
-  // before.
-  void NoteCounted(LiveBytes live);
+  // before, and hands out what it replaces, so that the caller may free it after the lock.
+  void NoteCounted(LiveBytes* live);
   // Waits until the position is `sequence` or more, to which it must be on its way. The error is
   // the reason why it may never be: the index has failed, is short of room, or is closed. The
   // caller must be in no ReaderScope.

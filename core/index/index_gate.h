@@ -102,9 +102,9 @@ class IndexGate {
   // live, as was found out under no lock before. A sealed segment never gets more. An index that
   // does not count them itself keeps it for the next opening, together with all that was written
   // before: what was dead by then must not come alive again because a power cut takes back what had
-  // replaced it.
-  void NoteCounted(LiveBytes live) {
-    if (buffered_ != nullptr) buffered_->NoteCounted(std::move(live));
+  // replaced it. `*live` becomes an older count or stays, to be freed after the lock.
+  void NoteCounted(LiveBytes* live) {
+    if (buffered_ != nullptr) buffered_->NoteCounted(live);
   }
   // Returns once a crash would leave an index that has all that was written before that fence. On
   // error it may never come to that.
