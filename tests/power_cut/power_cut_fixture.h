@@ -61,7 +61,8 @@ class PowerCutTest : public testing::TestWithParam<std::string> {
   uint64_t least_ = 0;             // operations through this one must be there at the next opening
   uint64_t written_ = 0;           // the last operation that has returned
   uint64_t indexed_ = 0;           // the index is durably up to date through this version
-  int unopened_ = 0;  // consecutive writers that ended before they had opened the database
+  int unopened_ = 0;   // consecutive writers that ended before they had opened the database
+  std::string lives_;  // how each of its writers ended, and what it had logged
 
   // What is known of the current round.
   bool opened_ = false;

@@ -35,6 +35,7 @@
 #include "core/check/verify.h"
 #include "core/damage.h"
 #include "core/db.h"
+#include "core/plugin/disk_index.h"
 #include "core/stats.h"
 #include "keystores/by_name.h"
 #include "tests/oracle/numbered_writes.h"
@@ -207,6 +208,20 @@ int Main(int argc, char** argv) {
   options.append_mode = mapped ? AppendMode::kMapped : AppendMode::kWrite;
   options.read_mode = mapped ? ReadMode::kMapped : ReadMode::kPread;
   keystore->buffer_bytes = kBufferBytes;
+  // Reported at once: a cut may come while the index is built anew, and the next writer finds a
+  // part of it.
+  keystore->open_index = [open = keystore->open_index](const DiskIndexConfig& config) {
+    auto index = open(config);
+    if (!index.ok()) {
+      std::cerr << "the index does not open: " << index.status() << std::endl;
+      Report(WriterReport::kUnopenable, 0);
+    }
+    return index;
+  };
+  keystore->remove_index = [remove = keystore->remove_index](const std::string& index) {
+    std::cerr << "the index is removed" << std::endl;
+    return remove(index);
+  };
   options.keystore = *std::move(keystore);
   auto db = DB::Open(path, options);
   if (!db.ok()) Fail("Open", db.status());

@@ -16,6 +16,7 @@ struct WriterReport {
   enum What : uint64_t {
     kOpened,      // the database is open and held the first `number` operations and nothing else
     kBehind,      // its index ended `number` versions before the log
+    kUnopenable,  // its index does not open, for which the writer's log says why
     kRebuilt,     // its index was rebuilt; the writer's log says why
     kIndexed,     // the index is durably up to date through version `number`
     kWritten,     // operation `number` has returned
