@@ -101,7 +101,17 @@ Reading ReadDump(std::string_view content) {
 Reading ReadLines(std::string_view content, std::string_view separator, bool hex = false) {
   const TemporaryFile file(content);
   LineReader lines(file.fd());
-  LinesReader reader(separator, hex, &lines);
+  LinesOptions options;
+  options.separator = std::string(separator);
+  options.hex = hex;
+  LinesReader reader(std::move(options), &lines);
+  return ReadAll(&reader, lines);
+}
+
+Reading ReadOtherLines(std::string_view content, const LinesOptions& options) {
+  const TemporaryFile file(content);
+  LineReader lines(file.fd());
+  LinesReader reader(options, &lines);
   return ReadAll(&reader, lines);
 }
 
@@ -332,12 +342,62 @@ TEST(LinesReader, SplitsAtTheFirstSeparator) {
 TEST(LinesReader, NamesWhatIsWrong) {
   EXPECT_EQ(ReadLines("a;b\nc\n", ";").message(), "the line has no separator");
   EXPECT_EQ(ReadLines("a;b\nc\n", ";").line_number, 2);
-  EXPECT_EQ(ReadLines("a;b\n\n", ";").message(), "the line has no separator");
+  EXPECT_EQ(ReadLines("a;b\n \n", ";").message(), "the line has no separator");
   EXPECT_EQ(ReadLines(";b\n", ";").message(), "the key is empty");
   EXPECT_EQ(ReadLines("6;61\n", ";", true).message(), "the key is not hexadecimal");
   EXPECT_EQ(ReadLines("61;x\n", ";", true).message(), "the value is not hexadecimal");
   EXPECT_EQ(ReadLines(std::string(kMaxKeyBytes + 1, 'x') + ";\n", ";").message(),
             "the key is longer than 65535 bytes");
+}
+
+TEST(LinesReader, LeavesOutWhatIsNoRecord) {
+  EXPECT_THAT(ReadLines("\na;b\n\n\r\nc;d\n\n", ";").records,
+              ElementsAre(Pair("a", "b"), Pair("c", "d")));
+  LinesOptions options;
+  options.separator = ";";
+  options.header = true;
+  EXPECT_THAT(ReadOtherLines("name;value\na;b\n", options).records, ElementsAre(Pair("a", "b")));
+  EXPECT_THAT(ReadOtherLines("name;value", options).records, IsEmpty());
+  options.comment = "//";
+  EXPECT_THAT(ReadOtherLines("x\n// a;b\n/;c\nd;// e\n//", options).records,
+              ElementsAre(Pair("/", "c"), Pair("d", "// e")));
+  options.bare_keys = true;
+  EXPECT_THAT(ReadOtherLines("x\na\nb\r\nc;\nd;e\n//f", options).records,
+              ElementsAre(Pair("a", ""), Pair("b", ""), Pair("c", ""), Pair("d", "e")));
+  EXPECT_EQ(ReadOtherLines("x\n;b\n", options).message(), "the key is empty");
+}
+
+// Skipping counts the same lines as reading does, without decoding them.
+TEST(LinesReader, SkipsRecordsAndNotLines) {
+  const TemporaryFile file("name;value\n\n# one\na;1\nbroken\n\r\n# two\nb;2\n");
+  LineReader lines(file.fd());
+  LinesOptions options;
+  options.separator = ";";
+  options.header = true;
+  options.comment = "#";
+  LinesReader reader(options, &lines);
+  EXPECT_TRUE(*reader.Next(nullptr, nullptr));
+  EXPECT_EQ(lines.line_number(), 4);
+  EXPECT_TRUE(*reader.Next(nullptr, nullptr));
+  EXPECT_EQ(lines.line_number(), 5);
+  std::string key, value;
+  EXPECT_TRUE(*reader.Next(&key, &value));
+  EXPECT_EQ(key, "b");
+  EXPECT_EQ(lines.line_number(), 8);
+  EXPECT_FALSE(*reader.Next(&key, &value));
+}
+
+TEST(LinesReader, HasTheTextOfWhatItRefuses) {
+  const TemporaryFile file("a;1\nbroken\r\n");
+  LineReader lines(file.fd());
+  LinesOptions options;
+  options.separator = ";";
+  LinesReader reader(options, &lines);
+  std::string key, value;
+  EXPECT_TRUE(*reader.Next(&key, &value));
+  EXPECT_FALSE(reader.Next(&key, &value).ok());
+  ASSERT_NE(reader.text(), nullptr);
+  EXPECT_EQ(*reader.text(), "broken\r");
 }
 
 TEST(LinesFormat, SeparatorsAreChecked) {

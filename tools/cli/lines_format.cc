@@ -1,5 +1,6 @@
 #include "tools/cli/lines_format.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -64,46 +65,80 @@ absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex) {
   return separator;
 }
 
-absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
-  remedy_ = Remedy::kMend;
-  if (!lines_->StartLine()) {
-    if (!lines_->status().ok()) return lines_->status();
-    return false;
+bool LinesReader::IsRecord() const {
+  if (line_.empty() || line_ == "\r") return false;
+  if (options_.header && lines_->line_number() == 1) return false;
+  const std::string& comment = options_.comment;
+  return comment.empty() || line_.compare(0, comment.size(), comment) != 0;
+}
+
+absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
+  constexpr size_t kLongest = kMaxKeyBytes + kMaxValueBytes;
+  const size_t limit = (options_.hex ? 2 : 1) * kLongest + options_.separator.size();
+  const size_t beginning = std::max(options_.comment.size(), size_t{2});
+  while (lines_->StartLine()) {
+    whole_ = false;
+    line_.clear();
+    if (whole) {
+      absl::Status status = lines_->ReadRest(limit, &line_);
+      if (!status.ok()) return status;
+      whole_ = true;
+    } else {
+      std::string_view piece;
+      while (line_.size() < beginning && lines_->NextPiece(&piece)) line_.append(piece);
+    }
+    if (IsRecord()) return true;
   }
-  if (key == nullptr) return true;
-  const size_t factor = hex_ ? 2 : 1;
-  absl::Status status =
-      lines_->ReadRest((kMaxKeyBytes + kMaxValueBytes) * factor + separator_.size(), &line_);
-  if (absl::IsInvalidArgument(status)) remedy_ = Remedy::kMendOrLeaveOut;
-  if (!status.ok()) return status;
+  if (!lines_->status().ok()) return lines_->status();
+  return false;
+}
+
+absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
+  const absl::StatusOr<bool> found = NextLine(/*whole=*/key != nullptr);
+  remedy_ = absl::IsInvalidArgument(found.status()) ? Remedy::kMendOrLeaveOut : Remedy::kMend;
+  if (key == nullptr || !found.ok() || !*found) return found;
   if (lines_->line_number() == 1) {
-    status = CheckByteOrderMark(line_);
+    absl::Status status = CheckByteOrderMark(line_);
     if (!status.ok()) return status;
   }
-  const bool ends_with_cr = !line_.empty() && line_.back() == '\r';
-  if (hex_ && ends_with_cr) {
+  const bool ends_with_cr = line_.back() == '\r';
+  if (options_.hex && ends_with_cr) {
     return absl::InvalidArgumentError(
         "the line ends with CR and LF, and CR is no hexadecimal digit; load what tr -d '\\r' makes "
         "of the file");
   }
-  if (lines_->terminated()) {
+  if (lines_->terminated() && line_.find(options_.separator) != std::string::npos) {
     ++lines_read_;
     if (ends_with_cr && ++lines_with_cr_ == 1) first_with_cr_ = lines_->line_number();
   }
   remedy_ = Remedy::kMendOrLeaveOut;
-  const size_t at = line_.find(separator_);
-  if (at == std::string::npos) return absl::InvalidArgumentError("the line has no separator");
+  absl::Status status = Split(key, value);
+  if (!status.ok()) return status;
+  return true;
+}
+
+absl::Status LinesReader::Split(std::string* key, std::string* value) const {
+  const size_t at = line_.find(options_.separator);
   if (at == 0) return absl::InvalidArgumentError("the key is empty");
+  if (at == std::string::npos && !options_.bare_keys) {
+    return absl::InvalidArgumentError("the line has no separator");
+  }
   key->assign(line_, 0, at);
-  value->assign(line_, at + separator_.size());
-  if (hex_) {
+  if (at == std::string::npos) {
+    value->clear();
+    // It is no part of a value here.
+    if (key->back() == '\r') key->pop_back();
+  } else {
+    value->assign(line_, at + options_.separator.size());
+  }
+  absl::Status status;
+  if (options_.hex) {
     status = DecodeHex("key", key);
     if (status.ok()) status = DecodeHex("value", value);
   }
   if (status.ok()) status = CheckLength("key", *key, kMaxKeyBytes);
   if (status.ok()) status = CheckLength("value", *value, kMaxValueBytes);
-  if (!status.ok()) return status;
-  return true;
+  return status;
 }
 
 std::string LinesReader::Note() const {

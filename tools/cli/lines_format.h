@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,23 +21,43 @@ namespace rumcask::cli {
 // contains a newline or, with `hex`, a hexadecimal digit.
 absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex);
 
-// Splits each line at the first separator. The last line may lack its newline.
+struct LinesOptions {
+  std::string separator;
+  // Keys and values are in hexadecimal.
+  bool hex = false;
+  // The first line is none of the records.
+  bool header = false;
+  // Lines that begin with this are none; empty: there are no such lines.
+  std::string comment;
+  // A line without a separator is a key whose value is empty.
+  bool bare_keys = false;
+};
+
+// Splits each line at the first separator. Blank lines are left out, as they hold nothing. The last
+// line may lack its newline.
 class LinesReader : public RecordReader {
  public:
-  // With `hex`, keys and values are in hexadecimal.
-  LinesReader(std::string_view separator, bool hex, LineReader* lines)
-      : separator_(separator), hex_(hex), lines_(lines) {}
+  LinesReader(LinesOptions options, LineReader* lines)
+      : options_(std::move(options)), lines_(lines) {}
 
   absl::Status Begin() override { return absl::OkStatus(); }
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
   Remedy remedy() const override { return remedy_; }
   std::string Note() const override;
+  const std::string* text() const override {
+    return remedy_ == Remedy::kMendOrLeaveOut && whole_ ? &line_ : nullptr;
+  }
 
  private:
-  const std::string separator_;
-  const bool hex_;
+  // Goes to the next line that is a record and reads it, or no more of it than tells that.
+  absl::StatusOr<bool> NextLine(bool whole);
+  bool IsRecord() const;
+  absl::Status Split(std::string* key, std::string* value) const;
+
+  const LinesOptions options_;
   LineReader* const lines_;
   std::string line_;
+  bool whole_ = false;  // the whole of the line is in line_
   Remedy remedy_ = Remedy::kNone;
   // The number of lines that were decoded and had a newline, and how many of them had a CR before
   // it.

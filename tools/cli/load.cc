@@ -16,6 +16,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "core/db.h"
@@ -38,21 +39,78 @@ struct LoadFlags {
   std::optional<std::string> separator;  // none: the format is that of db_dump
   uint64_t skip = 0;
   std::optional<std::string> format;
+  // With a separator only.
+  bool header = false;
+  std::optional<std::string> comment;
+  bool bare_keys = false;
+  std::optional<std::string> on_error;
+  std::optional<std::string> rejects;
+
+  bool LeavesOut() const { return on_error.has_value() && *on_error == "skip"; }
 };
 
-absl::Status Load(const Flags& flags, const LoadFlags& load) {
+// OK if the flags go together.
+absl::Status Check(const Flags& flags, const LoadFlags& load) {
   const bool delimited = load.separator.has_value();
-  std::string separator;
-  if (delimited) {
-    absl::StatusOr<std::string> parsed = ParseSeparator(*load.separator, flags.hex);
-    if (!parsed.ok()) return UsageError(std::string(parsed.status().message()));
-    separator = *std::move(parsed);
-  } else if (flags.hex) {
+  if (!delimited && flags.hex) {
     return UsageError("--hex goes with --separator: a dump says itself what its encoding is");
   }
   if (load.format && (delimited || *load.format != "print")) {
     return UsageError(delimited ? "--format does not go with --separator"
                                 : "--format takes only print, which the dump must say as well");
+  }
+  if (!delimited &&
+      (load.header || load.comment || load.bare_keys || load.on_error || load.rejects)) {
+    return UsageError(
+        "--header, --comment, --bare-keys, --on-error and --rejects go with --separator: a dump is "
+        "either whole or damaged");
+  }
+  if (load.comment && load.comment->empty()) return UsageError("the text of --comment is empty");
+  if (load.on_error && *load.on_error != "stop" && *load.on_error != "skip") {
+    return UsageError(absl::StrFormat("--on-error: '%s' is neither stop nor skip", *load.on_error));
+  }
+  if (load.rejects && !load.LeavesOut()) return UsageError("--rejects goes with --on-error skip");
+  return absl::OkStatus();
+}
+
+// The file for the lines that are left out.
+class Rejects {
+ public:
+  // Nothing is wanted without a path. It must be a new file, as it could be the one that is loaded.
+  absl::Status Open(const std::optional<std::string>& path) {
+    if (!path) return absl::OkStatus();
+    fd_ = ::open(path->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ < 0) {
+      return absl::FailedPreconditionError(
+          absl::StrFormat("cannot create %s: %s", *path, std::strerror(errno)));
+    }
+    output_.emplace(fd_, *path);
+    return absl::OkStatus();
+  }
+  ~Rejects() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Rejects() = default;
+  Rejects(const Rejects&) = delete;
+  Rejects& operator=(const Rejects&) = delete;
+
+  Output* output() { return output_ ? &*output_ : nullptr; }
+  absl::Status Flush() { return output_ ? output_->Flush() : absl::OkStatus(); }
+
+ private:
+  int fd_ = -1;
+  std::optional<Output> output_;
+};
+
+absl::Status Load(const Flags& flags, const LoadFlags& load) {
+  absl::Status status = Check(flags, load);
+  if (!status.ok()) return status;
+  LinesOptions options;
+  if (load.separator) {
+    absl::StatusOr<std::string> parsed = ParseSeparator(*load.separator, flags.hex);
+    if (!parsed.ok()) return UsageError(std::string(parsed.status().message()));
+    options = {*std::move(parsed), flags.hex, load.header, load.comment.value_or(""),
+               load.bare_keys};
   }
   const bool standard_input = load.file == "-";
   const std::string name = standard_input ? "standard input" : load.file;
@@ -77,15 +135,23 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   Interrupt interrupt;
   LineReader lines(fd);
   std::unique_ptr<RecordReader> records;
-  if (delimited) {
-    records = std::make_unique<LinesReader>(separator, flags.hex, &lines);
+  if (load.separator) {
+    records = std::make_unique<LinesReader>(std::move(options), &lines);
   } else {
     records = std::make_unique<DumpReader>(load.format.has_value(), &lines);
   }
-  Loader loader(name, sized ? static_cast<uint64_t>(about.st_size) : 0, load.skip, &lines,
-                records.get());
+  Rejects rejects;
+  status = rejects.Open(load.rejects);
+  if (!status.ok()) return status;
+  LoaderOptions loading;
+  loading.file = name;
+  loading.file_bytes = sized ? static_cast<uint64_t>(about.st_size) : 0;
+  loading.skip = load.skip;
+  loading.leaves_out = load.LeavesOut();
+  loading.rejects = rejects.output();
+  Loader loader(std::move(loading), &lines, records.get());
   // Done before opening, so that a wrong file creates no database.
-  absl::Status status = loader.Begin();
+  status = loader.Begin();
   if (!status.ok()) return status;
   // Waiting for the database and opening it need no orderly end.
   interrupt.Pause();
@@ -95,9 +161,15 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   interrupt.Resume();
   status = loader.LoadInto(db->get());
   const absl::Status closed = (*db)->Close();
+  const absl::Status copied = rejects.Flush();
   if (!status.ok()) return status;
   if (!closed.ok()) return closed;
-  return Print(absl::StrFormat("%s loaded\n", FormatCount(loader.committed(), "record")));
+  if (!copied.ok()) return copied;
+  std::string text = FormatCount(loader.committed(), "record") + " loaded";
+  if (load.LeavesOut()) {
+    absl::StrAppend(&text, ", ", FormatCount(loader.left_out(), "line"), " left out");
+  }
+  return Print(text + "\n");
 }
 
 }  // namespace
@@ -117,6 +189,13 @@ int RunLoad(const std::vector<std::string>& arguments) {
               "In each line the key ends at the first TEXT, and the rest is the value; \\t means a "
               "tab");
   line.Option("--skip", "N", &load.skip, "Skip the first N records");
+  line.Flag("--header", &load.header, "The first line is no record");
+  line.Option("--comment", "TEXT", &load.comment, "Lines that begin with TEXT are no records");
+  line.Flag("--bare-keys", &load.bare_keys,
+            "A line without a separator is a key whose value is empty");
+  line.Option("--on-error", "skip", &load.on_error,
+              "Leave out lines that cannot be loaded, and count them; default stop");
+  line.Option("--rejects", "FILE", &load.rejects, "Copy what is left out to FILE, a new one");
   line.Option(
       "--format", "print", &load.format,
       "Treat every backslash in a dump by mdb_dump -p as an escape; mdb_dump before LMDB 0.9.25 "

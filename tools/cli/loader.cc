@@ -24,13 +24,12 @@ constexpr size_t kBatchRecords = 1000;
 
 }  // namespace
 
-Loader::Loader(std::string file, uint64_t file_bytes, uint64_t skip, LineReader* lines,
-               RecordReader* records)
-    : file_(std::move(file)),
-      skip_(skip),
+Loader::Loader(LoaderOptions options, LineReader* lines, RecordReader* records)
+    : options_(std::move(options)),
       lines_(lines),
       records_(records),
-      progress_("load", file_bytes) {}
+      progress_("load", options_.file_bytes),
+      passed_(options_.skip) {}
 
 absl::Status Loader::Begin() {
   absl::Status status = records_->Begin();
@@ -42,23 +41,49 @@ absl::Status Loader::Begin() {
 }
 
 absl::Status Loader::Skip() {
-  for (uint64_t skipped = 0; skipped < skip_; ++skipped) {
+  for (; read_ < options_.skip; ++read_) {
     const absl::StatusOr<bool> more = records_->Next(nullptr, nullptr);
     if (!more.ok()) return WhileReading(more.status());
     if (!*more) {
       return absl::InvalidArgumentError(
-          absl::StrFormat("%s has only %s to skip", file_, FormatCount(skipped, "record")));
+          absl::StrFormat("%s has only %s to skip", options_.file, FormatCount(read_, "record")));
     }
   }
   return absl::OkStatus();
 }
 
 void Loader::ReadNext() {
-  next_.first_line = lines_->line_number() + 1;
-  const absl::StatusOr<bool> more = records_->Next(&next_.key, &next_.value);
-  next_.last_line = lines_->line_number();
-  has_next_ = more.ok() && *more;
-  end_ = more.status();
+  while (true) {
+    next_.first_line = lines_->line_number() + 1;
+    const absl::StatusOr<bool> more = records_->Next(&next_.key, &next_.value);
+    next_.last_line = lines_->line_number();
+    has_next_ = more.ok() && *more;
+    end_ = more.status();
+    const std::string* const refused = absl::IsInvalidArgument(end_) ? records_->text() : nullptr;
+    if (has_next_ || refused != nullptr) next_.count = ++read_;
+    // The database may refuse it.
+    if (has_next_ && options_.leaves_out && records_->text() != nullptr) {
+      next_.text = *records_->text();
+    }
+    if (refused == nullptr || !LeaveOut(next_.last_line, end_, *refused)) return;
+    end_ = absl::OkStatus();
+  }
+}
+
+bool Loader::LeaveOut(uint64_t line, const absl::Status& why, const std::string& text) {
+  if (!options_.leaves_out) return false;
+  if (++left_out_ == 1) {
+    progress_.Erase();
+    PrintError(
+        absl::StrCat("note: ", At(line, why).message(), "; what cannot be loaded is left out"));
+  }
+  if (options_.rejects != nullptr) options_.rejects->Append(text + "\n");
+  return true;
+}
+
+void Loader::Passed(const Record& record) {
+  ++committed_;
+  passed_ = record.count;
 }
 
 absl::Status Loader::LoadInto(DB* db) {
@@ -110,11 +135,11 @@ absl::Status Loader::Commit(DB* db) {
   if (!status.ok()) {
     return absl::Status(
         status.code(),
-        absl::StrCat(absl::StrFormat("%s: lines %d to %d: ", file_, batch_.front().first_line,
-                                     batch_.back().last_line),
+        absl::StrCat(absl::StrFormat("%s: lines %d to %d: ", options_.file,
+                                     batch_.front().first_line, batch_.back().last_line),
                      status.message(), WayOn(status, RecordReader::Remedy::kNone)));
   }
-  committed_ += batch_.size();
+  for (const Record& record : batch_) Passed(record);
   batch_.clear();
   batch_bytes_ = 0;
   return absl::OkStatus();
@@ -123,13 +148,17 @@ absl::Status Loader::Commit(DB* db) {
 absl::Status Loader::CommitOneByOne(DB* db) {
   for (const Record& record : batch_) {
     const absl::Status status = db->Put(record.key, record.value);
+    if (absl::IsInvalidArgument(status) && LeaveOut(record.first_line, status, record.text)) {
+      passed_ = record.count;
+      continue;
+    }
     if (!status.ok()) {
       const absl::Status where = At(record.first_line, status);
       return absl::Status(
           where.code(),
           absl::StrCat(where.message(), WayOn(status, RecordReader::Remedy::kMendOrLeaveOut)));
     }
-    ++committed_;
+    Passed(record);
   }
   batch_.clear();
   batch_bytes_ = 0;
@@ -155,11 +184,12 @@ absl::Status Loader::WhileReading(const absl::Status& status) const {
 }
 
 absl::Status Loader::At(uint64_t line, const absl::Status& status) const {
-  return Prefixed(line == 0 ? file_ + ": " : absl::StrFormat("%s:%d: ", file_, line), status);
+  return Prefixed(
+      line == 0 ? options_.file + ": " : absl::StrFormat("%s:%d: ", options_.file, line), status);
 }
 
 std::string Loader::WayOn(const absl::Status& status, RecordReader::Remedy remedy) const {
-  const uint64_t done = skip_ + committed_;
+  const uint64_t done = passed_;
   const std::string loaded = FormatCount(committed_, "record") + " loaded before";
   if (!absl::IsInvalidArgument(status)) {
     // The cause is not in the file.

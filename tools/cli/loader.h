@@ -12,18 +12,28 @@
 
 #include "core/db.h"
 #include "tools/cli/line_reader.h"
+#include "tools/cli/output.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/records.h"
 
 namespace rumcask::cli {
 
+struct LoaderOptions {
+  // Of the file: its name, for messages, and its size, or 0 if that is not known.
+  std::string file;
+  uint64_t file_bytes = 0;
+  // So many records are left out at first.
+  uint64_t skip = 0;
+  // What cannot be loaded is left out as well, if its end is known.
+  bool leaves_out = false;
+  // Gets what is left out, or null.
+  Output* rejects = nullptr;
+};
+
 // Errors name the file and the line and say how to continue, if that is possible.
 class Loader {
  public:
-  // `file` is for messages. `file_bytes` is the file's size, or 0 if it is not known. The first
-  // `skip` records are left out.
-  Loader(std::string file, uint64_t file_bytes, uint64_t skip, LineReader* lines,
-         RecordReader* records);
+  Loader(LoaderOptions options, LineReader* lines, RecordReader* records);
 
   // Reads up to and including the first record to be stored, so that a file that contains no
   // records is refused before a database is created.
@@ -38,6 +48,8 @@ class Loader {
 
   // Records stored so far.
   uint64_t committed() const { return committed_; }
+  // Records left out because they cannot be loaded.
+  uint64_t left_out() const { return left_out_; }
 
  private:
   struct Record {
@@ -45,6 +57,10 @@ class Loader {
     std::string value;
     uint64_t first_line = 0;
     uint64_t last_line = 0;
+    // Of records in the file up to this one.
+    uint64_t count = 0;
+    // Its text, if it may have to be left out.
+    std::string text;
   };
 
   absl::Status Skip();
@@ -55,6 +71,9 @@ class Loader {
   // returns that error.
   absl::Status CommitOneByOne(DB* db);
   absl::Status StoreAll(DB* db);
+  // Leaves out what `why` was said of. False if that is not wanted.
+  bool LeaveOut(uint64_t line, const absl::Status& why, const std::string& text);
+  void Passed(const Record& record);
   void TellNote();
 
   // `status`, which came from reading, with the line at which the reader stands and the way to
@@ -63,8 +82,7 @@ class Loader {
   absl::Status At(uint64_t line, const absl::Status& status) const;
   std::string WayOn(const absl::Status& status, RecordReader::Remedy remedy) const;
 
-  const std::string file_;
-  const uint64_t skip_;
+  const LoaderOptions options_;
   LineReader* const lines_;
   RecordReader* const records_;
   Progress progress_;
@@ -76,6 +94,9 @@ class Loader {
   std::vector<Record> batch_;
   uint64_t batch_bytes_ = 0;
   uint64_t committed_ = 0;
+  uint64_t left_out_ = 0;
+  uint64_t read_ = 0;    // records of the file, those that were left out included
+  uint64_t passed_ = 0;  // of them, those that need not be read again
   bool note_told_ = false;
 };
 

@@ -27,6 +27,9 @@ class RecordReader {
     kMendOrLeaveOut,  // the same, or skip the one record concerned
   };
   virtual Remedy remedy() const = 0;
+  // The text, as it is in the file, of the record that was read last or, after InvalidArgument, is
+  // concerned; null if it is not known where that ends. Valid until the next call.
+  virtual const std::string* text() const { return nullptr; }
   // A remark about what is odd in the records read so far although it did not prevent reading them;
   // empty if there is nothing.
   virtual std::string Note() const = 0;
