@@ -1,5 +1,6 @@
 #include "tools/bench/bench_command.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "tools/bench/compare.h"
 #include "tools/bench/json_report.h"
 #include "tools/bench/machine.h"
+#include "tools/bench/page.h"
 #include "tools/bench/schedule.h"
 #include "tools/bench/store_files.h"
 #include "tools/bench/table.h"
@@ -95,15 +97,53 @@ absl::StatusOr<Report> ReadReport(const std::string& path) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", report.status().message()));
 }
 
+// A file for a page. It is opened before a benchmark runs, so that a wrong path costs no time.
+class PageFile {
+ public:
+  // Does nothing if `path` is empty. Keeps what is in the file until there is a page.
+  absl::Status Open(const std::string& path) {
+    path_ = path;
+    if (path.empty()) return absl::OkStatus();
+    file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    return file_ >= 0 ? absl::OkStatus() : Error(errno);
+  }
+  ~PageFile() {
+    if (file_ >= 0) ::close(file_);
+  }
+  PageFile() = default;
+  PageFile(const PageFile&) = delete;
+  PageFile& operator=(const PageFile&) = delete;
+
+  bool wanted() const { return file_ >= 0; }
+  absl::Status Write(std::string_view page) {
+    // A pipe or a terminal has no length.
+    if (::ftruncate(file_, 0) != 0 && errno != EINVAL) return Error(errno);
+    cli::Output output(file_, path_);
+    output.Append(page);
+    return output.Flush();
+  }
+
+ private:
+  absl::Status Error(int error) const {
+    return absl::InternalError(absl::StrCat("cannot write ", path_, ": ", std::strerror(error)));
+  }
+
+  std::string path_;
+  int file_ = -1;
+};
+
 int RunCompare(std::string_view program, const std::vector<std::string>& arguments) {
   cli::CommandLine line("Tells what became slower or faster beyond the noise of the rounds.");
   std::string before_path;
   std::string after_path;
+  std::string page_path;
   double threshold = 5;
   line.Argument("BEFORE", &before_path, "Result of --format=json");
   line.Argument("AFTER", &after_path, "Another one, of the same work");
   line.Option("--threshold", "PERCENT", &threshold,
               "Changes up to this are noise, whatever the rounds say; default 5");
+  line.Option("--report", "FILE", &page_path,
+              "Write a page with charts for a browser, too; it needs no network");
   return Parsed(&line, program, arguments, [&] {
     const absl::StatusOr<Report> before = ReadReport(before_path);
     if (!before.ok()) return Fail(program, kExitError, std::string(before.status().message()));
@@ -114,8 +154,17 @@ int RunCompare(std::string_view program, const std::vector<std::string>& argumen
     if (!comparisons.ok()) {
       return Fail(program, kExitError, std::string(comparisons.status().message()));
     }
-    return PrintOrFail(program, ComparisonTable(*before, *after, *comparisons),
-                       AnyWorse(*comparisons) ? kExitRegression : kExitOk);
+    PageFile page;
+    absl::Status status = page.Open(page_path);
+    if (status.ok() && page.wanted()) {
+      status = page.Write(AsPage(*before, *after, *comparisons, threshold / 100));
+    }
+    const std::string table = ComparisonTable(*before, *after, *comparisons);
+    if (!status.ok()) {
+      (void)PrintOrFail(program, table, kExitOk);
+      return Fail(program, kExitError, std::string(status.message()));
+    }
+    return PrintOrFail(program, table, AnyWorse(*comparisons) ? kExitRegression : kExitOk);
   });
 }
 
@@ -157,6 +206,12 @@ int Measure(std::string_view program, const std::vector<std::string>& arguments,
   if (!directory.ok()) return Fail(program, kExitError, std::string(directory.status().message()));
   schedule.directory = *std::move(directory);
   schedule.keep = !options.db.empty();
+  PageFile page;
+  absl::Status status = page.Open(options.report);
+  if (!status.ok()) {
+    if (!schedule.keep) BenchDirectory::Remove(schedule.directory);
+    return Fail(program, kExitError, std::string(status.message()));
+  }
   if (::isatty(STDERR_FILENO) == 1) schedule.show = ShowLine;
   Report report;
   report.command = CommandText(program, arguments);
@@ -169,6 +224,12 @@ int Measure(std::string_view program, const std::vector<std::string>& arguments,
                      : options.format == "csv" ? AsCsv(report)
                                                : AsTable(report);
   if (options.histogram && options.format == "table") text += AsPercentiles(report);
+  if (page.wanted()) status = page.Write(AsPage(report));
+  // What was measured is printed even if there is no room for the page.
+  if (!status.ok()) {
+    (void)PrintOrFail(program, text, kExitOk);
+    return Fail(program, kExitError, std::string(status.message()));
+  }
   return PrintOrFail(program, text, AnyFailed(report) ? kExitError : kExitOk);
 }
 

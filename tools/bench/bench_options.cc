@@ -226,6 +226,8 @@ void DeclareFlags(const std::vector<EngineType>& systems, cli::CommandLine* line
   line->Option("--db", "DIR", &options->db,
                "Directory for the stores, which stay there; default a temporary one");
   line->Option("--format", "NAME", &options->format, "table, json or csv; default table");
+  line->Option("--report", "FILE", &options->report,
+               "Write a page with charts for a browser, too; it needs no network");
 }
 
 absl::StatusOr<Schedule> ScheduleOf(const BenchOptions& options,

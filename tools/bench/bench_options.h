@@ -46,6 +46,7 @@ struct BenchOptions {
   bool histogram = false;
   std::string db;
   std::string format = "table";
+  std::string report;  // file for the page, or empty
 };
 
 // `systems` are the stores, in addition to keystores, whose names --systems knows.

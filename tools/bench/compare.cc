@@ -79,26 +79,6 @@ void Judge(const Result& before, const Result& after, double threshold, Comparis
       below == less_is_better ? Comparison::Verdict::kBetter : Comparison::Verdict::kWorse;
 }
 
-std::string VerdictText(Comparison::Verdict verdict) {
-  switch (verdict) {
-    case Comparison::Verdict::kSame:
-      return "same";
-    case Comparison::Verdict::kUnclear:
-      return "unclear";
-    case Comparison::Verdict::kOnce:
-      return "once a round, not judged";
-    case Comparison::Verdict::kBetter:
-      return "better";
-    case Comparison::Verdict::kWorse:
-      return "WORSE";
-    case Comparison::Verdict::kTooFewRounds:
-      return absl::StrFormat("needs %d rounds", Comparison::kMinRounds);
-    case Comparison::Verdict::kMissing:
-      return "in one run only";
-  }
-  return "";
-}
-
 // Four digits; large figures are written out and not as powers of ten.
 std::string Figure(double figure) {
   return figure >= 1000 ? absl::StrFormat("%.0f", figure) : absl::StrFormat("%.4g", figure);
@@ -146,6 +126,30 @@ absl::StatusOr<std::vector<Comparison>> Compare(const Report& before, const Repo
   return comparisons;
 }
 
+std::string VerdictText(Comparison::Verdict verdict) {
+  switch (verdict) {
+    case Comparison::Verdict::kSame:
+      return "same";
+    case Comparison::Verdict::kUnclear:
+      return "unclear";
+    case Comparison::Verdict::kOnce:
+      return "once a round, not judged";
+    case Comparison::Verdict::kBetter:
+      return "better";
+    case Comparison::Verdict::kWorse:
+      return "WORSE";
+    case Comparison::Verdict::kTooFewRounds:
+      return absl::StrFormat("needs %d rounds", Comparison::kMinRounds);
+    case Comparison::Verdict::kMissing:
+      return "in one run only";
+  }
+  return "";
+}
+
+std::string MachineDifferences(const Report& before, const Report& after) {
+  return Differences(before.machine, after.machine);
+}
+
 bool AnyWorse(const std::vector<Comparison>& comparisons) {
   return std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& comparison) {
     return comparison.verdict == Comparison::Verdict::kWorse;
@@ -155,7 +159,7 @@ bool AnyWorse(const std::vector<Comparison>& comparisons) {
 std::string ComparisonTable(const Report& before, const Report& after,
                             const std::vector<Comparison>& comparisons) {
   std::string text;
-  const std::string machines = Differences(before.machine, after.machine);
+  const std::string machines = MachineDifferences(before, after);
   if (!machines.empty()) {
     text = cli::Wrapped(cli::Printable("The machines differ: " + machines), 2) + "\n";
   }

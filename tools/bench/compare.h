@@ -43,6 +43,12 @@ struct Comparison {
 absl::StatusOr<std::vector<Comparison>> Compare(const Report& before, const Report& after,
                                                 double threshold);
 
+// "better", "WORSE", "unclear", ...
+std::string VerdictText(Comparison::Verdict verdict);
+
+// In what the machines of two runs differ: "memory: 8 GiB and 16 GiB; ..."; empty if in nothing.
+std::string MachineDifferences(const Report& before, const Report& after);
+
 bool AnyWorse(const std::vector<Comparison>& comparisons);
 
 std::string ComparisonTable(const Report& before, const Report& after,

@@ -3,6 +3,7 @@
 #ifndef RUMCASK_TOOLS_BENCH_FAKE_ENGINE_H_
 #define RUMCASK_TOOLS_BENCH_FAKE_ENGINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,15 +23,15 @@
 
 namespace rumcask::bench {
 
-// Advances only when someone waits or a store takes its time. For one thread.
+// Advances only when someone waits or a store takes its time, which one thread may do.
 class ManualClock : public Clock {
  public:
   uint64_t Now() override { return now_; }
-  void WaitUntil(uint64_t time) override { now_ = time > now_ ? time : now_; }
+  void WaitUntil(uint64_t time) override { now_ = time > now_ ? time : now_.load(); }
   void Advance(uint64_t nanoseconds) { now_ += nanoseconds; }
 
  private:
-  uint64_t now_ = 1000000;
+  std::atomic<uint64_t> now_{1000000};
 };
 
 // A map in memory that counts its calls.

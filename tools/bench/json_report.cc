@@ -59,6 +59,7 @@ Json Summary(const Result& result) {
       json[name] = nullptr;
     }
   };
+  add("last_change", LastChangeOf(result));
   add("cpu_ns_per_op", resources.cpu_nanoseconds);
   add("system_calls_per_op", resources.system_calls);
   add("instructions_per_op", resources.instructions);

@@ -70,6 +70,13 @@ Measurement Parse(const Json& json) {
       Histogram::FromBuckets(latency.at("buckets").get<std::vector<std::pair<size_t, uint64_t>>>(),
                              latency.at("min").get<uint64_t>(), latency.at("max").get<uint64_t>(),
                              latency.at("sum").get<uint64_t>());
+  // Reports of earlier releases lack it.
+  std::vector<Timeline::Point> points;
+  for (const auto& [seconds, operations] :
+       json.value("timeline", std::vector<std::pair<double, uint64_t>>())) {
+    points.push_back({seconds, operations});
+  }
+  m.timeline = Timeline::FromPoints(std::move(points));
   return m;
 }
 
@@ -105,6 +112,10 @@ Json ToJson(const Measurement& m) {
                      {"max", m.latency.max()},
                      {"sum", m.latency.sum()},
                      {"buckets", m.latency.Buckets()}};
+  json["timeline"] = Json::array();
+  for (const Timeline::Point& point : m.timeline.points()) {
+    json["timeline"].push_back({point.seconds, point.operations});
+  }
   return json;
 }
 

@@ -11,6 +11,7 @@
 #include "nlohmann/json_fwd.hpp"
 
 #include "tools/bench/histogram.h"
+#include "tools/bench/timeline.h"
 
 namespace rumcask::bench {
 
@@ -40,6 +41,8 @@ struct Measurement {
   // is the response time, counted from the moment at which the operation should have begun.
   double target = 0;
   bool sustained = true;
+  // Sampled five times a second, so that a short benchmark has the last point only.
+  Timeline timeline;
 
   // For the whole process, background threads included.
   double cpu_seconds = 0;

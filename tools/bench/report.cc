@@ -1,11 +1,18 @@
 #include "tools/bench/report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+#include "tools/cli/figures.h"
 
 namespace rumcask::bench {
 
@@ -63,6 +70,56 @@ Spread SpeedOf(const Result& result) {
     figures.push_back(m.single ? m.seconds : m.PerSecond());
   }
   return SpreadOf(figures);
+}
+
+std::optional<double> LastChangeOf(const Result& result) {
+  std::vector<double> changes;
+  for (const Measurement& m : result.rounds) {
+    const std::optional<double> change = m.timeline.LastChange();
+    if (!change.has_value()) return std::nullopt;
+    changes.push_back(*change);
+  }
+  if (changes.empty()) return std::nullopt;
+  const auto middle = changes.begin() + static_cast<std::ptrdiff_t>(changes.size() / 2);
+  std::nth_element(changes.begin(), middle, changes.end(),
+                   [](double a, double b) { return std::abs(a) < std::abs(b); });
+  return *middle;
+}
+
+std::string SteadinessOf(const Result& result) {
+  const std::optional<double> change = LastChangeOf(result);
+  if (!change.has_value()) {
+    const bool recorded =
+        std::all_of(result.rounds.begin(), result.rounds.end(),
+                    [](const Measurement& m) { return !m.timeline.points().empty(); });
+    return recorded ? "too short to tell whether the speed was steady"
+                    : "its speed over time was not recorded";
+  }
+  if (std::abs(*change) <= kUnsteady) return "the speed was steady in the second half";
+  return absl::StrFormat(
+      "not steady: in the last quarter of the time %.0f %% %s than in the one before",
+      100 * std::abs(*change), *change < 0 ? "slower" : "faster");
+}
+
+std::string RemarkOn(const Result& result) {
+  if (!result.Done()) return result.WhyNot();
+  const Measurement& last = result.rounds.back();
+  std::vector<std::string> remarks;
+  if (!std::all_of(result.rounds.begin(), result.rounds.end(),
+                   [](const Measurement& m) { return m.sustained; })) {
+    remarks.push_back(
+        absl::StrFormat("target not sustained: %s of %s operations per second",
+                        cli::FormatCount(static_cast<uint64_t>(SpeedOf(result).median)),
+                        cli::FormatCount(static_cast<uint64_t>(last.target))));
+  }
+  if (std::abs(LastChangeOf(result).value_or(0)) > kUnsteady) {
+    remarks.push_back(SteadinessOf(result));
+  }
+  if (last.found < last.reads) {
+    remarks.push_back(cli::FormatShare(last.found, last.reads) + " of what was read was there");
+  }
+  if (!last.remark.empty()) remarks.push_back(last.remark);
+  return absl::StrJoin(remarks, "; ");
 }
 
 Resources ResourcesOf(const Measurement& m) {

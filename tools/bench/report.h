@@ -71,6 +71,20 @@ Spread SpreadOf(std::vector<double> figures);
 // Operations per second; seconds for work that is done once.
 Spread SpeedOf(const Result& result);
 
+// By how much the last quarter of the time was faster than the one before; see
+// Timeline::LastChange. Of the rounds, the one whose change is the median by size. Nothing if a
+// round was too short to tell.
+std::optional<double> LastChangeOf(const Result& result);
+
+// A greater change means that the figures depend on how long the benchmark ran.
+inline constexpr double kUnsteady = 0.1;
+
+// Whether the speed still changed at the end of the rounds, in words.
+std::string SteadinessOf(const Result& result);
+
+// What a reader has to know of the figures, or why there are none; empty if there is nothing.
+std::string RemarkOn(const Result& result);
+
 // What is shown for each result in addition to its speed. A figure is missing where it cannot be
 // counted or has no meaning.
 struct Resources {

@@ -3,10 +3,13 @@
 #include "tools/bench/report.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tools/bench/compare.h"
@@ -15,6 +18,9 @@
 
 namespace rumcask::bench {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 Measurement Round(const std::string& benchmark, double seconds, uint64_t latency) {
   Measurement m;
@@ -128,6 +134,7 @@ open          12.0 ms ±16.7 %  12.0 ms ±16.7 %
     second; 63.2 % of what was read was there
   readrandom, other: not supported: it, "the other", cannot read
   open, all: warm
+  too short to tell whether the speed was steady: fillseq, readrandom
 
 Response time, open loop, from the moment the call should have begun,
 microseconds per call
@@ -152,6 +159,45 @@ readrandom   hash          -       -
 open         hash          -       -
 open        other          -       -
 )");
+}
+
+// 40 samples. After 30 of them it goes on at `rate`, where it was 4.
+Timeline Changing(uint64_t rate) {
+  std::vector<Timeline::Point> points;
+  for (uint64_t i = 1; i <= 40; ++i) {
+    const uint64_t done = i <= 30 ? 4 * i : 120 + rate * (i - 30);
+    points.push_back({static_cast<double>(i), 1000 * done});
+  }
+  return Timeline::FromPoints(points);
+}
+
+// Figures that depend on how long the benchmark ran are said to do so.
+TEST(TableTest, WhatIsNotSteady) {
+  Report report = Example();
+  Result& result = report.results[0];
+  ASSERT_EQ(result.rounds.size(), 3);
+  EXPECT_THAT(AsTable(report), Not(HasSubstr("not steady")));
+  EXPECT_THAT(AsTable(report),
+              HasSubstr("too short to tell whether the speed was steady: fillseq"));
+  EXPECT_THAT(SteadinessOf(result), HasSubstr("not recorded"));
+  for (Measurement& m : result.rounds) m.timeline.End(0, 0.5, 1000000);
+  EXPECT_THAT(SteadinessOf(result), HasSubstr("too short"));
+
+  // The sizes of the changes count: a round that was faster does not make up for a slower one.
+  result.rounds[0].timeline = Changing(3);
+  result.rounds[1].timeline = Changing(4);
+  EXPECT_EQ(LastChangeOf(result), std::nullopt);
+  result.rounds[2].timeline = Changing(6);
+  EXPECT_NEAR(*LastChangeOf(result), -0.25, 1e-9);
+  EXPECT_THAT(AsTable(report), HasSubstr("not steady: in the last quarter of the time 25 %"));
+  // It comes back.
+  const absl::StatusOr<Report> copy = ReportFromJson(AsJson(report));
+  ASSERT_TRUE(copy.ok());
+  EXPECT_NEAR(*LastChangeOf(copy->results[0]), -0.25, 1e-9);
+
+  for (Measurement& m : result.rounds) m.timeline = Changing(4);
+  EXPECT_EQ(SteadinessOf(result), "the speed was steady in the second half");
+  EXPECT_THAT(AsTable(report), Not(HasSubstr("not steady")));
 }
 
 TEST(TableTest, AlignsCharactersNotBytes) {
@@ -268,6 +314,7 @@ TEST(JsonReportTest, Golden) {
      "p99.99": 0,
      "max": 0
     },
+    "last_change": null,
     "cpu_ns_per_op": 10000000.0,
     "system_calls_per_op": 12.0,
     "instructions_per_op": null,
@@ -306,7 +353,8 @@ TEST(JsonReportTest, Golden) {
       "max": 0,
       "sum": 0,
       "buckets": []
-     }
+     },
+     "timeline": []
     }
    ]
   }

@@ -92,6 +92,10 @@ Workload WriterOf(const Workload& workload) {
   return writer;
 }
 
+double Seconds(uint64_t from, uint64_t to) {
+  return static_cast<double>(to - std::min(from, to)) / 1e9;
+}
+
 // What a thread's work cost. For some types of store more is known.
 std::string Costs(const EngineType& type, uint64_t operations, uint64_t cpu_nanoseconds,
                   uint64_t lock_wait_nanoseconds, double nanoseconds) {
@@ -172,12 +176,14 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
   }
   for (const std::unique_ptr<Worker>& worker : workers) crew.Start(worker.get());
   writer_crew.Go();
+  const uint64_t started = clock_->Now();
   crew.Go();
-  if (settings_.progress != nullptr) {
-    const uint64_t total = workload.seconds > 0 ? 0 : workload.operations;
-    while (!crew.Ended(std::chrono::milliseconds(200))) {
-      settings_.progress(signals.done.load(std::memory_order_relaxed), total);
-    }
+  const uint64_t total = workload.seconds > 0 ? 0 : workload.operations;
+  while (!crew.Ended(std::chrono::milliseconds(200))) {
+    uint64_t done = 0;
+    for (const std::unique_ptr<Worker>& worker : workers) done += worker->done();
+    measurement.timeline.Add(Seconds(started, clock_->Now()), done);
+    if (settings_.progress != nullptr) settings_.progress(done, total);
   }
   absl::Status status = crew.Join();
   writer_signals.stop.store(true, std::memory_order_relaxed);
@@ -210,6 +216,7 @@ void Runner::Run(const Workload& workload, uint64_t seed, const EngineType& type
     if (!worker.remark().empty()) measurement.remark = worker.remark();
   }
   measurement.seconds = static_cast<double>(end - begin) / 1e9;
+  measurement.timeline.End(Seconds(started, begin), Seconds(started, end), measurement.operations);
   measurement.target = settings_.target;
   measurement.sustained =
       settings_.target == 0 || measurement.PerSecond() >= kSustained * settings_.target;

@@ -1,9 +1,11 @@
 #include "tools/bench/runner.h"
 
+#include <chrono>
 #include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -47,6 +49,52 @@ RunnerSettings Threads(int threads) {
   RunnerSettings settings;
   settings.threads = threads;
   return settings;
+}
+
+// A store that takes so long for each call whose name is `call`.
+void Slow(std::chrono::microseconds time, const std::string& call, FakeEngine* engine) {
+  engine->on_call = [time, call](std::string_view name, std::string_view /*key*/) {
+    if (name == call) std::this_thread::sleep_for(time);
+    return absl::OkStatus();
+  };
+}
+
+void ExpectEvenTimeline(const Measurement& m) {
+  const std::vector<Timeline::Point>& points = m.timeline.points();
+  ASSERT_GE(points.size(), 4);
+  EXPECT_EQ(points.back().operations, m.operations);
+  EXPECT_NEAR(points.back().seconds, m.seconds, 1e-6);
+  Timeline::Point before;
+  for (const Timeline::Point& point : points) {
+    // Each sample has what was done by then, and not only what was reported.
+    EXPECT_GT(point.operations, before.operations);
+    EXPECT_GT(point.seconds, before.seconds);
+    before = point;
+  }
+}
+
+TEST(RunnerTest, TellsTheSpeedWhileItRan) {
+  FakeEngine engine;
+  Slow(std::chrono::microseconds(1000), "put", &engine);
+  ExpectEvenTimeline(Measure(DbBench("fillseq", 1000), &engine, Threads(2)));
+}
+
+// A queue is filled before its turns begin, and emptied afterwards.
+TEST(RunnerTest, TheTimelineIsOfTheTurnsOfAQueue) {
+  DbBenchSettings settings;
+  settings.num = 600;
+  settings.reads = 600;
+  FakeEngine engine;
+  Slow(std::chrono::microseconds(1000), "put", &engine);
+  const Measurement m = Measure(DbBenchWorkloads("queue", settings)->front(), &engine);
+  ASSERT_EQ(m.outcome, Measurement::Outcome::kDone) << m.remark;
+  EXPECT_EQ(m.operations, 600);
+  const std::vector<Timeline::Point>& points = m.timeline.points();
+  ASSERT_GE(points.size(), 3);
+  EXPECT_NEAR(points.back().seconds, m.seconds, 1e-6);
+  // Nothing of the time before it.
+  EXPECT_LT(points.front().seconds, 0.5);
+  EXPECT_GT(points.front().operations, 0);
 }
 
 // The counts are those of what the store was asked to do.

@@ -61,24 +61,6 @@ std::string Cell(const Result* result) {
   return "not supported";
 }
 
-// A remark that the reader needs for a cell; empty if there is none.
-std::string RemarkOn(const Result& result) {
-  if (!result.Done()) return result.WhyNot();
-  const Measurement& last = result.rounds.back();
-  std::vector<std::string> remarks;
-  if (!std::all_of(result.rounds.begin(), result.rounds.end(),
-                   [](const Measurement& m) { return m.sustained; })) {
-    remarks.push_back(absl::StrFormat("target not sustained: %s of %s operations per second",
-                                      FormatCount(static_cast<uint64_t>(SpeedOf(result).median)),
-                                      FormatCount(static_cast<uint64_t>(last.target))));
-  }
-  if (last.found < last.reads) {
-    remarks.push_back(cli::FormatShare(last.found, last.reads) + " of what was read was there");
-  }
-  if (!last.remark.empty()) remarks.push_back(last.remark);
-  return absl::StrJoin(remarks, "; ");
-}
-
 // One line for all results of a benchmark that share a remark.
 std::string Remarks(const Report& report) {
   std::string text;
@@ -103,6 +85,19 @@ std::string Remarks(const Report& report) {
     }
   }
   return text;
+}
+
+// Of which benchmarks it cannot be told whether a longer run would have given the same figures.
+std::string TooShort(const Report& report) {
+  std::vector<std::string> names;
+  for (const Result& result : report.results) {
+    if (!result.Done() || result.rounds.front().single || LastChangeOf(result)) continue;
+    if (names.empty() || names.back() != result.benchmark) names.push_back(result.benchmark);
+  }
+  if (names.empty()) return "";
+  const std::string line = absl::StrCat("  too short to tell whether the speed was steady: ",
+                                        absl::StrJoin(names, ", "));
+  return Wrapped(Printable(line), 4) + "\n";
 }
 
 // The command of a report in a form that could be typed again. A command that is too wide is
@@ -270,6 +265,7 @@ std::string AsTable(const Report& report) {
       rounds > 1 ? absl::StrFormat(", median of %d rounds ± half their range", rounds) : "");
   text += SpeedTable(report);
   text += Remarks(report);
+  text += TooShort(report);
 
   const bool open_loop = std::any_of(
       report.results.begin(), report.results.end(),

@@ -55,13 +55,8 @@ Worker::Worker(const Workload& workload, const WorkerSettings& settings, Engine*
 }
 
 void Worker::Count(uint64_t operations) {
-  constexpr uint64_t kReportEach = 4096;
   operations_ += operations;
-  unreported_ += operations;
-  if (unreported_ >= kReportEach) {
-    signals_->done.fetch_add(unreported_, std::memory_order_relaxed);
-    unreported_ = 0;
-  }
+  done_.store(operations_, std::memory_order_relaxed);
 }
 
 absl::Status Worker::Run() {

@@ -40,7 +40,6 @@ struct WorkerSettings {
 // What all workers of a benchmark share.
 struct WorkerSignals {
   std::atomic<bool> stop{false};
-  std::atomic<uint64_t> done{0};  // number of operations, updated from time to time
 };
 
 class Worker {
@@ -60,6 +59,8 @@ class Worker {
   uint64_t begin() const { return begin_; }
   uint64_t end() const { return end_; }
   uint64_t operations() const { return operations_; }
+  // The same while it runs, for any thread.
+  uint64_t done() const { return done_.load(std::memory_order_relaxed); }
   uint64_t puts() const { return puts_; }
   uint64_t reads() const { return reads_; }
   uint64_t found() const { return found_; }
@@ -119,7 +120,6 @@ class Worker {
   uint64_t begin_ = 0;
   uint64_t end_ = 0;
   uint64_t operations_ = 0;
-  uint64_t unreported_ = 0;
   uint64_t puts_ = 0;
   uint64_t reads_ = 0;
   uint64_t found_ = 0;
@@ -129,6 +129,8 @@ class Worker {
   uint64_t lock_wait_nanoseconds_ = 0;
   std::string remark_;
   uint64_t stalls_ = 0;
+  // Alone in its cache line, as another thread reads it.
+  alignas(64) std::atomic<uint64_t> done_{0};
 };
 
 }  // namespace rumcask::bench

@@ -1,7 +1,7 @@
-"""The repositories that rumcask needs, all from libraries installed on the system.
+"""The repositories that rumcask needs, from libraries installed on the system.
 
-Call rumcask_deps() in WORKSPACE. Nothing is downloaded, and a library is looked
-for only when a target that needs it is built: a program with the hash keystore
+Call rumcask_deps() in WORKSPACE. Nothing is downloaded, except that npm brings
+uPlot when the command line is built. A library is looked for only when a target that needs it is built: a program with the hash keystore
 needs neither LMDB nor RocksDB. Labels are those of the Bazel Central Registry.
 """
 
@@ -211,6 +211,38 @@ system_library = repository_rule(
     local = True,
 )
 
+# Draws the charts of `rumcask bench --report`.
+_UPLOT = "uplot-1.6.32"
+_UPLOT_SHA512 = ("2883159c6ebccefbb95d751b0b82d010f9e1c0ec41b8bc96d401eda66e882935" +
+                 "c89a46cb824332fa369b8cb8122cc6ac36e186cd09bf7a9ded3a4c93c6989023")
+_UPLOT_FILES = ["LICENSE", "dist/uPlot.iife.min.js", "dist/uPlot.min.css"]
+
+def _uplot_impl(ctx):
+    ctx.file("WORKSPACE", "")
+    ctx.file("BUILD.bazel", "exports_files(%r)" % _UPLOT_FILES)
+    archive = _UPLOT + ".tgz"
+    why = "there is no npm"
+    if ctx.which("npm"):
+        npm = ["npm", "pack", "--silent", "--fetch-retries=1", "--fetch-timeout=20000"]
+        done = ctx.execute(npm + [_UPLOT.replace("-", "@")], timeout = 90)
+        why = "npm pack ended with %d: %s" % (done.return_code, done.stderr)
+    if not ctx.path(archive).exists:
+        # buildifier: disable=print
+        print("`rumcask bench --report` will have no charts, as %s. If npm can bring %s, run " %
+              (why, _UPLOT) + "`bazel sync --configure` (Bazel 7: `bazel fetch --force --configure`)")
+        for file in _UPLOT_FILES:
+            ctx.file(file, "")
+        return
+    found = ctx.execute(["sha512sum", archive]).stdout.split(" ")[0]
+    if found != _UPLOT_SHA512:
+        fail("rumcask: %s has the SHA-512 %s, not %s" % (archive, found, _UPLOT_SHA512))
+    ctx.extract(archive, stripPrefix = "package")
+
+uplot = repository_rule(
+    implementation = _uplot_impl,
+    configure = True,
+)
+
 # Rules that were part of Bazel before version 8. Older versions download these repositories even
 # for builds that use only the C++ rules.
 _NATIVE_CC_RULES = [
@@ -297,3 +329,4 @@ def rumcask_deps():
     })
     for name in SYSTEM_LIBRARIES:
         _maybe(system_library, name, library = name)
+    _maybe(uplot, "uplot")
