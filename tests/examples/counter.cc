@@ -5,14 +5,13 @@
 // Prints what it came to. Each run adds 4,000.
 
 #include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "rumcask/open.h"
 
 namespace {
@@ -21,14 +20,18 @@ constexpr char kKey[] = "visits";
 
 // CompareAndPut stores only if nobody has written the key since it was read. Who comes too late
 // reads again. A step whose call returned OK survives the end of the process; with
-// WriteOptions::sync it survives a power cut, too.
+// WriteOptions::sync it survives a power cut, too. One whose call returned an error may be found
+// after the next opening, so who must know reads before trying again.
 absl::Status Increment(rumcask::DB* db) {
   while (true) {
     std::string value;
     uint64_t version = 0;  // as of a missing key
     absl::Status status = db->Get(kKey, &value, {}, &version);
     if (!status.ok() && !absl::IsNotFound(status)) return status;
-    const uint64_t count = status.ok() ? std::strtoull(value.c_str(), nullptr, 10) : 0;
+    uint64_t count = 0;
+    if (status.ok() && !absl::SimpleAtoi(value, &count)) {
+      return absl::DataLossError("the counter is no number: " + value);
+    }
     status = db->CompareAndPut(kKey, std::to_string(count + 1), version);
     if (!absl::IsAborted(status)) return status;
   }
@@ -42,7 +45,10 @@ int Fail(const absl::Status& status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 64;
+  if (argc != 2) {
+    std::cerr << "usage: counter DATABASE\n";
+    return 64;
+  }
   rumcask::Options options;
   options.create_if_missing = true;
   auto opened = rumcask::Open(argv[1], options);

@@ -1,4 +1,5 @@
-// Lets a user pick the keystore, and opens a database with the one that it was made with.
+// Lets a user pick the keystore, and opens a database with the one that it was made with or
+// reindexed to.
 //
 //   pick_keystore DATABASE [hash|btree|lmdb]
 //
@@ -16,8 +17,8 @@
 
 namespace {
 
-// A program links only the keystores that it names. All are made by such a function, so that the
-// rest of a program does not depend on which it is.
+// A program links only the keystores that it names; keystores/by_name.h names all of them. The rest
+// of a program does not depend on which it is.
 absl::StatusOr<rumcask::KeystoreFactory> Keystore(const std::string& name) {
   if (name == "hash") return rumcask::HashKeystore();
   if (name == "btree") return rumcask::BtreeKeystore();
@@ -57,7 +58,10 @@ absl::Status Run(const std::string& path, std::string name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2 || argc > 3) return 64;
+  if (argc < 2 || argc > 3) {
+    std::cerr << "usage: pick_keystore DATABASE [hash|btree|lmdb]\n";
+    return 64;
+  }
   const absl::Status status = Run(argv[1], argc == 3 ? argv[2] : "");
   if (!status.ok()) std::cerr << status << "\n";
   return status.ok() ? 0 : 1;

@@ -73,6 +73,7 @@ class DumpReader : public RecordReader {
 
   absl::Status Begin() override;
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
+  uint64_t lines_per_record() const override { return 2; }
   Remedy remedy() const override { return remedy_; }
   std::string Note() const override { return ""; }
 

@@ -359,7 +359,7 @@ TEST(LinesReader, LeavesOutWhatIsNoRecord) {
   EXPECT_THAT(ReadOtherLines("name;value\na;b\n", options).records, ElementsAre(Pair("a", "b")));
   EXPECT_THAT(ReadOtherLines("name;value", options).records, IsEmpty());
   options.comment = "//";
-  EXPECT_THAT(ReadOtherLines("x\n// a;b\n/;c\nd;// e\n//", options).records,
+  EXPECT_THAT(ReadOtherLines("\n// y\nx\n// a;b\n/;c\nd;// e\n//", options).records,
               ElementsAre(Pair("/", "c"), Pair("d", "// e")));
   options.bare_keys = true;
   EXPECT_THAT(ReadOtherLines("x\na\nb\r\nc;\nd;e\n//f", options).records,
@@ -368,6 +368,41 @@ TEST(LinesReader, LeavesOutWhatIsNoRecord) {
 }
 
 // Skipping counts the same lines as reading does, without decoding them.
+TEST(LinesReader, RefusesOtherEncodings) {
+  LinesOptions options;
+  options.separator = ";";
+  EXPECT_THAT(ReadOtherLines("\xef\xbb\xbf"
+                             "a;b\n",
+                             options)
+                  .message(),
+              HasSubstr("byte-order mark"));
+  EXPECT_THAT(ReadOtherLines(std::string("\xff\xfe"
+                                         "a\0;\0b\0\n\0",
+                                         10),
+                             options)
+                  .message(),
+              HasSubstr("UTF-16"));
+  // A header with a mark is left out with it.
+  options.header = true;
+  EXPECT_THAT(ReadOtherLines("\xef\xbb\xbf"
+                             "name;value\na;b\n",
+                             options)
+                  .records,
+              ElementsAre(Pair("a", "b")));
+  EXPECT_THAT(ReadOtherLines(std::string("\xff\xfe"
+                                         "a\0;\0b\0\n\0",
+                                         10),
+                             options)
+                  .message(),
+              HasSubstr("UTF-16"));
+}
+
+TEST(LinesReader, WhatCommentsBeginWithIsChecked) {
+  EXPECT_EQ(*ParseComment("\\t#"), "\t#");
+  EXPECT_FALSE(ParseComment("").ok());
+  EXPECT_FALSE(ParseComment("a\n").ok());
+}
+
 TEST(LinesReader, SkipsRecordsAndNotLines) {
   const TemporaryFile file("name;value\n\n# one\na;1\nbroken\n\r\n# two\nb;2\n");
   LineReader lines(file.fd());

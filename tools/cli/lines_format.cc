@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
 
 #include "core/format/limits.h"
 #include "core/options.h"
@@ -29,16 +31,19 @@ absl::Status DecodeHex(std::string_view what, std::string* text) {
 
 // A byte-order mark would silently become part of the first key.
 absl::Status CheckByteOrderMark(std::string_view line) {
-  if (line.substr(0, 3) == "\xef\xbb\xbf") {
-    return absl::InvalidArgumentError(
-        "the file begins with a byte-order mark, which would be part of the first key; leave it "
-        "out "
-        "with: sed '1s/^\\xef\\xbb\\xbf//'");
-  }
-  if (line.substr(0, 2) == "\xff\xfe" || line.substr(0, 2) == "\xfe\xff") {
-    return absl::InvalidArgumentError("the file is UTF-16; convert it with: iconv -t UTF-8");
-  }
-  return absl::OkStatus();
+  if (line.substr(0, 3) != "\xef\xbb\xbf") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the file begins with a byte-order mark, which would be part of the first key; leave it out "
+      "with: sed '1s/^\\xef\\xbb\\xbf//'");
+}
+
+absl::Status CheckUtf16(std::string_view line) {
+  if (line.substr(0, 2) != "\xff\xfe" && line.substr(0, 2) != "\xfe\xff") return absl::OkStatus();
+  return absl::InvalidArgumentError("the file is UTF-16; convert it with: iconv -t UTF-8");
+}
+
+std::string WithTabs(std::string_view text) {
+  return absl::StrReplaceAll(absl::string_view(text.data(), text.size()), {{"\\t", "\t"}});
 }
 
 absl::Status CheckLength(std::string_view what, const std::string& bytes, size_t limit) {
@@ -49,10 +54,7 @@ absl::Status CheckLength(std::string_view what, const std::string& bytes, size_t
 }  // namespace
 
 absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex) {
-  std::string separator(text);
-  for (size_t at = separator.find("\\t"); at != std::string::npos; at = separator.find("\\t")) {
-    separator.replace(at, 2, "\t");
-  }
+  std::string separator = WithTabs(text);
   if (separator.empty()) return absl::InvalidArgumentError("the separator is empty");
   if (separator.find('\n') != std::string::npos) {
     return absl::InvalidArgumentError("the separator has a newline");
@@ -65,11 +67,24 @@ absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex) {
   return separator;
 }
 
-bool LinesReader::IsRecord() const {
+absl::StatusOr<std::string> ParseComment(std::string_view text) {
+  if (text.empty()) return absl::InvalidArgumentError("the text that begins comments is empty");
+  if (text.find('\n') != std::string_view::npos) {
+    return absl::InvalidArgumentError("the text that begins comments has a newline");
+  }
+  return WithTabs(text);
+}
+
+bool LinesReader::IsRecord() {
   if (line_.empty() || line_ == "\r") return false;
-  if (options_.header && lines_->line_number() == 1) return false;
   const std::string& comment = options_.comment;
-  return comment.empty() || line_.compare(0, comment.size(), comment) != 0;
+  if (!comment.empty() && line_.compare(0, comment.size(), comment) == 0) {
+    ++comments_;
+    return false;
+  }
+  const bool is_header = options_.header && !header_passed_;
+  header_passed_ = true;
+  return !is_header;
 }
 
 absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
@@ -81,11 +96,16 @@ absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
     line_.clear();
     if (whole) {
       absl::Status status = lines_->ReadRest(limit, &line_);
+      if (absl::IsInvalidArgument(status)) remedy_ = Remedy::kMendOrLeaveOut;
       if (!status.ok()) return status;
       whole_ = true;
     } else {
       std::string_view piece;
       while (line_.size() < beginning && lines_->NextPiece(&piece)) line_.append(piece);
+    }
+    if (lines_->line_number() == 1) {
+      absl::Status status = CheckUtf16(line_);
+      if (!status.ok()) return status;
     }
     if (IsRecord()) return true;
   }
@@ -94,13 +114,14 @@ absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
 }
 
 absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
+  remedy_ = Remedy::kMend;
   const absl::StatusOr<bool> found = NextLine(/*whole=*/key != nullptr);
-  remedy_ = absl::IsInvalidArgument(found.status()) ? Remedy::kMendOrLeaveOut : Remedy::kMend;
   if (key == nullptr || !found.ok() || !*found) return found;
   if (lines_->line_number() == 1) {
     absl::Status status = CheckByteOrderMark(line_);
     if (!status.ok()) return status;
   }
+  remedy_ = Remedy::kMendOrLeaveOut;
   const bool ends_with_cr = line_.back() == '\r';
   if (options_.hex && ends_with_cr) {
     return absl::InvalidArgumentError(
@@ -111,7 +132,6 @@ absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
     ++lines_read_;
     if (ends_with_cr && ++lines_with_cr_ == 1) first_with_cr_ = lines_->line_number();
   }
-  remedy_ = Remedy::kMendOrLeaveOut;
   absl::Status status = Split(key, value);
   if (!status.ok()) return status;
   return true;

@@ -20,12 +20,14 @@ namespace rumcask::cli {
 // The separator that the user means by `text`; `\t` is a tab. InvalidArgument if it is empty or
 // contains a newline or, with `hex`, a hexadecimal digit.
 absl::StatusOr<std::string> ParseSeparator(std::string_view text, bool hex);
+// The same for what comments begin with.
+absl::StatusOr<std::string> ParseComment(std::string_view text);
 
 struct LinesOptions {
   std::string separator;
   // Keys and values are in hexadecimal.
   bool hex = false;
-  // The first line is none of the records.
+  // The first line that is neither blank nor a comment is none of the records.
   bool header = false;
   // Lines that begin with this are none; empty: there are no such lines.
   std::string comment;
@@ -47,17 +49,23 @@ class LinesReader : public RecordReader {
   const std::string* text() const override {
     return remedy_ == Remedy::kMendOrLeaveOut && whole_ ? &line_ : nullptr;
   }
+  uint64_t lines_per_record() const override { return 1; }
+  // Lines so far that were comments.
+  uint64_t comments() const { return comments_; }
 
  private:
   // Goes to the next line that is a record and reads it, or no more of it than tells that.
   absl::StatusOr<bool> NextLine(bool whole);
-  bool IsRecord() const;
+  // Of the line whose beginning is in line_. Counts what is left out.
+  bool IsRecord();
   absl::Status Split(std::string* key, std::string* value) const;
 
   const LinesOptions options_;
   LineReader* const lines_;
   std::string line_;
   bool whole_ = false;  // the whole of the line is in line_
+  bool header_passed_ = false;
+  uint64_t comments_ = 0;
   Remedy remedy_ = Remedy::kNone;
   // The number of lines that were decoded and had a newline, and how many of them had a CR before
   // it.

@@ -30,6 +30,7 @@
 #include "tools/cli/loader.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
+#include "tools/cli/rejects.h"
 
 namespace rumcask::cli {
 namespace {
@@ -65,42 +66,13 @@ absl::Status Check(const Flags& flags, const LoadFlags& load) {
         "--header, --comment, --bare-keys, --on-error and --rejects go with --separator: a dump is "
         "either whole or damaged");
   }
-  if (load.comment && load.comment->empty()) return UsageError("the text of --comment is empty");
   if (load.on_error && *load.on_error != "stop" && *load.on_error != "skip") {
     return UsageError(absl::StrFormat("--on-error: '%s' is neither stop nor skip", *load.on_error));
   }
   if (load.rejects && !load.LeavesOut()) return UsageError("--rejects goes with --on-error skip");
+  if (load.rejects && *load.rejects == "-") return UsageError("--rejects takes a file");
   return absl::OkStatus();
 }
-
-// The file for the lines that are left out.
-class Rejects {
- public:
-  // Nothing is wanted without a path. It must be a new file, as it could be the one that is loaded.
-  absl::Status Open(const std::optional<std::string>& path) {
-    if (!path) return absl::OkStatus();
-    fd_ = ::open(path->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd_ < 0) {
-      return absl::FailedPreconditionError(
-          absl::StrFormat("cannot create %s: %s", *path, std::strerror(errno)));
-    }
-    output_.emplace(fd_, *path);
-    return absl::OkStatus();
-  }
-  ~Rejects() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Rejects() = default;
-  Rejects(const Rejects&) = delete;
-  Rejects& operator=(const Rejects&) = delete;
-
-  Output* output() { return output_ ? &*output_ : nullptr; }
-  absl::Status Flush() { return output_ ? output_->Flush() : absl::OkStatus(); }
-
- private:
-  int fd_ = -1;
-  std::optional<Output> output_;
-};
 
 absl::Status Load(const Flags& flags, const LoadFlags& load) {
   absl::Status status = Check(flags, load);
@@ -135,20 +107,22 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   Interrupt interrupt;
   LineReader lines(fd);
   std::unique_ptr<RecordReader> records;
+  LinesReader* delimited = nullptr;
   if (load.separator) {
-    records = std::make_unique<LinesReader>(std::move(options), &lines);
+    auto reader = std::make_unique<LinesReader>(std::move(options), &lines);
+    delimited = reader.get();
+    records = std::move(reader);
   } else {
     records = std::make_unique<DumpReader>(load.format.has_value(), &lines);
   }
-  Rejects rejects;
-  status = rejects.Open(load.rejects);
+  Rejects rejects(load.rejects);
+  status = rejects.Check(flags.db);
   if (!status.ok()) return status;
   LoaderOptions loading;
   loading.file = name;
   loading.file_bytes = sized ? static_cast<uint64_t>(about.st_size) : 0;
   loading.skip = load.skip;
-  loading.leaves_out = load.LeavesOut();
-  loading.rejects = rejects.output();
+  if (load.LeavesOut()) loading.rejects = &rejects;
   Loader loader(std::move(loading), &lines, records.get());
   // Done before opening, so that a wrong file creates no database.
   status = loader.Begin();
@@ -161,13 +135,14 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   interrupt.Resume();
   status = loader.LoadInto(db->get());
   const absl::Status closed = (*db)->Close();
-  const absl::Status copied = rejects.Flush();
   if (!status.ok()) return status;
   if (!closed.ok()) return closed;
-  if (!copied.ok()) return copied;
   std::string text = FormatCount(loader.committed(), "record") + " loaded";
   if (load.LeavesOut()) {
     absl::StrAppend(&text, ", ", FormatCount(loader.left_out(), "line"), " left out");
+  }
+  if (load.comment) {
+    absl::StrAppend(&text, ", ", FormatCount(delimited->comments(), "comment"));
   }
   return Print(text + "\n");
 }
@@ -188,14 +163,18 @@ int RunLoad(const std::vector<std::string>& arguments) {
   line.Option("--separator", "TEXT", &load.separator,
               "In each line the key ends at the first TEXT, and the rest is the value; \\t means a "
               "tab");
-  line.Option("--skip", "N", &load.skip, "Skip the first N records");
-  line.Flag("--header", &load.header, "The first line is no record");
+  line.Option("--skip", "N", &load.skip,
+              "Skip the first N records; lines that cannot be loaded count, those that are none do "
+              "not");
+  line.Flag("--header", &load.header,
+            "The first line that is neither blank nor a comment is no record");
   line.Option("--comment", "TEXT", &load.comment, "Lines that begin with TEXT are no records");
   line.Flag("--bare-keys", &load.bare_keys,
             "A line without a separator is a key whose value is empty");
   line.Option("--on-error", "skip", &load.on_error,
               "Leave out lines that cannot be loaded, and count them; default stop");
-  line.Option("--rejects", "FILE", &load.rejects, "Copy what is left out to FILE, a new one");
+  line.Option("--rejects", "FILE", &load.rejects,
+              "Copy what is left out to FILE, a new one, in the same order");
   line.Option(
       "--format", "print", &load.format,
       "Treat every backslash in a dump by mdb_dump -p as an escape; mdb_dump before LMDB 0.9.25 "

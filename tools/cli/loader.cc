@@ -37,7 +37,9 @@ absl::Status Loader::Begin() {
   status = Skip();
   if (!status.ok()) return status;
   ReadNext();
-  return end_.ok() ? absl::OkStatus() : WhileReading(end_);
+  while (has_next_ && !next_.refused.ok() && !BatchIsFull()) AddToBatch();
+  if (!end_.ok()) return WhileReading(end_);
+  return has_next_ || batch_.empty() ? absl::OkStatus() : NothingLoaded();
 }
 
 absl::Status Loader::Skip() {
@@ -53,37 +55,66 @@ absl::Status Loader::Skip() {
 }
 
 void Loader::ReadNext() {
-  while (true) {
-    next_.first_line = lines_->line_number() + 1;
-    const absl::StatusOr<bool> more = records_->Next(&next_.key, &next_.value);
-    next_.last_line = lines_->line_number();
-    has_next_ = more.ok() && *more;
-    end_ = more.status();
-    const std::string* const refused = absl::IsInvalidArgument(end_) ? records_->text() : nullptr;
-    if (has_next_ || refused != nullptr) next_.count = ++read_;
-    // The database may refuse it.
-    if (has_next_ && options_.leaves_out && records_->text() != nullptr) {
-      next_.text = *records_->text();
-    }
-    if (refused == nullptr || !LeaveOut(next_.last_line, end_, *refused)) return;
-    end_ = absl::OkStatus();
+  next_ = {};
+  const absl::StatusOr<bool> more = records_->Next(&next_.key, &next_.value);
+  next_.last_line = lines_->line_number();
+  next_.first_line = next_.last_line + 1 - records_->lines_per_record();
+  has_next_ = more.ok() && *more;
+  end_ = more.status();
+  if (options_.rejects == nullptr) {
+    if (has_next_) next_.count = ++read_;
+    return;
   }
+  const bool can_be_left_out =
+      absl::IsInvalidArgument(end_) && records_->remedy() == RecordReader::Remedy::kMendOrLeaveOut;
+  if (can_be_left_out) {
+    has_next_ = true;
+    next_.refused = std::exchange(end_, absl::OkStatus());
+  }
+  if (!has_next_) return;
+  next_.count = ++read_;
+  // The database may refuse it as well.
+  if (records_->text() != nullptr) next_.text = *records_->text();
 }
 
-bool Loader::LeaveOut(uint64_t line, const absl::Status& why, const std::string& text) {
-  if (!options_.leaves_out) return false;
-  if (++left_out_ == 1) {
+void Loader::AddToBatch() {
+  batch_bytes_ += next_.key.size() + next_.value.size() + next_.text.value_or("").size();
+  batch_.push_back(std::move(next_));
+  ReadNext();
+  progress_.Update(committed_ + batch_.size(), lines_->consumed());
+}
+
+absl::Status Loader::Pass(const Record& record, const absl::Status& why) {
+  if (why.ok()) {
+    ++committed_;
+    passed_ = record.count;
+    return absl::OkStatus();
+  }
+  const absl::Status where = At(record.first_line, why);
+  if (left_out_ == 0) {
+    first_refused_ = where;
     progress_.Erase();
-    PrintError(
-        absl::StrCat("note: ", At(line, why).message(), "; what cannot be loaded is left out"));
+    PrintError(absl::StrCat("note: ", where.message(), "; what cannot be loaded is left out"));
+  } else if (!record.text.has_value()) {
+    progress_.Erase();
+    PrintError(absl::StrCat("note: ", where.message(), "; it is left out, and not copied"));
   }
-  if (options_.rejects != nullptr) options_.rejects->Append(text + "\n");
-  return true;
+  if (record.text.has_value()) {
+    absl::Status status = options_.rejects->Add(*record.text);
+    if (!status.ok()) return status;
+  }
+  ++left_out_;
+  passed_ = record.count;
+  return absl::OkStatus();
 }
 
-void Loader::Passed(const Record& record) {
-  ++committed_;
-  passed_ = record.count;
+absl::Status Loader::NothingLoaded() const {
+  const Record* const first = batch_.empty() ? nullptr : &batch_.front();
+  const absl::Status why =
+      first == nullptr ? first_refused_ : At(first->first_line, first->refused);
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s: none of the %s can be loaded; the first is %s", options_.file,
+                      FormatCount(left_out_ + batch_.size(), "line"), std::string(why.message())));
 }
 
 absl::Status Loader::LoadInto(DB* db) {
@@ -92,7 +123,8 @@ absl::Status Loader::LoadInto(DB* db) {
   progress_.Erase();
   if (!status.ok()) return status;
   if (!synced.ok()) return synced;
-  return end_.ok() ? absl::OkStatus() : WhileReading(end_);
+  if (!end_.ok()) return WhileReading(end_);
+  return committed_ == 0 && left_out_ > 0 ? NothingLoaded() : absl::OkStatus();
 }
 
 absl::Status Loader::StoreAll(DB* db) {
@@ -105,10 +137,7 @@ absl::Status Loader::StoreAll(DB* db) {
       absl::Status status = Commit(db);
       if (!status.ok()) return status;
     }
-    batch_bytes_ += next_.key.size() + next_.value.size();
-    batch_.push_back(std::move(next_));
-    ReadNext();
-    progress_.Update(committed_ + batch_.size(), lines_->consumed());
+    AddToBatch();
   }
   // The records before a bad line or before Ctrl-C are kept.
   return Commit(db);
@@ -125,43 +154,51 @@ absl::Status Loader::Commit(DB* db) {
   absl::Status status;
   if (batch_.size() == 1) {
     // A single record may be too large for a batch.
-    status = db->Put(batch_.front().key, batch_.front().value);
+    const Record& record = batch_.front();
+    if (record.refused.ok()) status = db->Put(record.key, record.value);
   } else {
     WriteBatch batch;
-    for (const Record& record : batch_) batch.Put(record.key, record.value);
+    for (const Record& record : batch_) {
+      if (record.refused.ok()) batch.Put(record.key, record.value);
+    }
     status = db->Write(batch);
   }
-  if (absl::IsInvalidArgument(status)) return CommitOneByOne(db);
-  if (!status.ok()) {
+  if (absl::IsInvalidArgument(status)) {
+    status = CommitOneByOne(db);
+    if (!status.ok()) return status;
+  } else if (!status.ok()) {
     return absl::Status(
         status.code(),
         absl::StrCat(absl::StrFormat("%s: lines %d to %d: ", options_.file,
                                      batch_.front().first_line, batch_.back().last_line),
                      status.message(), WayOn(status, RecordReader::Remedy::kNone)));
+  } else {
+    for (const Record& record : batch_) {
+      if (status.ok()) status = Pass(record, record.refused);
+    }
   }
-  for (const Record& record : batch_) Passed(record);
   batch_.clear();
   batch_bytes_ = 0;
-  return absl::OkStatus();
+  if (status.ok() && options_.rejects != nullptr) status = options_.rejects->Flush();
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), WayOn(status, RecordReader::Remedy::kNone)));
 }
 
 absl::Status Loader::CommitOneByOne(DB* db) {
   for (const Record& record : batch_) {
-    const absl::Status status = db->Put(record.key, record.value);
-    if (absl::IsInvalidArgument(status) && LeaveOut(record.first_line, status, record.text)) {
-      passed_ = record.count;
+    absl::Status status = record.refused;
+    if (status.ok()) status = db->Put(record.key, record.value);
+    if (status.ok() || (absl::IsInvalidArgument(status) && options_.rejects != nullptr)) {
+      status = Pass(record, status);
+      if (!status.ok()) return status;
       continue;
     }
-    if (!status.ok()) {
-      const absl::Status where = At(record.first_line, status);
-      return absl::Status(
-          where.code(),
-          absl::StrCat(where.message(), WayOn(status, RecordReader::Remedy::kMendOrLeaveOut)));
-    }
-    Passed(record);
+    const absl::Status where = At(record.first_line, status);
+    return absl::Status(
+        where.code(),
+        absl::StrCat(where.message(), WayOn(status, RecordReader::Remedy::kMendOrLeaveOut)));
   }
-  batch_.clear();
-  batch_bytes_ = 0;
   return absl::OkStatus();
 }
 

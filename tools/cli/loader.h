@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,9 @@
 
 #include "core/db.h"
 #include "tools/cli/line_reader.h"
-#include "tools/cli/output.h"
 #include "tools/cli/progress.h"
 #include "tools/cli/records.h"
+#include "tools/cli/rejects.h"
 
 namespace rumcask::cli {
 
@@ -24,10 +25,8 @@ struct LoaderOptions {
   uint64_t file_bytes = 0;
   // So many records are left out at first.
   uint64_t skip = 0;
-  // What cannot be loaded is left out as well, if its end is known.
-  bool leaves_out = false;
-  // Gets what is left out, or null.
-  Output* rejects = nullptr;
+  // Where records go that cannot be loaded. Null: the first of them ends the load.
+  Rejects* rejects = nullptr;
 };
 
 // Errors name the file and the line and say how to continue, if that is possible.
@@ -35,8 +34,8 @@ class Loader {
  public:
   Loader(LoaderOptions options, LineReader* lines, RecordReader* records);
 
-  // Reads up to and including the first record to be stored, so that a file that contains no
-  // records is refused before a database is created.
+  // Reads up to and including the first record to be stored, so that a file without one is refused
+  // before a database is created, unless many have to be left out before it.
   absl::Status Begin();
 
   // Stores the records in batches. Whatever ends it, the records before that point are stored and
@@ -55,25 +54,28 @@ class Loader {
   struct Record {
     std::string key;
     std::string value;
+    // Why it cannot be loaded, if that is known from reading it.
+    absl::Status refused;
+    // What is copied if it is left out; nothing if it has no end that could be found in memory.
+    std::optional<std::string> text;
     uint64_t first_line = 0;
     uint64_t last_line = 0;
     // Of records in the file up to this one.
     uint64_t count = 0;
-    // Its text, if it may have to be left out.
-    std::string text;
   };
 
   absl::Status Skip();
   void ReadNext();
   bool BatchIsFull() const;
   absl::Status Commit(DB* db);
-  // Writes the records of the batch one by one, up to the first that the database refuses, and
-  // returns that error.
+  // Writes the records of the batch one by one. Returns the first error, unless the record can be
+  // left out.
   absl::Status CommitOneByOne(DB* db);
   absl::Status StoreAll(DB* db);
-  // Leaves out what `why` was said of. False if that is not wanted.
-  bool LeaveOut(uint64_t line, const absl::Status& why, const std::string& text);
-  void Passed(const Record& record);
+  void AddToBatch();
+  // After the record was stored, or left out because of `why`.
+  absl::Status Pass(const Record& record, const absl::Status& why);
+  absl::Status NothingLoaded() const;
   void TellNote();
 
   // `status`, which came from reading, with the line at which the reader stands and the way to
@@ -95,6 +97,7 @@ class Loader {
   uint64_t batch_bytes_ = 0;
   uint64_t committed_ = 0;
   uint64_t left_out_ = 0;
+  absl::Status first_refused_;
   uint64_t read_ = 0;    // records of the file, those that were left out included
   uint64_t passed_ = 0;  // of them, those that need not be read again
   bool note_told_ = false;

@@ -1,0 +1,42 @@
+// The file for the lines of a load that were left out.
+
+#ifndef RUMCASK_TOOLS_CLI_REJECTS_H_
+#define RUMCASK_TOOLS_CLI_REJECTS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+
+#include "tools/cli/output.h"
+
+namespace rumcask::cli {
+
+// Makes the file when the first line is added, so that a load without rejects leaves none.
+class Rejects {
+ public:
+  // Without a path the lines go nowhere.
+  explicit Rejects(std::optional<std::string> path) : path_(std::move(path)) {}
+  ~Rejects();
+  Rejects(const Rejects&) = delete;
+  Rejects& operator=(const Rejects&) = delete;
+
+  // FailedPrecondition if there is such a file, as it could be the one that is loaded, or if it
+  // would be a part of the database in `database`.
+  absl::Status Check(const std::string& database) const;
+
+  absl::Status Add(std::string_view line);
+  // Writes what was added.
+  absl::Status Flush();
+
+ private:
+  const std::optional<std::string> path_;
+  int fd_ = -1;
+  std::optional<Output> output_;
+};
+
+}  // namespace rumcask::cli
+
+#endif  // RUMCASK_TOOLS_CLI_REJECTS_H_
