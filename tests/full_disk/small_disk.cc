@@ -39,7 +39,9 @@ absl::StatusOr<std::unique_ptr<SmallDisk>> SmallDisk::Make(const std::string& di
   const bool sized = ::ftruncate(fd, static_cast<off_t>(bytes)) == 0;
   ::close(fd);
   if (!sized) return Failed("image");
-  absl::Status status = Run(absl::StrCat("mkfs.ext4 -q -F -m 0 ", image));
+  // The PATH that Bazel gives to tests has no sbin.
+  absl::Status status =
+      Run(absl::StrCat("PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -m 0 ", image));
   if (!status.ok()) return status;
   // Nothing is left mounted, however this process ends. Once for all disks, as threads that a
   // keystore has started stay in the namespace that they began in.
