@@ -367,34 +367,21 @@ TEST(LinesReader, LeavesOutWhatIsNoRecord) {
   EXPECT_EQ(ReadOtherLines("x\n;b\n", options).message(), "the key is empty");
 }
 
-// Skipping counts the same lines as reading does, without decoding them.
 TEST(LinesReader, RefusesOtherEncodings) {
   LinesOptions options;
   options.separator = ";";
-  EXPECT_THAT(ReadOtherLines("\xef\xbb\xbf"
-                             "a;b\n",
-                             options)
-                  .message(),
-              HasSubstr("byte-order mark"));
-  EXPECT_THAT(ReadOtherLines(std::string("\xff\xfe"
-                                         "a\0;\0b\0\n\0",
-                                         10),
-                             options)
-                  .message(),
-              HasSubstr("UTF-16"));
+  const std::string mark = "\xef\xbb\xbf";
+  const std::string utf16(
+      "\xff\xfe"
+      "a\0;\0b\0\n\0",
+      10);
+  EXPECT_THAT(ReadOtherLines(mark + "a;b\n", options).message(), HasSubstr("byte-order mark"));
+  EXPECT_THAT(ReadOtherLines(utf16, options).message(), HasSubstr("UTF-16"));
   // A header with a mark is left out with it.
   options.header = true;
-  EXPECT_THAT(ReadOtherLines("\xef\xbb\xbf"
-                             "name;value\na;b\n",
-                             options)
-                  .records,
+  EXPECT_THAT(ReadOtherLines(mark + "name;value\na;b\n", options).records,
               ElementsAre(Pair("a", "b")));
-  EXPECT_THAT(ReadOtherLines(std::string("\xff\xfe"
-                                         "a\0;\0b\0\n\0",
-                                         10),
-                             options)
-                  .message(),
-              HasSubstr("UTF-16"));
+  EXPECT_THAT(ReadOtherLines(utf16, options).message(), HasSubstr("UTF-16"));
 }
 
 TEST(LinesReader, WhatCommentsBeginWithIsChecked) {
@@ -403,6 +390,7 @@ TEST(LinesReader, WhatCommentsBeginWithIsChecked) {
   EXPECT_FALSE(ParseComment("a\n").ok());
 }
 
+// Skipping counts the same lines as reading does, without decoding them.
 TEST(LinesReader, SkipsRecordsAndNotLines) {
   const TemporaryFile file("name;value\n\n# one\na;1\nbroken\n\r\n# two\nb;2\n");
   LineReader lines(file.fd());

@@ -81,9 +81,16 @@ absl::Status Load(const Flags& flags, const LoadFlags& load) {
   if (load.separator) {
     absl::StatusOr<std::string> parsed = ParseSeparator(*load.separator, flags.hex);
     if (!parsed.ok()) return UsageError(std::string(parsed.status().message()));
-    options = {*std::move(parsed), flags.hex, load.header, load.comment.value_or(""),
-               load.bare_keys};
+    options.separator = *std::move(parsed);
   }
+  if (load.comment) {
+    absl::StatusOr<std::string> parsed = ParseComment(*load.comment);
+    if (!parsed.ok()) return UsageError(std::string(parsed.status().message()));
+    options.comment = *std::move(parsed);
+  }
+  options.hex = flags.hex;
+  options.header = load.header;
+  options.bare_keys = load.bare_keys;
   const bool standard_input = load.file == "-";
   const std::string name = standard_input ? "standard input" : load.file;
   const int fd = standard_input ? STDIN_FILENO : ::open(load.file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -154,15 +161,15 @@ int RunLoad(const std::vector<std::string>& arguments) {
       "Stores the records of FILE, which is a dump by 'rumcask dump', LMDB's mdb_dump or Berkeley "
       "DB's db_dump, or, with --separator, has a key and a value in each line. Creates the "
       "database if there is none. If it succeeds, the records survive a power cut. A line that "
-      "cannot be loaded, or Ctrl-C, ends the load. The records before that stay loaded, and the "
-      "message says with which --skip to continue.");
+      "cannot be loaded, unless --on-error says otherwise, or Ctrl-C ends the load. The records "
+      "before that stay loaded, and the message says with which --skip to continue.");
   Flags flags;
   LoadFlags load;
   AddDatabase(&line, &flags);
   line.Argument("FILE", &load.file, "- means standard input");
   line.Option("--separator", "TEXT", &load.separator,
               "In each line the key ends at the first TEXT, and the rest is the value; \\t means a "
-              "tab");
+              "tab; blank lines are left out");
   line.Option("--skip", "N", &load.skip,
               "Skip the first N records; lines that cannot be loaded count, those that are none do "
               "not");

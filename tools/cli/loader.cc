@@ -78,7 +78,7 @@ void Loader::ReadNext() {
 }
 
 void Loader::AddToBatch() {
-  batch_bytes_ += next_.key.size() + next_.value.size() + next_.text.value_or("").size();
+  batch_bytes_ += next_.key.size() + next_.value.size() + (next_.text ? next_.text->size() : 0);
   batch_.push_back(std::move(next_));
   ReadNext();
   progress_.Update(committed_ + batch_.size(), lines_->consumed());
@@ -151,55 +151,66 @@ bool Loader::BatchIsFull() const {
 absl::Status Loader::Commit(DB* db) {
   TellNote();
   if (batch_.empty()) return absl::OkStatus();
-  absl::Status status;
-  if (batch_.size() == 1) {
-    // A single record may be too large for a batch.
-    const Record& record = batch_.front();
-    if (record.refused.ok()) status = db->Put(record.key, record.value);
-  } else {
-    WriteBatch batch;
-    for (const Record& record : batch_) {
-      if (record.refused.ok()) batch.Put(record.key, record.value);
-    }
-    status = db->Write(batch);
-  }
-  if (absl::IsInvalidArgument(status)) {
-    status = CommitOneByOne(db);
-    if (!status.ok()) return status;
-  } else if (!status.ok()) {
+  absl::Status status = Write(db);
+  if (absl::IsInvalidArgument(status)) return CommitOneByOne(db);
+  if (!status.ok()) {
     return absl::Status(
         status.code(),
         absl::StrCat(absl::StrFormat("%s: lines %d to %d: ", options_.file,
                                      batch_.front().first_line, batch_.back().last_line),
                      status.message(), WayOn(status, RecordReader::Remedy::kNone)));
-  } else {
-    for (const Record& record : batch_) {
-      if (status.ok()) status = Pass(record, record.refused);
-    }
   }
-  batch_.clear();
-  batch_bytes_ = 0;
-  if (status.ok() && options_.rejects != nullptr) status = options_.rejects->Flush();
-  if (status.ok()) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat(status.message(), WayOn(status, RecordReader::Remedy::kNone)));
+  const uint64_t passed = passed_;
+  for (const Record& record : batch_) {
+    if (status.ok()) status = Pass(record, record.refused);
+  }
+  return EndBatch(passed, status);
+}
+
+// Writes those of the batch that were not refused.
+absl::Status Loader::Write(DB* db) {
+  // A single record may be too large for a batch.
+  if (batch_.size() == 1) {
+    const Record& record = batch_.front();
+    return record.refused.ok() ? db->Put(record.key, record.value) : absl::OkStatus();
+  }
+  WriteBatch batch;
+  for (const Record& record : batch_) {
+    if (record.refused.ok()) batch.Put(record.key, record.value);
+  }
+  return db->Write(batch);
 }
 
 absl::Status Loader::CommitOneByOne(DB* db) {
+  const uint64_t passed = passed_;
   for (const Record& record : batch_) {
     absl::Status status = record.refused;
     if (status.ok()) status = db->Put(record.key, record.value);
     if (status.ok() || (absl::IsInvalidArgument(status) && options_.rejects != nullptr)) {
       status = Pass(record, status);
-      if (!status.ok()) return status;
+      if (!status.ok()) return EndBatch(passed, status);
       continue;
     }
+    const absl::Status copied = EndBatch(passed, absl::OkStatus());
+    if (!copied.ok()) return copied;
     const absl::Status where = At(record.first_line, status);
     return absl::Status(
         where.code(),
         absl::StrCat(where.message(), WayOn(status, RecordReader::Remedy::kMendOrLeaveOut)));
   }
-  return absl::OkStatus();
+  return EndBatch(passed, absl::OkStatus());
+}
+
+// Writes the rejects of the batch. If they cannot be written, it has to be read again from where
+// `passed` is, so that none of them is missing; storing a record twice changes nothing.
+absl::Status Loader::EndBatch(uint64_t passed, absl::Status status) {
+  batch_.clear();
+  batch_bytes_ = 0;
+  if (status.ok() && options_.rejects != nullptr) status = options_.rejects->Flush();
+  if (status.ok()) return status;
+  passed_ = passed;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), WayOn(status, RecordReader::Remedy::kNone)));
 }
 
 void Loader::TellNote() {

@@ -68,6 +68,8 @@ class Loader {
   void ReadNext();
   bool BatchIsFull() const;
   absl::Status Commit(DB* db);
+  absl::Status Write(DB* db);
+  absl::Status EndBatch(uint64_t passed, absl::Status status);
   // Writes the records of the batch one by one. Returns the first error, unless the record can be
   // left out.
   absl::Status CommitOneByOne(DB* db);
