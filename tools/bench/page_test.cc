@@ -18,6 +18,7 @@
 
 #include "tools/bench/compare.h"
 #include "tools/bench/db_bench.h"
+#include "tools/bench/example_results.h"
 #include "tools/bench/histogram.h"
 
 namespace rumcask::bench {
@@ -26,32 +27,15 @@ namespace {
 // Ends a script, if it is not escaped, and gives itself away if it runs.
 constexpr char kHostile[] = "</script><script>errors.push('injected')</script><!--";
 
-Measurement Round(const std::string& benchmark, double seconds) {
-  Measurement m;
-  m.benchmark = benchmark;
-  m.operations = 1000000;
-  m.puts = 1000000;
-  m.seconds = seconds;
-  m.written_bytes = 116000000;
-  m.cpu_seconds = seconds;
-  m.memory_bytes = m.peak_memory_bytes = 36000000;
-  m.disk_bytes = 174000000;
-  m.live_keys = 1000000;
-  m.live_bytes = 116000000;
-  for (int i = 0; i < 999; ++i) m.latency.Record(500);
-  m.latency.Record(50000);
+// The same with as many samples as it takes to tell that the speed was steady.
+Result Sampled(Result result) {
   constexpr int kPoints = 30;
-  for (int i = 1; i < kPoints; ++i) {
-    m.timeline.Add(seconds * i / kPoints, m.operations * static_cast<uint64_t>(i) / kPoints);
+  for (Measurement& m : result.rounds) {
+    for (int i = 1; i < kPoints; ++i) {
+      m.timeline.Add(m.seconds * i / kPoints, m.operations * static_cast<uint64_t>(i) / kPoints);
+    }
+    m.timeline.End(0, m.seconds, m.operations);
   }
-  m.timeline.End(0, seconds, m.operations);
-  return m;
-}
-
-Result Rounds(const std::string& benchmark, const std::string& system,
-              const std::vector<double>& seconds) {
-  Result result = {benchmark, system, {}};
-  for (const double s : seconds) result.rounds.push_back(Round(benchmark, s));
   return result;
 }
 
@@ -63,7 +47,8 @@ Report Example(double slower) {
   report.settings = {{"threads", "1"}, {"keys", "1,000,000 of 16 bytes"}};
   for (const char* const name : {"hash", "btree", "rumcask_lmdb", "rumcask_rocksdb", "rocksdb"}) {
     report.systems.push_back({name, "a library 1.0", "off", "mapped", "in the page cache"});
-    report.results.push_back(Rounds("fillrandom", name, {4 * slower, 4.1 * slower, 4.2 * slower}));
+    report.results.push_back(
+        Sampled(Rounds("fillrandom", name, {4 * slower, 4.1 * slower, 4.2 * slower})));
   }
   // Two points are nothing to draw.
   Result reads = Rounds("readrandom", "hash", {3, 3, 3});

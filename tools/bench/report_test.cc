@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 
 #include "tools/bench/compare.h"
+#include "tools/bench/example_results.h"
 #include "tools/bench/json_report.h"
 #include "tools/bench/table.h"
 
@@ -21,33 +22,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-Measurement Round(const std::string& benchmark, double seconds, uint64_t latency) {
-  Measurement m;
-  m.benchmark = benchmark;
-  m.operations = 1000000;
-  m.puts = 1000000;
-  m.seconds = seconds;
-  m.written_bytes = 116000000;
-  m.work = 0xabc;
-  m.cpu_seconds = seconds;
-  m.device_bytes = 150000000;
-  m.memory_bytes = 36000000;
-  m.peak_memory_bytes = 40000000;
-  m.disk_bytes = 174000000;
-  m.live_keys = 1000000;
-  m.live_bytes = 116000000;
-  for (int i = 0; i < 999; ++i) m.latency.Record(latency);
-  m.latency.Record(100 * latency);
-  return m;
-}
-
-Result Rounds(const std::string& benchmark, const std::string& system,
-              const std::vector<double>& seconds) {
-  Result result = {benchmark, system, {}};
-  for (const double s : seconds) result.rounds.push_back(Round(benchmark, s, 500));
-  return result;
-}
 
 Report Example() {
   Report report;
