@@ -1,8 +1,9 @@
 """The repositories that rumcask needs, from libraries installed on the system.
 
 Call rumcask_deps() in WORKSPACE. Nothing is downloaded, except that npm brings
-uPlot when the command line is built. A library is looked for only when a target that needs it is built: a program with the hash keystore
-needs neither LMDB nor RocksDB. Labels are those of the Bazel Central Registry.
+uPlot when the command line is built. A library is looked for only when a target
+that needs it is built: a program with the hash keystore needs neither LMDB nor
+RocksDB. Labels are those of the Bazel Central Registry.
 """
 
 # Repository -> header that shows that it is installed, Debian package, and targets as {"name":
