@@ -155,6 +155,7 @@ absl::Status Compactor::EndActive(uint64_t least_dead, bool* ended) {
 }
 
 absl::Status Compactor::EndActiveLocked(uint64_t least_dead, bool with_tombstones, bool* ended) {
+  if (parts_.before_step) parts_.before_step("end");
   uint64_t id = 0;
   uint64_t records = 0;
   const auto dead = [&]() -> uint64_t {
@@ -186,7 +187,8 @@ absl::Status Compactor::EndActiveLocked(uint64_t least_dead, bool with_tombstone
 
 absl::Status Compactor::CountLive(bool ordered) {
   MutexLock lock(mutex_);
-  absl::Status status = CountLiveBytes(parts_.keystore, ordered, parts_.log, stopped_);
+  absl::Status status =
+      CountLiveBytes(parts_.keystore, ordered, parts_.log, stopped_, parts_.before_step);
   if (!status.ok()) return absl::IsCancelled(status) ? Closed() : status;
   LiveBytes live;
   for (const std::shared_ptr<Segment>& segment : parts_.log->Segments()) {
@@ -248,6 +250,7 @@ bool Compactor::MayTake(const Call& call, const Segment& segment) const {
 }
 
 CompactionPlan Compactor::Choose(Call* call) {
+  if (parts_.before_step) parts_.before_step("choose");
   uint64_t newest = 0;
   {
     MutexLock lock(parts_.log->write_mutex());

@@ -1,8 +1,10 @@
 #include "core/compaction/measurement.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "core/plugin/key_block.h"
 #include "core/plugin/key_range.h"
 #include "core/system/reader_epoch.h"
+#include "core/system/seeded_bug.h"
 
 namespace rumcask {
 namespace {
@@ -66,26 +69,39 @@ SpaceMeasurement MeasureSpace(const Log& log) {
 }
 
 absl::Status CountLiveBytes(Keystore* keystore, bool ordered, Log* log,
-                            const std::atomic<bool>& stopped) {
-  const std::vector<std::shared_ptr<Segment>> segments = log->Segments();
+                            const std::atomic<bool>& stopped,
+                            const std::function<void(std::string_view)>& before_step) {
+  // What counts as live in each segment, as of the snapshot.
+  std::vector<std::shared_ptr<Segment>> segments;
+  std::vector<uint64_t> before;
+  std::vector<size_t> unsealed;
   std::shared_ptr<const KeystoreSnapshot> snapshot;
-  const Segment* active = nullptr;
-  uint64_t active_bytes = 0;
   uint64_t assumed = 0;
-  {
+  while (snapshot == nullptr) {
+    segments = log->Segments();
+    before.assign(segments.size(), 0);
+    unsealed.clear();
+    uint64_t newest = 0;
+    for (size_t i = 0; i < segments.size(); ++i) {
+      if (segments[i]->stream() == Stream::kUser) newest = segments[i]->id();
+      if (!segments[i]->sealed.load(std::memory_order_acquire)) unsealed.push_back(i);
+    }
+    if (before_step) before_step("listed");
     MutexLock lock(log->write_mutex());
-    active = log->active();
-    if (active != nullptr) active_bytes = Space::LiveBytes(*active);
+    // A segment that was begun meanwhile is to be counted too, as what was assumed of it is
+    // withdrawn below.
+    const bool lists_all = log->active() == nullptr || log->active()->id() <= newest;
+    if (!lists_all && !SeededBug("counted-without-the-newest")) continue;
+    for (const size_t i : unsealed) before[i] = Space::LiveBytes(*segments[i]);
     snapshot = keystore->TakeSnapshot(log->last_sequence());
     assumed = log->space().assumed();
   }
-  // What counts as live in each, not before the snapshot: what dies in between would be subtracted
-  // twice. Where nothing is written any more it may be read a little later, since what has died by
-  // then goes on counting as live.
-  std::vector<uint64_t> before;
-  before.reserve(segments.size());
-  for (const std::shared_ptr<Segment>& segment : segments) {
-    before.push_back(segment.get() == active ? active_bytes : Space::LiveBytes(*segment));
+  if (before_step) before_step("counting");
+  // Nothing is written to sealed ones any more. What dies in one before it is looked at would be
+  // subtracted twice if that had been done before the snapshot; so it goes on counting as live.
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (std::binary_search(unsealed.begin(), unsealed.end(), i)) continue;
+    before[i] = Space::LiveBytes(*segments[i]);
   }
   std::unordered_map<uint32_t, uint64_t> live;  // by slot
   const auto count = [&](Location location) {

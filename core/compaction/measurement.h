@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -38,10 +40,12 @@ struct SpaceMeasurement {
 SpaceMeasurement MeasureSpace(const Log& log);
 
 // Corrects the live bytes of all segments by a walk over the index, where the index does not report
-// what a write replaces: what was dead at the walk's beginning counts as dead. Cancelled once
-// `stopped`. No segment may be retired and no record moved meanwhile.
+// what a write replaces: what was dead at the walk's beginning counts as dead. Readers and writers
+// go on meanwhile; no segment may be retired and no record moved. Cancelled once `stopped`. For
+// tests, `before_step` is called without locks of the log before each step, unless it is empty.
 absl::Status CountLiveBytes(Keystore* keystore, bool ordered, Log* log,
-                            const std::atomic<bool>& stopped);
+                            const std::atomic<bool>& stopped,
+                            const std::function<void(std::string_view)>& before_step);
 
 }  // namespace rumcask
 

@@ -9,8 +9,9 @@
 // 96 bits of the digest are stored, and at least 12 more choose the shard. The digest is SipHash
 // under a secret that is drawn anew for each opening, so nobody can prepare keys that collide.
 // Among n keys the odds that any two collide are below n^2 / 2^109, which is less than 1e-14 for
-// 10^9 keys. If it happens, reading the older key is DataLoss until the next opening. The read
-// never returns the other key's value, because every read compares the key in the record.
+// 10^9 keys. If it happens, reading the older key is DataLoss; the next opening, which draws another
+// secret, brings the key back, unless compaction has dropped its record, to which nothing points. A
+// read never returns the other key's value, because it compares the key in the record.
 //
 // Unordered: NewIterator with IteratorOptions::ordered is Unimplemented. Any number of readers run
 // beside the writer. Two calls wait for each other only if they meet in one of 4,096 shards.

@@ -119,6 +119,41 @@ TEST_F(CompactorTest, WhereLiveBytesAreABoundSegmentsAreRead) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(Get(absl::StrCat("key", i)), Value("new", i));
 }
 
+// What is live is counted beside writers. Those records that they write before the count's snapshot
+// are a part of it, also in segments that they begin; later ones count as live.
+TEST_F(CompactorTest, WhatIsWrittenWhileLiveBytesAreCounted) {
+  const uint64_t record = RecordBytes(4, Value("value", 0).size());
+  for (const bool begins_a_segment : {true, false}) {
+    SCOPED_TRACE(begins_a_segment);
+    path_ = begins_a_segment ? "/crash/begins" : "/crash/continues";
+    index_ = AdversarialDisk::Make();
+    options_.keystore = index_->Keystore("adversarial", /*reports_replaced=*/false);
+    Open();
+    for (int round = 0; round < 3; ++round) PutTen("value");
+    // The next opening goes on in the last segment, and nothing is written to it yet.
+    Put("tiny", "");
+    Open();
+    if (begins_a_segment) Put("tiny", "");
+    uint64_t live = 10 * record + RecordBytes(4, 0);
+    bool listed = false;
+    bool counting = false;
+    DbTestPeer::CompactorOf(db_.get())->SetStepHook([&](std::string_view step) {
+      if (step == "listed" && begins_a_segment && !std::exchange(listed, true)) {
+        const size_t segments = Segments();
+        for (int round = 0; round < 3; ++round) PutTen("value");
+        ASSERT_GT(Segments(), segments);
+      }
+      if (step == "counting" && !std::exchange(counting, true)) {
+        Put("last", Value("value", 0));
+        live += record;
+      }
+    });
+    ASSERT_TRUE(DbTestPeer::CompactorOf(db_.get())->CountLive(/*ordered=*/true).ok());
+    ASSERT_TRUE(counting);
+    EXPECT_EQ(db_->GetStats().live_bytes, live);
+  }
+}
+
 // What was found dead stays so at the next opening, which need not walk over the whole index.
 TEST_F(CompactorTest, WhatWasCountedIsKnownToTheNextOpening) {
   options_.keystore = index_->Keystore("adversarial", /*reports_replaced=*/false);

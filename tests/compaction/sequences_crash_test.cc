@@ -310,8 +310,9 @@ TEST_P(SequenceTest, A31_H14_AVictimThatComesBackIsDead) {
 // A close at any step of a compaction ends it. What was done holds, and no file is left that does
 // not belong.
 TEST_P(SequenceTest, A34_ACloseEndsACompaction) {
-  std::vector<std::string> steps = {"read", "copy",  "adopt", "move",    "slice", "looked",
-                                    "held", "fence", "wait",  "readers", "retire"};
+  std::vector<std::string> steps = {"end",  "choose",  "read",   "copy", "adopt",
+                                    "move", "slice",   "looked", "held", "fence",
+                                    "wait", "readers", "retire"};
   for (const std::string& step : steps) {
     SCOPED_TRACE(step);
     BeginAnew();
