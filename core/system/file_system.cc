@@ -238,15 +238,24 @@ absl::StatusOr<std::unique_ptr<Directory>> FileSystem::OpenDirectory(std::string
   return directory;
 }
 
-absl::Status FileSystem::CreateDirectory(std::string_view path) {
+absl::Status FileSystem::CreateDirectory(std::string_view path, uint32_t mode) {
   if (path.empty()) return absl::InvalidArgumentError("the path of the database is empty");
-  const int result = Uninterrupted([&] { return DoCreateDirectory(std::string(path)); });
+  const int result = Uninterrupted([&] { return DoCreateDirectory(std::string(path), mode); });
   if (result == -ENOENT) {
     return absl::NotFoundError(
         absl::StrCat(Text(path), ": cannot be created, as its parent directory is missing"));
   }
   return StatusOf("mkdir", path, result);
 }
+
+absl::Status FileSystem::RemoveDirectory(std::string_view path) {
+  const int result = Uninterrupted([&] { return DoRemoveDirectory(std::string(path)); });
+  if (result == -ENOTEMPTY || result == -EEXIST) {
+    return absl::FailedPreconditionError(absl::StrCat(Text(path), ": directory is not empty"));
+  }
+  return StatusOf("rmdir", path, result);
+}
+int FileSystem::DoRemoveDirectory(const std::string& /*path*/) { return -ENOTSUP; }
 
 absl::Status FileSystem::SyncParent(std::string_view path) {
   return StatusOf("fsync the parent of", path,

@@ -202,6 +202,10 @@ class Directory {
   // Of a directory of the operating system; -1 for others.
   virtual int descriptor() const { return -1; }
 
+  // Sets the mode of files that Open makes, as far as the umask lets it; 0600 at first. Must be set
+  // before other threads use the directory.
+  virtual void SetFileMode(uint32_t mode) { file_mode_ = mode; }
+
   // Sets the function that closes a descriptor when Open has met EMFILE or ENFILE. It is called
   // with the name to be opened, on the thread that opens, as long as the error persists; it returns
   // false if it has none to close. Must be set before other threads use the directory.
@@ -210,6 +214,7 @@ class Directory {
 
  protected:
   explicit Directory(std::string path) : path_(std::move(path)) {}
+  uint32_t file_mode() const { return file_mode_; }
 
   virtual int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) = 0;
   virtual int DoOpenForLocking(std::unique_ptr<File>* file) = 0;
@@ -221,6 +226,7 @@ class Directory {
 
  private:
   const std::string path_;
+  uint32_t file_mode_ = 0600;
   DescriptorSource source_;
 };
 
@@ -230,27 +236,38 @@ struct ProcessLimits {
   uint64_t mappings = 65530;
 };
 
+// The mode of a directory: who may read its files may enter it.
+inline uint32_t DirectoryMode(uint32_t file_mode) {
+  return 0700 | file_mode | (file_mode & 0044) >> 2;
+}
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
   // The limits as they are now. The default is Linux's.
   virtual ProcessLimits Limits() const { return ProcessLimits(); }
+  // Whether the operating system knows its files by their paths, as libraries need that keep an
+  // index on disk.
+  virtual bool IsOfTheSystem() const { return true; }
   // The budget that all databases opened through this file system share.
   std::shared_ptr<MappingBudget> mapping_budget() const { return mapping_budget_; }
 
   // Opens a directory; NotFound if there is none, FailedPrecondition if it is something else,
   // InvalidArgument if the path is empty.
   absl::StatusOr<std::unique_ptr<Directory>> OpenDirectory(std::string_view path);
-  // Creates one directory, mode 0700. AlreadyExists if anything is there, NotFound if its parent
-  // does not exist.
-  absl::Status CreateDirectory(std::string_view path);
+  // Creates one directory with this mode, as far as the umask lets it. AlreadyExists if anything is
+  // there, NotFound if its parent does not exist.
+  absl::Status CreateDirectory(std::string_view path, uint32_t mode = 0700);
+  // FailedPrecondition if something is left in it.
+  absl::Status RemoveDirectory(std::string_view path);
   // Makes the entry of `path` in its parent directory survive a power cut.
   absl::Status SyncParent(std::string_view path);
 
  protected:
   virtual int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) = 0;
-  virtual int DoCreateDirectory(const std::string& path) = 0;
+  virtual int DoCreateDirectory(const std::string& path, uint32_t mode) = 0;
+  virtual int DoRemoveDirectory(const std::string& path);
   virtual int DoSyncParent(const std::string& path) = 0;
 
  private:

@@ -186,7 +186,7 @@ class PosixDirectory : public Directory {
   int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) override {
     // O_NONBLOCK, because a planted FIFO must not block the open.
     Descriptor fd(::openat(fd_.get(), name.c_str(),
-                           OpenFlags(mode) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
+                           OpenFlags(mode) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, file_mode()));
     if (!fd.ok()) return -errno;
     struct stat info;
     if (::fstat(fd.get(), &info) < 0) return -errno;
@@ -278,8 +278,11 @@ class PosixFileSystemImpl : public FileSystem {
     *directory = std::make_unique<PosixDirectory>(path, std::move(fd), info);
     return 0;
   }
-  int DoCreateDirectory(const std::string& path) override {
-    return ResultOf(::mkdir(path.c_str(), 0700));
+  int DoCreateDirectory(const std::string& path, uint32_t mode) override {
+    return ResultOf(::mkdir(path.c_str(), mode));
+  }
+  int DoRemoveDirectory(const std::string& path) override {
+    return ResultOf(::rmdir(path.c_str()));
   }
   int DoSyncParent(const std::string& path) override {
     std::string parent = path;

@@ -229,7 +229,7 @@ int CrashFileSystem::DoOpenDirectory(const std::string& path,
   return 0;
 }
 
-int CrashFileSystem::DoCreateDirectory(const std::string& path) {
+int CrashFileSystem::DoCreateDirectory(const std::string& path, uint32_t /*mode*/) {
   CrashOperation operation(state_.get(), "mkdir", path);
   const SplitPath split(path);
   MutexLock lock(state_->mutex);
@@ -238,6 +238,19 @@ int CrashFileSystem::DoCreateDirectory(const std::string& path) {
   if (split.name.empty() || parent->Find(split.name) != nullptr) return -EEXIST;
   parent->Link(++state_->time, split.name,
                {nullptr, std::make_shared<DirectoryNode>(state_->next_inode++)});
+  return 0;
+}
+
+int CrashFileSystem::DoRemoveDirectory(const std::string& path) {
+  CrashOperation operation(state_.get(), "rmdir", path);
+  const SplitPath split(path);
+  MutexLock lock(state_->mutex);
+  const std::shared_ptr<DirectoryNode> parent = state_->FindDirectory(split.parent);
+  const Entry* const entry = parent == nullptr ? nullptr : parent->Find(split.name);
+  if (entry == nullptr) return -ENOENT;
+  if (entry->directory == nullptr) return -ENOTDIR;
+  if (!entry->directory->entries().empty()) return -ENOTEMPTY;
+  parent->Unlink(++state_->time, split.name);
   return 0;
 }
 

@@ -41,9 +41,9 @@ class CrashFileSystem : public FileSystem {
  public:
   // Called once before and once after each operation that changes something, including those that
   // fail: "pwrite", "wrote", "truncate", "sync", "create", "rename", "unlink", "sync directory",
-  // "mkdir", "sync parent". Operations are numbered from 1. No lock is held, so the observer may
-  // cut images, start other file systems, or block. Operations that it makes on this file system
-  // are observed, too.
+  // "mkdir", "rmdir", "sync parent". Operations are numbered from 1. No lock is held, so the
+  // observer may cut images, start other file systems, or block. Operations that it makes on this
+  // file system are observed, too.
   using Observer = std::function<void(uint64_t operation, const char* what, const std::string& name,
                                       bool after)>;
 
@@ -93,7 +93,8 @@ class CrashFileSystem : public FileSystem {
 
  protected:
   int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) override;
-  int DoCreateDirectory(const std::string& path) override;
+  int DoCreateDirectory(const std::string& path, uint32_t mode) override;
+  int DoRemoveDirectory(const std::string& path) override;
   int DoSyncParent(const std::string& path) override;
 
  private:

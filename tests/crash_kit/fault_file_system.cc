@@ -66,6 +66,8 @@ const char* CallKindName(CallKind kind) {
       return "open directory";
     case CallKind::kCreateDirectory:
       return "create directory";
+    case CallKind::kRemoveDirectory:
+      return "remove directory";
     case CallKind::kSyncParent:
       return "sync parent";
     case CallKind::kOpen:
@@ -338,6 +340,7 @@ class FaultFileSystem::FaultDirectory : public Directory {
 
   DirectoryIdentity identity() const override { return base_->identity(); }
   bool IsLinked() const override { return base_->IsLinked(); }
+  void SetFileMode(uint32_t mode) override { base_->SetFileMode(mode); }
 
  protected:
   int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) override {
@@ -417,9 +420,16 @@ int FaultFileSystem::DoOpenDirectory(const std::string& path,
   return 0;
 }
 
-int FaultFileSystem::DoCreateDirectory(const std::string& path) {
+int FaultFileSystem::DoCreateDirectory(const std::string& path, uint32_t mode) {
   const int error = state_->Count(CallKind::kCreateDirectory, path);
-  return error < 0 ? error : ErrnoOf(base_->CreateDirectory(path));
+  return error < 0 ? error : ErrnoOf(base_->CreateDirectory(path, mode));
+}
+
+int FaultFileSystem::DoRemoveDirectory(const std::string& path) {
+  const int error = state_->Count(CallKind::kRemoveDirectory, path);
+  if (error < 0) return error;
+  const absl::Status status = base_->RemoveDirectory(path);
+  return absl::IsFailedPrecondition(status) ? -ENOTEMPTY : ErrnoOf(status);
 }
 
 int FaultFileSystem::DoSyncParent(const std::string& path) {

@@ -23,6 +23,7 @@ namespace rumcask {
 enum class CallKind {
   kOpenDirectory,
   kCreateDirectory,
+  kRemoveDirectory,
   kSyncParent,
   kOpen,
   kUnlink,
@@ -125,7 +126,8 @@ class FaultFileSystem : public FileSystem {
 
  protected:
   int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) override;
-  int DoCreateDirectory(const std::string& path) override;
+  int DoCreateDirectory(const std::string& path, uint32_t mode) override;
+  int DoRemoveDirectory(const std::string& path) override;
   int DoSyncParent(const std::string& path) override;
 
  private:

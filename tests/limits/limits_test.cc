@@ -94,8 +94,8 @@ class FewMappings : public FileSystem {
     *directory = *std::move(opened);
     return 0;
   }
-  int DoCreateDirectory(const std::string& path) override {
-    return base_->CreateDirectory(path).ok() ? 0 : -EIO;
+  int DoCreateDirectory(const std::string& path, uint32_t mode) override {
+    return base_->CreateDirectory(path, mode).ok() ? 0 : -EIO;
   }
   int DoSyncParent(const std::string& path) override {
     return base_->SyncParent(path).ok() ? 0 : -EIO;
