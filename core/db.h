@@ -123,6 +123,15 @@ class DB {
   static absl::StatusOr<std::string> StoredKeystore(std::string_view path,
                                                     FileSystem* file_system = nullptr);
 
+  // Removes a database: its files, and the directory unless that holds files of somebody else.
+  //
+  // NotFound if there is none; FailedPrecondition if the directory holds something else;
+  // Unavailable naming the holder if the database is open. After any other error, or a crash, there
+  // is either the whole database or one that Open refuses, and a second call goes on. When this
+  // returns OK, nothing of it is found even after a power cut. Checkpoints stay; they are databases
+  // of their own.
+  static absl::Status Destroy(std::string_view path, FileSystem* file_system = nullptr);
+
   // Closes the database if Close was not called. Errors of closing are lost then.
   ~DB();
   DB(const DB&) = delete;
@@ -155,6 +164,10 @@ class DB {
   void MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                 std::vector<absl::Status>* statuses, const ReadOptions& options = {});
 
+  // Whether there is a value for the key, by the word of the keystore alone: the value is not read,
+  // so damage to it is not noticed.
+  absl::StatusOr<bool> Exists(std::string_view key, const ReadOptions& options = {});
+
   // Takes a snapshot of the current state, for reads and iterators; see snapshot.h. Holds the write
   // lock for an instant.
   absl::StatusOr<std::shared_ptr<const Snapshot>> TakeSnapshot();
@@ -162,6 +175,14 @@ class DB {
   // Walks all keys as of one moment; see iterator.h. Unimplemented if the options ask for order and
   // the keystore has none.
   absl::StatusOr<std::unique_ptr<Iterator>> NewIterator(const IteratorOptions& options = {});
+
+  // The number of keys that an iterator with these options would walk, `at_most` so many, by a walk
+  // over the index alone: no record is read. No keystore knows how many keys lie between two others
+  // without counting them, so this takes time for each; who only needs to know whether there are
+  // more than so many says `at_most`. Unimplemented if the options have bounds or a prefix, or ask
+  // for order, and the keystore has none. See KeyCount for the number of all keys.
+  absl::StatusOr<uint64_t> CountRange(const IteratorOptions& options,
+                                      uint64_t at_most = UINT64_MAX);
 
   // ---- writing ----
 
@@ -176,9 +197,9 @@ class DB {
   absl::Status Delete(std::string_view key, const WriteOptions& options = {},
                       WriteResult* result = nullptr);
 
-  // Stores only if the key is missing; otherwise AlreadyExists, and result->version is the version
-  // of what is there. With sync, a refusal too is returned only once what it observed is durable;
-  // the same holds for the next two functions.
+  // Stores only if the key is missing; otherwise AlreadyExists with an empty message, and
+  // result->version is the version of what is there. With sync, a refusal too is returned only once
+  // what it observed is durable; the same holds for the next two functions.
   absl::Status PutIfAbsent(std::string_view key, std::string_view value,
                            const WriteOptions& options = {}, WriteResult* result = nullptr);
 
@@ -193,7 +214,12 @@ class DB {
                                 const WriteOptions& options = {}, WriteResult* result = nullptr);
 
   // Applies all operations of the batch or none. `result->version` is the version of the last
-  // operation; `result->existed` is not set.
+  // operation, or 0 if there is none; `result->existed` is false.
+  //
+  // If the batch has requirements that do not all hold, nothing is written. The result is Aborted
+  // with a message that says which is the first, counted from 1; `result` tells the version at
+  // which that one's key is. With sync, a refusal is returned only once what it observed is
+  // durable, and so is OK for a batch that has only requirements.
   absl::Status Write(const WriteBatch& batch, const WriteOptions& options = {},
                      WriteResult* result = nullptr);
 
@@ -279,6 +305,9 @@ class DB {
 
   // InvalidArgument if the snapshot is one of another database.
   absl::Status CheckSnapshot(const Snapshot& snapshot) const;
+  // Checks the options of a walk, takes a snapshot if they have none, and turns the prefix into
+  // bounds.
+  absl::Status PrepareWalk(IteratorOptions* options);
   // The location that `key` had as of the snapshot.
   absl::Status FindAt(const Snapshot& snapshot, const PreparedKey& key, Location* location) const;
   // The common part of all reads: finds the key's location, at the snapshot if the options name

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -78,44 +79,48 @@ struct PendingWrite {
   uint64_t expected = 0;
 };
 
-// The current state of a write's key, as far as the write needs it.
+// The current state of a key, as far as a write needs it.
 struct Current {
   CurrentState state;
-  uint64_t version = 0;  // if the write is conditional
+  uint64_t version = 0;  // 0 if the key is absent, or if only its existence matters
 };
 
 // Reads the key's current state without the write lock, so that a slow disk does not stall other
 // writers. To be called in the ReaderScope in which it is used. Sets `*damage` to an error that the
 // caller must report.
-ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PendingWrite& write,
-                                                 Current* current, absl::Status* damage) {
-  absl::Status status = store->index_.ReadCurrent(write.prepared, &current->state);
-  if (!status.ok() || !write.conditional() || !current->state.exists) return status;
-  *damage = store->ReadVersion(write.prepared, current->state.location, &current->version);
+ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PreparedKey& key,
+                                                 bool needs_version, Current* current,
+                                                 absl::Status* damage) {
+  absl::Status status = store->index_.ReadCurrent(key, &current->state);
+  if (!status.ok() || !needs_version || !current->state.exists) return status;
+  *damage = store->ReadVersion(key, current->state.location, &current->version);
   return *damage;
 }
 
 // To be called under the write lock: brings what was read up to date. Sets `*again` if only another
 // ReadCurrent can. An error is damage, which the caller reports once the lock is released.
-ABSL_ATTRIBUTE_NOINLINE absl::Status Revalidate(Store* store, const PendingWrite& write,
-                                                Current* current, bool* again) {
+ABSL_ATTRIBUTE_NOINLINE absl::Status Revalidate(Store* store, const PreparedKey& key,
+                                                bool needs_version, Current* current, bool* again) {
   Location now;
-  *again = !store->index_.Revalidate(write.prepared, current->state, &now);
+  *again = !store->index_.Revalidate(key, current->state, &now);
   if (*again) return absl::OkStatus();
   const bool exists = now.exists();
   const bool moved = exists && (!current->state.exists || now != current->state.location);
   current->state.exists = exists;
   if (!exists) current->version = 0;
-  if (!moved || !write.conditional()) return absl::OkStatus();
+  if (!moved || !needs_version) return absl::OkStatus();
   current->state.location = now;
-  return store->ReadVersion(write.prepared, now, &current->version);
+  return store->ReadVersion(key, now, &current->version);
+}
+
+absl::Status WrongVersion(const std::string& what, uint64_t version, uint64_t expected) {
+  return absl::AbortedError(absl::StrCat(what, " is at version ", version, ", not ", expected));
 }
 
 ABSL_ATTRIBUTE_NOINLINE absl::Status Refusal(const PendingWrite& write, uint64_t version) {
-  return write.condition == Condition::kAbsent
-             ? absl::AlreadyExistsError("key exists")
-             : absl::AbortedError(
-                   absl::StrCat("key is at version ", version, ", not ", write.expected));
+  // A message would be an allocation, and who loses a race for a key often does so many times.
+  if (write.condition == Condition::kAbsent) return {absl::StatusCode::kAlreadyExists, ""};
+  return WrongVersion("key", version, write.expected);
 }
 
 // The first append of an opening fails, as the log is still as recovery found it. Changing that
@@ -127,6 +132,29 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status GoOnAfter(Store* store, absl::Status failur
   if (failure.ok()) return failure;
   store->log_.TellListener();
   return damage.ok() ? failure : store->Report(damage);
+}
+
+// Calls `read(&damage)` without the write lock and then `write(&damage, &again)`, which acquires
+// it, until both are OK and the latter sets no `again`. If the thread is `announced`, nothing that
+// `read` sees is retired, and its place taken by another record, before `write` has decided.
+template <typename Read, typename Write>
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status UntilDecided(Store* store, bool announced,
+                                                              Read read, Write write) {
+  for (;;) {
+    absl::Status damage;
+    bool again = false;
+    ReaderScope reading(announced && !SeededBug("conditions-not-announced"));
+    absl::Status status = read(&damage);
+    if (!status.ok()) {
+      reading.Leave();
+      return damage.ok() ? status : store->Report(damage);
+    }
+    status = write(&damage, &again);
+    reading.Leave();
+    if (status.ok() && !again) return status;
+    if (!status.ok()) status = GoOnAfter(store, std::move(status), damage);
+    if (!status.ok()) return status;
+  }
 }
 
 // Puts, deletes and their conditional forms.
@@ -151,15 +179,17 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
   Current current;
   WriteResult outcome;
   bool refused = false;
-  bool again = false;
   uint64_t wait_for = 0;
-  absl::Status damage;
-  const auto write_locked = [&]() -> absl::Status {
+  const auto read = [&](absl::Status* damage) {
+    if (!reads_current) return absl::OkStatus();
+    return ReadCurrent(store, write->prepared, write->conditional(), &current, damage);
+  };
+  const auto write_locked = [&](absl::Status* damage, bool* again) -> absl::Status {
     MutexLock lock(store->log_.write_mutex());
     bool writes = true;
     if (revalidates) {
-      damage = Revalidate(store, *write, &current, &again);
-      if (!damage.ok() || again) return damage;
+      *damage = Revalidate(store, write->prepared, write->conditional(), &current, again);
+      if (!damage->ok() || *again) return *damage;
       refused = write->RefusedBy(current.version);
       outcome = {write->conditional() ? current.version : 0, current.state.exists};
       writes = !refused && (current.state.exists || !write->is_delete());
@@ -176,23 +206,8 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
     wait_for = store->log_.last_sequence();
     return absl::OkStatus();
   };
-  for (;;) {
-    // What a condition sees must not be retired and its place taken by another record before the
-    // condition is decided.
-    ReaderScope reading(reads_current && !SeededBug("conditions-not-announced"));
-    if (reads_current) {
-      status = ReadCurrent(store, *write, &current, &damage);
-      if (!status.ok()) {
-        reading.Leave();
-        return damage.ok() ? status : store->Report(damage);
-      }
-    }
-    status = write_locked();
-    reading.Leave();
-    if (status.ok() && !again) break;
-    if (!status.ok()) status = GoOnAfter(store, std::move(status), damage);
-    if (!status.ok()) return status;
-  }
+  status = UntilDecided(store, reads_current, read, write_locked);
+  if (!status.ok()) return status;
   store->AfterWrite();
   if (options.sync) {
     status = store->log_.WaitDurable(wait_for);
@@ -200,6 +215,72 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
   }
   if (result != nullptr) *result = outcome;
   return refused ? Refusal(*write, outcome.version) : absl::OkStatus();
+}
+
+// A batch, and its requirements.
+struct PendingBatch {
+  bool adds = false;
+  std::vector<PreparedKey> keys;
+  std::vector<NewRecord> records;
+  std::vector<PreparedKey> required;
+  std::vector<Current> current;  // of the required keys
+};
+
+// Checks the batch, and does what needs no lock. It refers to the batch's keys and values.
+absl::Status Prepare(Store* store, const WriteBatch& batch, PendingBatch* pending) {
+  if (batch.encoded_bytes() > kMaxBatchBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
+  }
+  const auto prepare = [store](std::string_view key, std::vector<PreparedKey>* keys) {
+    absl::Status status = store->CheckKey(key);
+    if (!status.ok()) return status;
+    keys->emplace_back(key);
+    store->keystore_->Digest(&keys->back());
+    store->keystore_->Prefetch(keys->back());
+    return status;
+  };
+  pending->required.reserve(batch.requirement_count());
+  for (size_t i = 0; i < batch.requirement_count(); ++i) {
+    absl::Status status = prepare(batch.requirement(i).key, &pending->required);
+    if (!status.ok()) return status;
+  }
+  pending->current.resize(batch.requirement_count());
+  pending->keys.reserve(batch.count());
+  std::vector<NewRecord>& records = pending->records;
+  records.reserve(batch.count());
+  for (size_t i = 0; i < batch.count(); ++i) {
+    const WriteBatch::Operation operation = batch.operation(i);
+    absl::Status status = prepare(operation.key, &pending->keys);
+    if (status.ok()) status = Store::CheckValue(operation.value);
+    if (!status.ok()) return status;
+    if (!operation.is_delete) pending->adds = true;
+    records.push_back(MakeRecord(operation.is_delete ? RecordKind::kDelete : RecordKind::kPut,
+                                 operation.key, operation.value));
+    records.back().inner = InnerChecksum(operation.key, operation.value);
+  }
+  if (records.size() > 1) {
+    for (NewRecord& record : records) record.header.part = BatchPart::kMiddle;
+    records.front().header.part = BatchPart::kFirst;
+    records.back().header.part = BatchPart::kLast;
+  }
+  return absl::OkStatus();
+}
+
+// To be called under the write lock: counts the requirements that hold before the first that does
+// not. An error is damage.
+absl::Status CountHolding(Store* store, const WriteBatch& batch, PendingBatch* pending, bool* again,
+                          size_t* holding) {
+  for (*holding = 0; *holding < pending->required.size(); ++*holding) {
+    Current* const current = &pending->current[*holding];
+    if (!SeededBug("requirements-not-revalidated")) {
+      absl::Status status =
+          Revalidate(store, pending->required[*holding], /*needs_version=*/true, current, again);
+      if (!status.ok() || *again) return status;
+    }
+    if (current->version != batch.requirement(*holding).version) break;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -247,62 +328,48 @@ absl::Status DB::CompareAndDelete(std::string_view key, uint64_t version,
 absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, WriteResult* result) {
   Store* const store = store_.get();
   absl::Status status = store->CheckWritable();
+  PendingBatch pending;
+  if (status.ok()) status = Prepare(store, batch, &pending);
+  if (status.ok()) status = store->WaitForRoom(pending.adds);
   if (!status.ok()) return status;
-  if (batch.encoded_bytes() > kMaxBatchBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "batch of ", batch.encoded_bytes(), " bytes; at most ", kMaxBatchBytes, " are allowed"));
-  }
-  const bool adds =
-      std::any_of(batch.operations_.begin(), batch.operations_.end(),
-                  [](const WriteBatch::Operation& operation) { return !operation.is_delete; });
-  status = store->WaitForRoom(adds);
-  if (!status.ok()) return status;
-  // What needs no lock is done before it is acquired.
-  std::vector<NewRecord> records;
-  std::vector<PreparedKey> keys;
-  records.reserve(batch.count());
-  keys.reserve(batch.count());
-  for (const WriteBatch::Operation& operation : batch.operations_) {
-    const std::string_view key(batch.data_.data() + operation.begin, operation.key_bytes);
-    const std::string_view value(key.data() + key.size(), operation.value_bytes);
-    status = store->CheckKey(key);
-    if (status.ok()) status = Store::CheckValue(value);
-    if (!status.ok()) return status;
-    records.push_back(
-        MakeRecord(operation.is_delete ? RecordKind::kDelete : RecordKind::kPut, key, value));
-    keys.emplace_back(key);
-    store->keystore_->Digest(&keys.back());
-    store->keystore_->Prefetch(keys.back());
-    records.back().inner = InnerChecksum(key, value);
-  }
-  if (records.size() > 1) {
-    for (NewRecord& record : records) record.header.part = BatchPart::kMiddle;
-    records.front().header.part = BatchPart::kFirst;
-    records.back().header.part = BatchPart::kLast;
-  }
-  if (!records.empty() && !store->log_.is_begun()) status = store->log_.BeginWriting();
-  uint64_t last = 0;
-  if (status.ok()) {
+  std::vector<NewRecord>& records = pending.records;
+  size_t holding = 0;
+  uint64_t wait_for = 0;
+  const auto read = [&](absl::Status* damage) {
+    for (size_t i = 0; i < pending.required.size(); ++i) {
+      absl::Status current = ReadCurrent(store, pending.required[i], /*needs_version=*/true,
+                                         &pending.current[i], damage);
+      if (!current.ok()) return current;
+    }
+    return absl::OkStatus();
+  };
+  const auto write_locked = [&](absl::Status* damage, bool* again) -> absl::Status {
     MutexLock lock(store->log_.write_mutex());
-    if (!records.empty()) {
-      status = store->log_.Append(absl::MakeSpan(records), batch.encoded_bytes());
+    *damage = CountHolding(store, batch, &pending, again, &holding);
+    if (!damage->ok() || *again) return *damage;
+    if (holding == pending.required.size() && !records.empty()) {
+      absl::Status appended = store->log_.Append(absl::MakeSpan(records), batch.encoded_bytes());
+      if (!appended.ok()) return appended;
+      for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, pending.keys[i], records[i]);
+      store->index_.OnWritten(store->log_.last_sequence(), records.back().location,
+                              batch.encoded_bytes());
     }
-    last = store->log_.last_sequence();
-    if (status.ok()) {
-      for (size_t i = 0; i < records.size(); ++i) (void)Publish(store, keys[i], records[i]);
-      if (!records.empty()) {
-        store->index_.OnWritten(last, records.back().location, batch.encoded_bytes());
-      }
-    }
-  }
-  if (!status.ok()) {
-    store->log_.TellListener();
-    return status;
-  }
+    wait_for = store->log_.last_sequence();
+    return absl::OkStatus();
+  };
+  status = UntilDecided(store, !pending.required.empty(), read, write_locked);
+  if (!status.ok()) return status;
   store->AfterWrite();
   if (options.sync) {
-    status = store->log_.WaitDurable(last);
+    status = store->log_.WaitDurable(wait_for);
     if (!status.ok()) return status;
+  }
+  if (holding < pending.required.size()) {
+    const uint64_t version = pending.current[holding].version;
+    if (result != nullptr) *result = {version, version != 0};
+    return WrongVersion(
+        absl::StrCat("requirement ", holding + 1, " of ", pending.required.size(), ": key"),
+        version, batch.requirement(holding).version);
   }
   if (result != nullptr) *result = {records.empty() ? 0 : records.back().header.sequence, false};
   return absl::OkStatus();

@@ -17,10 +17,27 @@ void WriteBatch::Delete(std::string_view key) {
   encoded_bytes_ += RecordBytes(key.size(), 0);
 }
 
+void WriteBatch::Require(std::string_view key, uint64_t version) {
+  requirements_.push_back({data_.size(), key.size(), version});
+  data_.append(key);
+}
+
 void WriteBatch::Clear() {
   data_.clear();
   operations_.clear();
+  requirements_.clear();
   encoded_bytes_ = 0;
+}
+
+WriteBatch::Operation WriteBatch::operation(size_t i) const {
+  const StoredOperation& stored = operations_[i];
+  const char* const key = data_.data() + stored.begin;
+  return {{key, stored.key_bytes}, {key + stored.key_bytes, stored.value_bytes}, stored.is_delete};
+}
+
+WriteBatch::Requirement WriteBatch::requirement(size_t i) const {
+  const StoredRequirement& stored = requirements_[i];
+  return {{data_.data() + stored.begin, stored.key_bytes}, stored.version};
 }
 
 }  // namespace rumcask

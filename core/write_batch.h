@@ -19,32 +19,66 @@ namespace rumcask {
 // Write has returned, either all of them have happened or none. Each operation gets its own
 // version, in the order of the calls; if several name the same key, the last one wins.
 //
+// With Require the batch depends on keys being as they were read, those that it writes as well as
+// others. So reading some keys, computing, and writing a batch that requires the versions that were
+// read is an optimistic transaction: it takes effect as if it had run alone at the moment of the
+// write, or it is refused, and is to be run again. That holds for several keys if they were read at
+// one snapshot; without one, what was read may never have been there together, and then the batch
+// is refused.
+//
 // The batch holds copies of keys and values. It can be reused: Clear keeps its memory. Not
 // thread-safe. DB::Write does not change it, so one batch may be written to several databases.
 class WriteBatch {
  public:
   void Put(std::string_view key, std::string_view value);
   void Delete(std::string_view key);
+
+  // The batch is written only if `key` is at this version then; 0 means that the key must be
+  // missing. What the batch itself does to the key does not count, and neither does the order of
+  // the calls. Several requirements of one key must all hold. They take nothing in the log.
+  void Require(std::string_view key, uint64_t version);
+
+  // Forgets operations and requirements.
   void Clear();
 
+  // Of operations.
   size_t count() const { return operations_.size(); }
   bool empty() const { return operations_.empty(); }
   // The number of bytes it will take in the log; at most kMaxBatchBytes can be written.
   uint64_t encoded_bytes() const { return encoded_bytes_; }
 
- private:
-  friend class DB;
-
-  // Keys and values lie one after the other in data_.
+  // What was collected, in the order of the calls. The views are valid until the batch is changed.
   struct Operation {
+    std::string_view key;
+    std::string_view value;  // empty for a delete
+    bool is_delete;
+  };
+  struct Requirement {
+    std::string_view key;
+    uint64_t version;
+  };
+  // `i` must be less than count() and requirement_count().
+  Operation operation(size_t i) const;
+  size_t requirement_count() const { return requirements_.size(); }
+  Requirement requirement(size_t i) const;
+
+ private:
+  // Keys and values lie one after the other in data_.
+  struct StoredOperation {
     size_t begin;
     size_t key_bytes;
     size_t value_bytes;
     bool is_delete;
   };
+  struct StoredRequirement {
+    size_t begin;
+    size_t key_bytes;
+    uint64_t version;
+  };
 
   std::string data_;
-  std::vector<Operation> operations_;
+  std::vector<StoredOperation> operations_;
+  std::vector<StoredRequirement> requirements_;
   uint64_t encoded_bytes_ = 0;
 };
 

@@ -2,7 +2,7 @@
 # Runs the examples, and compares what they print.
 
 set -eu
-counter=$1 walk=$2 pick_keystore=$3
+counter=$1 walk=$2 pick_keystore=$3 transfer=$4
 cd "$TEST_TMPDIR"
 run() { "$TEST_SRCDIR/$TEST_WORKSPACE/$@"; }
 # expect TEXT COMMAND...: the command succeeds and prints that.
@@ -37,6 +37,9 @@ expect "$walked" "$walk" walk.db
 # The database is there now, and the batch is written again.
 expect "$walked" "$walk" walk.db
 
+expect 300 "$transfer" transfer.db
+expect 300 "$transfer" transfer.db
+
 expect "hash 1" "$pick_keystore" new.db
 expect "lmdb 1" "$pick_keystore" picked.db lmdb
 expect "lmdb 2" "$pick_keystore" picked.db
@@ -45,3 +48,4 @@ refuse 'none of hash' "$pick_keystore" picked.db none
 refuse 'usage' "$pick_keystore"
 refuse 'usage' "$counter"
 refuse 'usage' "$walk"
+refuse 'usage' "$transfer"

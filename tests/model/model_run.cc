@@ -125,6 +125,9 @@ void ModelRun::Get(const std::string& key) {
   const absl::StatusCode expected =
       it == model_.end() ? absl::StatusCode::kNotFound : absl::StatusCode::kOk;
   const std::string what = "Get";
+  const auto exists = db_->Exists(key);
+  if (!CheckStatus(exists.status(), absl::StatusCode::kOk, "Exists")) return;
+  Check(*exists == (it != model_.end()), absl::StrCat("Exists ", ShownKey(key)));
   uint64_t version = 0;
   if (OneIn(4)) {
     PinnedValue value;
@@ -204,13 +207,13 @@ void ModelRun::ReadAtSnapshot() {
   }
 }
 
-void ModelRun::NewWalk() {
+IteratorOptions ModelRun::AnyRange(Copy* map) {
   IteratorOptions options;
-  Copy map = Now();
+  *map = Now();
   if (!snapshots_.empty() && OneIn(2)) {
     const HeldSnapshot& held = snapshots_[Random(snapshots_.size())];
     options.snapshot = held.snapshot;
-    map = held.map;
+    *map = held.map;
   }
   const auto bound = [this] {
     std::string key = AnyKey().substr(0, 30);
@@ -221,6 +224,29 @@ void ModelRun::NewWalk() {
   if (OneIn(2)) options.lower = bound();
   if (OneIn(2)) options.upper = bound();
   if (OneIn(3)) options.prefix = OneIn(2) ? "user/1" : bound().substr(0, 2);
+  return options;
+}
+
+void ModelRun::Count() {
+  Copy map;
+  IteratorOptions options = AnyRange(&map);
+  // Without order there is only the whole.
+  if (!ordered_) {
+    const bool whole = options.lower.empty() && options.upper.empty() && options.prefix.empty();
+    CheckStatus(db_->CountRange(options).status(),
+                whole ? absl::StatusCode::kOk : absl::StatusCode::kUnimplemented, "CountRange");
+    options.lower = options.upper = options.prefix = "";
+  }
+  const uint64_t at_most = OneIn(2) ? UINT64_MAX : Random(2 * map->size() + 2);
+  const auto count = db_->CountRange(options, at_most);
+  if (!CheckStatus(count.status(), absl::StatusCode::kOk, "CountRange")) return;
+  const uint64_t expected = std::min<uint64_t>(InRange(*map, options).size(), at_most);
+  Check(*count == expected, absl::StrCat("CountRange: ", *count, ", not ", expected));
+}
+
+void ModelRun::NewWalk() {
+  Copy map;
+  IteratorOptions options = AnyRange(&map);
   options.keys_only = OneIn(4);
   options.ordered = ordered_ && OneIn(2);
   auto it = db_->NewIterator(options);
@@ -384,6 +410,8 @@ void ModelRun::Step() {
     Get(AnyKey());
   } else if (kind < 820) {
     MultiGet();
+  } else if (kind < 825) {
+    Count();
   } else if (kind < 845) {
     Take();
   } else if (kind < 870) {

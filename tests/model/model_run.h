@@ -61,6 +61,8 @@ class ModelRun {
   WriteOptions AnyWriteOptions();
   uint64_t VersionOf(const std::string& key) const;
   Copy Now();
+  // Sets `*map` to what is there at the time.
+  IteratorOptions AnyRange(Copy* map);
 
   // Notes `what` as the complaint if `good` is false and there is none yet. Returns whether there
   // is still none.
@@ -79,6 +81,7 @@ class ModelRun {
   void Refused();
   void Get(const std::string& key);
   void MultiGet();
+  void Count();
   void Take();
   void ReadAtSnapshot();
   void NewWalk();

@@ -60,8 +60,24 @@ void ModelRun::Batch() {
       batch.Put(key, *operations.back().second);
     }
   }
+  // At which version is the key for which it is to be refused, if any?
+  std::optional<uint64_t> refused_at;
+  for (uint64_t n = OneIn(3) ? 1 + Random(4) : 0; n > 0; --n) {
+    const std::string key = !operations.empty() && OneIn(2) ? operations.back().first : AnyKey();
+    const uint64_t before = VersionOf(key);
+    const uint64_t asked = OneIn(6) ? Random(last_version_ + 2) : before;
+    batch.Require(key, asked);
+    if (asked != before && !refused_at.has_value()) refused_at = before;
+  }
   WriteResult result;
   const absl::Status status = db_->Write(batch, AnyWriteOptions(), &result);
+  if (refused_at.has_value()) {
+    if (!CheckStatus(status, absl::StatusCode::kAborted, "Write with a requirement")) return;
+    Check(result.version == *refused_at, "Write: version of what is there");
+    Check(result.existed == (*refused_at != 0), "Write: existed");
+    for (const auto& [key, value] : operations) Get(key);
+    return;
+  }
   if (!CheckStatus(status, absl::StatusCode::kOk, "Write")) return;
   if (operations.empty()) {
     Check(result.version == 0, "Write of nothing: version");
