@@ -105,6 +105,20 @@ absl::Status DB::Get(std::string_view key, PinnedValue* value, const ReadOptions
   return status;
 }
 
+absl::StatusOr<bool> DB::Exists(std::string_view key, const ReadOptions& options) {
+  absl::Status status = store_->CheckRead(key);
+  if (!status.ok()) return status;
+  PreparedKey prepared(key);
+  store_->keystore_->Digest(&prepared);
+  const ReaderScope reading;
+  Location location;
+  status = options.snapshot == nullptr ? store_->keystore_->Get(prepared, &location)
+                                       : FindAt(*options.snapshot, prepared, &location);
+  if (absl::IsNotFound(status)) return false;
+  if (!status.ok()) return status;
+  return true;
+}
+
 void DB::MultiGet(absl::Span<const std::string_view> keys, std::vector<std::string>* values,
                   std::vector<absl::Status>* statuses, const ReadOptions& options) {
   // The keys may be views of what the vectors hold. Old messages are kept until the end. Values are

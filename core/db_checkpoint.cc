@@ -126,10 +126,12 @@ absl::Status DB::Checkpoint(std::string_view path) {
   if (!status.ok()) return status;
   FileSystem* const file_system =
       store->options_.file_system != nullptr ? store->options_.file_system : PosixFileSystem();
-  status = file_system->CreateDirectory(path);
+  const uint32_t file_mode = store->options_.file_mode;
+  status = file_system->CreateDirectory(path, DirectoryMode(file_mode));
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
   if (!directory.ok()) return directory.status();
+  (*directory)->SetFileMode(file_mode);
   // Nobody else is to open, or make, a database there before this one is complete.
   const absl::StatusOr<std::unique_ptr<DatabaseLock>> lock =
       DatabaseLock::Acquire(directory->get(), LockKind::kExclusive, /*create=*/true);

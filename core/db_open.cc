@@ -1,12 +1,12 @@
 // Opening and creating a database.
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 #include "core/damage.h"
 #include "core/db.h"
@@ -15,6 +15,7 @@
 #include "core/index/index_notes.h"
 #include "core/index/index_opener.h"
 #include "core/listener.h"
+#include "core/log/directory_contents.h"
 #include "core/log/recovery.h"
 #include "core/plugin/keystore.h"
 #include "core/store.h"
@@ -63,6 +64,16 @@ absl::Status CheckOptions(const Options& options) {
         absl::StrCat("Options::keystore is called \"", Text(options.keystore->traits.name),
                      "\"; names are made of letters, digits, '_' and '-'"));
   }
+  if (options.keystore->traits.persistent && options.file_system != nullptr &&
+      !options.file_system->IsOfTheSystem()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Options::file_system is in memory, and keystore \"",
+                     options.keystore->traits.name, "\" needs files of the operating system"));
+  }
+  if ((options.file_mode & 0600) != 0600 || (options.file_mode & ~uint32_t{0666}) != 0) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "Options::file_mode is 0%o, not 0600 with further bits of 0666", options.file_mode));
+  }
   if (options.max_key_bytes == 0 || options.max_key_bytes > kMaxKeyBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "Options::max_key_bytes is ", options.max_key_bytes, ", not 1 to ", kMaxKeyBytes));
@@ -89,40 +100,39 @@ absl::Status CheckOptions(const Options& options) {
   return CheckCompaction(options.compaction);
 }
 
-// What kind of directory it is, judged by the names in it.
-enum class Contents { kEmpty, kForeign, kSegments, kDatabase };
-
-absl::StatusOr<Contents> Classify(Directory* directory) {
-  absl::StatusOr<std::vector<std::string>> names = directory->List();
-  if (!names.ok()) return names.status();
-  Contents result = Contents::kEmpty;
-  for (const std::string& name : *names) {
-    if (name == kManifestName) return Contents::kDatabase;
-    if (ParseSegmentName(name).has_value()) {
-      result = Contents::kSegments;
-    } else if (name != kLockName && name != kManifestNextName && result == Contents::kEmpty) {
-      // An interrupted creation may leave LOCK and MANIFEST.next.
-      result = Contents::kForeign;
-    }
-  }
-  return result;
+// Of a path without a slash there is none.
+std::string_view ParentOf(std::string_view path) {
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  path.remove_suffix(path.size() - (path.rfind('/') + 1));
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  return path;
 }
 
-absl::Status ForeignError(std::string_view path) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(Text(path), ": directory holds other files and no database"));
+// Makes the directory and its missing parents, each of which survives a power cut.
+absl::Status MakeDirectories(FileSystem* file_system, std::string_view path, uint32_t mode) {
+  absl::Status status = file_system->CreateDirectory(path, mode);
+  const std::string_view parent = ParentOf(path);
+  if (!absl::IsNotFound(status) || parent.empty() || parent == path) return status;
+  status = MakeDirectories(file_system, parent, 0777);
+  if (status.ok()) status = file_system->SyncParent(parent);
+  if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
+  return file_system->CreateDirectory(path, mode);
 }
 
 // Opens the directory. If it is missing and `create` is true, makes it first.
 absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_system,
-                                                               std::string_view path, bool create) {
+                                                               std::string_view path,
+                                                               const Options& options,
+                                                               bool create) {
   absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
   if (directory.ok() || !absl::IsNotFound(directory.status())) return directory;
   if (!create) {
     return absl::NotFoundError(
         absl::StrCat(Text(path), ": no database there, and create_if_missing is false"));
   }
-  absl::Status status = file_system->CreateDirectory(path);
+  const uint32_t mode = DirectoryMode(options.file_mode);
+  absl::Status status = options.create_parents ? MakeDirectories(file_system, path, mode)
+                                               : file_system->CreateDirectory(path, mode);
   if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
   return file_system->OpenDirectory(path);
 }
@@ -153,17 +163,17 @@ absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view pat
     return found->manifest;
   }
   if (!absl::IsNotFound(found.status())) return found.status();
-  absl::StatusOr<Contents> contents = Classify(directory);
+  absl::StatusOr<DirectoryContents> contents = ClassifyDirectory(directory);
   if (!contents.ok()) return contents.status();
   switch (*contents) {
-    case Contents::kSegments:
+    case DirectoryContents::kSegments:
       return absl::DataLossError(
           absl::StrCat(Text(path), "/MANIFEST: missing, though there are segments; see repair"));
-    case Contents::kForeign:
-      return ForeignError(path);
-    case Contents::kDatabase:  // MANIFEST has appeared since it was looked for
+    case DirectoryContents::kForeign:
+      return ForeignDirectory(path);
+    case DirectoryContents::kDatabase:  // MANIFEST has appeared since it was looked for
       return absl::UnavailableError(absl::StrCat(Text(path), ": is being created"));
-    case Contents::kEmpty:
+    case DirectoryContents::kEmpty:
       break;
   }
   if (read_only || !options.create_if_missing) {
@@ -212,14 +222,15 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   const bool create = options.create_if_missing && !read_only;
 
   absl::StatusOr<std::unique_ptr<Directory>> directory =
-      OpenOrMakeDirectory(file_system, path, create);
+      OpenOrMakeDirectory(file_system, path, options, create);
   if (!directory.ok()) return directory.status();
+  (*directory)->SetFileMode(options.file_mode);
   // LOCK is made only where there is a database or is to be one, so that nothing is changed under a
   // mistaken path.
-  absl::StatusOr<Contents> contents = Classify(directory->get());
+  absl::StatusOr<DirectoryContents> contents = ClassifyDirectory(directory->get());
   if (!contents.ok()) return contents.status();
-  if (*contents == Contents::kForeign) return ForeignError(path);
-  const bool make_lock = !read_only && (create || *contents != Contents::kEmpty);
+  if (*contents == DirectoryContents::kForeign) return ForeignDirectory(path);
+  const bool make_lock = !read_only && (create || *contents != DirectoryContents::kEmpty);
   absl::StatusOr<std::unique_ptr<DatabaseLock>> lock = DatabaseLock::Acquire(
       directory->get(), read_only ? LockKind::kShared : LockKind::kExclusive, make_lock);
   if (!lock.ok()) return lock.status();

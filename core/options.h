@@ -99,8 +99,18 @@ struct Options {
   // not a new empty database.
   bool create_if_missing = false;
 
+  // Create missing parent directories of a new database, too, with the modes that mkdir -p gives
+  // them. Default false: NotFound.
+  bool create_parents = false;
+
   // Fail with AlreadyExists if there is a database. Default false.
   bool error_if_exists = false;
+
+  // The mode of files that are made from now on, as far as the umask lets it: 0600 with further
+  // bits of 0666. Who may read the files may also enter a directory that is made, so 0640 lets a
+  // group open a database read-only. Directories of indexes on disk are their owner's alone in any
+  // case: others read such a database with a keystore in memory. Default 0600.
+  uint32_t file_mode = 0600;
 
   // Longest key accepted, 1 to 65535. MANIFEST keeps the value given at creation, so that a
   // database stays portable to a keystore with a lower limit (511 for LMDB); later opens use the
@@ -170,7 +180,8 @@ struct Options {
   // Receives events of background work and of opening; see listener.h. Default none.
   std::shared_ptr<Listener> listener;
 
-  // The file system that holds the files. For tests. Default null: the real file system.
+  // The file system that holds the files. For tests; memory_file_system.h has one. Not owned.
+  // Default null: the real one.
   FileSystem* file_system = nullptr;
 };
 
@@ -190,7 +201,8 @@ struct WriteOptions {
 // unchanged on any other error.
 struct WriteResult {
   // The sequence number of the record that was written; or of the record because of which a
-  // conditional write was refused; or 0 if a delete found nothing and wrote nothing.
+  // conditional write was refused, 0 if that was because a key is missing; or 0 if nothing was
+  // written, because a delete found nothing or a batch is empty.
   uint64_t version = 0;
   // Whether the key existed before.
   bool existed = false;
