@@ -13,6 +13,7 @@
 
 namespace rumcask {
 
+// What is damaged, and where.
 struct Damage {
   std::string file;     // name within the database's directory
   uint64_t offset = 0;  // of the first damaged byte
@@ -20,6 +21,7 @@ struct Damage {
   std::string cause;    // what is wrong, as a sentence
 };
 
+// DataLoss with the damage's file, offset and cause.
 inline absl::Status DamageStatus(const Damage& damage) {
   return absl::DataLossError(
       absl::StrCat(damage.file, " offset ", damage.offset, ": ", damage.cause));

@@ -82,6 +82,7 @@ struct CompactionReport;
 struct Stats;
 struct VerifyReport;
 
+// An open database. What holds for all its functions is told at the top of db.h.
 class DB {
  public:
   // Opens the database in directory `path` for reading and writing.
@@ -253,6 +254,7 @@ class DB {
   // While paused the database does not compact by itself, and the bound on its space is not kept.
   // Returns once a job that it runs has ended. Calls do not nest: one Resume ends all pauses.
   absl::Status PauseCompaction();
+  // Lets the database compact by itself again.
   absl::Status ResumeCompaction();
 
   // ---- checkpoints ----
@@ -278,6 +280,7 @@ class DB {
   // The number of keys according to the keystore. It is exact for keystores in memory. For one on
   // disk it is the count of its index, which writes reach later; walk the keys for an exact count.
   uint64_t KeyCount() const;
+  // Figures about the database as it is now, and about what it has done since opening.
   Stats GetStats() const;
 
   // OK, or the reason why the database takes no writes: the log failed, which is final; the index

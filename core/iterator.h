@@ -15,6 +15,7 @@
 
 namespace rumcask {
 
+// Which keys to walk, and how.
 struct IteratorOptions {
   // The snapshot to walk. Null: the state at the time of NewIterator.
   std::shared_ptr<const Snapshot> snapshot;
@@ -49,6 +50,7 @@ class Iterator {
  public:
   virtual ~Iterator() = default;
 
+  // Whether the iterator is at a key. If not, the walk has ended, or failed: see status().
   virtual bool Valid() const = 0;
   // Moves to the next key. Requires Valid().
   virtual void Next() = 0;
@@ -61,10 +63,13 @@ class Iterator {
   virtual void Seek(std::string_view target) = 0;
   virtual void Prev() = 0;
 
-  // The views are valid until the iterator moves.
+  // These are of the key that the iterator is at, and require Valid(). The views are valid until it
+  // moves.
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   virtual uint64_t version() const = 0;
+
+  // OK, or why the walk is not whole.
   virtual absl::Status status() const = 0;
 };
 

@@ -17,6 +17,7 @@ struct CompactionReport;  // compaction.h
 
 // What Open found, and how it brought the database to a consistent state.
 struct RecoveryReport {
+  // False if the database was not closed the last time.
   bool was_clean = true;
   // The tail of the log that was dropped because it was never promised to be durable: its bytes, as
   // far as they were written, and the number of whole segments in it.

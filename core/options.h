@@ -88,6 +88,7 @@ struct CompactionOptions {
   uint64_t bytes_per_second = 0;
 };
 
+// For opening a database.
 struct Options {
   // ---- behaviour ----
 
@@ -185,11 +186,13 @@ struct Options {
   FileSystem* file_system = nullptr;
 };
 
+// For one read.
 struct ReadOptions {
   // The snapshot to read at. Null, the default: the current state. Not owned.
   const Snapshot* snapshot = nullptr;
 };
 
+// For one write.
 struct WriteOptions {
   // Return only when this write, and all writes before it, survive a power cut. Concurrent synced
   // writes share one fdatasync. Default false: the write survives the death of the process, and

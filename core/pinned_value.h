@@ -19,6 +19,7 @@ namespace rumcask {
 class PinnedValue {
  public:
   PinnedValue() = default;
+  // These leave `other` empty.
   PinnedValue(PinnedValue&& other) noexcept { *this = std::move(other); }
   PinnedValue& operator=(PinnedValue&& other) noexcept {
     if (this == &other) return *this;
@@ -36,11 +37,13 @@ class PinnedValue {
     return *this;
   }
 
+  // The bytes; empty if nothing was read.
   std::string_view value() const { return bytes_; }
   // The sequence number of the write that stored the value; 0 if nothing was read.
   uint64_t version() const { return version_; }
   // Whether the object holds a segment.
   bool pinned() const { return pin_ != nullptr; }
+  // Lets go of the value and of the segment.
   void Clear() {
     pin_.reset();
     owned_.clear();

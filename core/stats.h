@@ -13,9 +13,10 @@
 
 namespace rumcask {
 
+// Figures about one segment of the log.
 struct SegmentStats {
-  uint64_t id = 0;
-  bool sealed = false;
+  uint64_t id = 0;          // as in its file's name
+  bool sealed = false;      // durable and read-only
   uint64_t file_bytes = 0;  // allocated on disk, including preallocated space
   uint64_t log_bytes = 0;   // bytes of records with headers and padding
   uint64_t live_bytes = 0;  // bytes of the records that the keystore points at
@@ -28,6 +29,7 @@ struct SegmentStats {
     kWaiting,   // it was emptied, and waits for snapshots, reads, PinnedValues or the index
     kDamaged,   // a part of it cannot be moved, so it stays until that is dead, too
   };
+  // What compaction is doing with it at present.
   State state = State::kIdle;
 };
 
@@ -43,9 +45,10 @@ struct CompactionStats {
   uint64_t writer_waits = 0;
 };
 
+// What DB::GetStats returns.
 struct Stats {
-  std::string keystore;
-  uint64_t keys = 0;
+  std::string keystore;  // its name
+  uint64_t keys = 0;     // according to the keystore
   // Whether `keys` is exact. It is for keystores in memory; for others it is the count of their
   // index, which does not know the latest writes yet.
   bool keys_exact = true;
@@ -55,6 +58,8 @@ struct Stats {
   uint64_t index_file_bytes = 0;
   uint64_t index_version = 0;
   std::string index_rebuilt;
+  // Of all segments: bytes of records with headers and padding, and those of them that the keystore
+  // points at.
   uint64_t log_bytes = 0;
   uint64_t live_bytes = 0;
   // False: `live_bytes`, also those of the segments, are an upper bound. A replaced record counts
@@ -74,7 +79,7 @@ struct Stats {
   // Of the file RESERVE, which is held for deletes and compaction on a full disk. No part of
   // `file_bytes`.
   uint64_t reserve_bytes = 0;
-  uint64_t pins = 0;
+  uint64_t pins = 0;        // PinnedValues that hold a segment
   uint64_t snapshots = 0;   // open ones, including iterators
   uint64_t undo_bytes = 0;  // memory for what only snapshots see
   // The newest sequence number given out, and the number through which all writes are known to
@@ -85,8 +90,10 @@ struct Stats {
   uint64_t puts = 0;     // records of kind put
   uint64_t deletes = 0;  // records of kind delete
   uint64_t syncs = 0;    // fdatasyncs of the active segment
+  // Segments that were sealed, and what compaction has done.
   uint64_t sealed_segments = 0;
   CompactionStats compaction;
+  // What opening found.
   RecoveryReport recovery;
   std::vector<SegmentStats> segments;  // in order of id
 };

@@ -22,14 +22,14 @@ namespace rumcask {
 // With Require the batch depends on keys being as they were read, those that it writes as well as
 // others. So reading some keys, computing, and writing a batch that requires the versions that were
 // read is an optimistic transaction: it takes effect as if it had run alone at the moment of the
-// write, or it is refused, and is to be run again. That holds for several keys if they were read at
-// one snapshot; without one, what was read may never have been there together, and then the batch
-// is refused.
+// write, or it is refused, and is to be run again. Who reads at one snapshot computes with values
+// that were there together; otherwise they may not have been, which is found out only at the write.
 //
 // The batch holds copies of keys and values. It can be reused: Clear keeps its memory. Not
 // thread-safe. DB::Write does not change it, so one batch may be written to several databases.
 class WriteBatch {
  public:
+  // These add an operation. Keys and values are checked only by DB::Write.
   void Put(std::string_view key, std::string_view value);
   void Delete(std::string_view key);
 
@@ -41,8 +41,9 @@ class WriteBatch {
   // Forgets operations and requirements.
   void Clear();
 
-  // Of operations.
+  // The number of operations.
   size_t count() const { return operations_.size(); }
+  // Whether there is no operation; there may be requirements.
   bool empty() const { return operations_.empty(); }
   // The number of bytes it will take in the log; at most kMaxBatchBytes can be written.
   uint64_t encoded_bytes() const { return encoded_bytes_; }
@@ -57,9 +58,11 @@ class WriteBatch {
     std::string_view key;
     uint64_t version;
   };
-  // `i` must be less than count() and requirement_count().
+  // `i` must be less than count().
   Operation operation(size_t i) const;
+  // The number of requirements.
   size_t requirement_count() const { return requirements_.size(); }
+  // `i` must be less than requirement_count().
   Requirement requirement(size_t i) const;
 
  private:

@@ -18,6 +18,7 @@ namespace rumcask {
 
 class FileSystem;
 
+// What a repair has saved, and what it has not.
 struct RepairReport {
   // Written to the new database unchanged.
   uint64_t records_kept = 0;

@@ -17,18 +17,21 @@ namespace rumcask {
 
 class FileSystem;
 
+// What a check has read and found.
 struct VerifyReport {
-  uint64_t segments = 0;
-  uint64_t records = 0;  // records of any kind that verify
-  uint64_t puts = 0;
-  uint64_t deletes = 0;
-  uint64_t bytes = 0;  // bytes read
-  uint64_t keys = 0;   // live keys according to the log alone
+  uint64_t segments = 0;  // segments read
+  uint64_t records = 0;   // records of any kind that verify
+  uint64_t puts = 0;      // those of them that store a value
+  uint64_t deletes = 0;   // and those that remove a key
+  uint64_t bytes = 0;     // bytes read
+  uint64_t keys = 0;      // live keys according to the log alone
   // Bytes after the end of the log in segments that were not sealed: preallocated space, or remains
   // of writes that were never promised to be durable. Not damage.
   uint64_t unused_bytes = 0;
+  // Everything that is damaged or missing.
   std::vector<Damage> damages;
 
+  // Whether there is no damage.
   bool clean() const { return damages.empty(); }
 };
 

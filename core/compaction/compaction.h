@@ -9,6 +9,7 @@
 
 namespace rumcask {
 
+// What one compaction has done: a job of those that the database runs by itself, or one call.
 struct CompactionReport {
   // Segments that were removed, and bytes of their files.
   uint64_t retired_segments = 0;

@@ -79,6 +79,7 @@ class IndexBatch {
 // Keys and values copied out of an index, so that no transaction of it lasts longer than a call.
 class IndexRows {
  public:
+  // Appends a row.
   void Add(std::string_view key, std::string_view value) {
     rows_.push_back({bytes_.size(), key.size(), value.size(), passed_});
     bytes_.append(key);
@@ -96,8 +97,9 @@ class IndexRows {
     passed_ = 0;
   }
 
+  // The number of rows.
   size_t size() const { return rows_.size(); }
-  // Valid until the rows are changed.
+  // These are valid until the rows are changed.
   std::string_view key(size_t i) const {
     return std::string_view(bytes_).substr(rows_[i].begin, rows_[i].key_bytes);
   }
@@ -105,6 +107,8 @@ class IndexRows {
     return std::string_view(bytes_).substr(rows_[i].begin + rows_[i].key_bytes,
                                            rows_[i].value_bytes);
   }
+
+  // These are what Pass has reported.
   uint64_t passed_before(size_t i) const { return rows_[i].passed; }
   uint64_t passed_at_end() const { return passed_; }
 
@@ -121,6 +125,7 @@ class IndexRows {
   uint64_t passed_ = 0;
 };
 
+// An open index.
 class DiskIndex {
  public:
   // The value of an entry is shorter than this and not empty.
@@ -150,6 +155,7 @@ class DiskIndex {
 
   // The number of entries, if the exact number is cheap to find out; otherwise an estimate.
   virtual uint64_t KeyCount() const = 0;
+  // Whether KeyCount is exact.
   virtual bool counts_exactly() const = 0;
   // Whether reporting what a change replaces costs next to nothing. If so, core always asks for it.
   virtual bool reports_replaced() const = 0;
@@ -162,6 +168,7 @@ class DiskIndex {
   DiskIndex() = default;
 };
 
+// Which index to open, and how.
 struct DiskIndexConfig {
   // The directory of the index, DATABASE/index/NAME. open_index makes it if it is missing
   // (index_directory.h).

@@ -20,6 +20,7 @@ namespace rumcask {
 // call.
 class KeyBlock {
  public:
+  // Appends an entry.
   void Add(std::string_view key, Location location, uint64_t sequence) {
     entries_.push_back(
         {bytes_.size(), static_cast<uint32_t>(key.size()), passed_, location, sequence});
@@ -39,16 +40,22 @@ class KeyBlock {
     passed_ = 0;
   }
 
+  // The number of entries.
   size_t size() const { return entries_.size(); }
+  // Whether there is none.
   bool empty() const { return entries_.empty(); }
   // Valid until the block is changed.
   std::string_view key(size_t i) const {
     return std::string_view(bytes_).substr(entries_[i].begin, entries_[i].key_bytes);
   }
+  // Where the record of key(i) is.
   Location location(size_t i) const { return entries_[i].location; }
   // The record of a key is at another place by now.
   void set_location(size_t i, Location location) { entries_[i].location = location; }
+  // The number of that record.
   uint64_t sequence(size_t i) const { return entries_[i].sequence; }
+
+  // These are what Pass has reported.
   uint64_t passed_before(size_t i) const { return entries_[i].passed; }
   uint64_t passed_at_end() const { return passed_; }
 

@@ -44,10 +44,13 @@ namespace rumcask {
 
 // A key, with what the keystore's Digest computed from it. The caller owns the key's bytes.
 struct PreparedKey {
+  // A key whose digest is still to be filled in.
   explicit PreparedKey(std::string_view k) : key(k) {}
   PreparedKey() = default;
 
+  // The key's bytes.
   std::string_view key;
+  // What Digest computed; zeros if the keystore uses none.
   uint64_t digest[2] = {0, 0};
 };
 
@@ -78,11 +81,13 @@ class LoadContext {
 // what ended snapshots saw is forgotten little by little.
 class KeystoreSnapshot {
  public:
+  // `sequence` is the number of the newest record that the snapshot sees.
   explicit KeystoreSnapshot(uint64_t sequence) : sequence_(sequence) {}
   virtual ~KeystoreSnapshot() = default;
   KeystoreSnapshot(const KeystoreSnapshot&) = delete;
   KeystoreSnapshot& operator=(const KeystoreSnapshot&) = delete;
 
+  // The number of the newest record that the snapshot sees.
   uint64_t sequence() const { return sequence_; }
 
  private:
@@ -112,6 +117,7 @@ class KeystoreCursor {
   virtual absl::Status Next(std::vector<Location>* locations) = 0;
 };
 
+// The map from keys to locations.
 class Keystore {
  public:
   virtual ~Keystore() = default;
@@ -140,6 +146,7 @@ class Keystore {
   // FinishLoad each key has the location of its newest record, or is absent if that record is a
   // delete. The keys of the entries are valid only during the call.
   virtual void Load(absl::Span<const LoadEntry> entries, LoadContext* context) = 0;
+  // Called once, after Load has got all records.
   virtual void FinishLoad() = 0;
 
   // Takes a snapshot of the current state; `sequence` is the number of the newest record. It is
@@ -151,6 +158,7 @@ class Keystore {
   virtual absl::Status GetAt(const KeystoreSnapshot& snapshot, const PreparedKey& key,
                              Location* location) const = 0;
 
+  // What snapshots cost now.
   virtual SnapshotUsage GetSnapshotUsage() const = 0;
   // Calls `visit` with each location that the keystore keeps for nothing but snapshots, perhaps
   // several times. What is given up or forgotten meanwhile
@@ -181,6 +189,7 @@ class Keystore {
     return nullptr;
   }
 
+  // The number of keys that have a location.
   virtual uint64_t KeyCount() const = 0;
   // Bytes of memory that the index holds now, without the allocator's overhead.
   virtual uint64_t MemoryBytes() const = 0;

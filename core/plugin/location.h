@@ -21,11 +21,14 @@
 
 namespace rumcask {
 
+// The place of a record, as one word.
 class Location {
  public:
+  // How many bits each part has.
   static constexpr int kSlotBits = 21;
   static constexpr int kOffsetBits = 28;
   static constexpr int kLengthBits = 15;
+  // The number of slots, and the bounds of offset() and length().
   static constexpr uint32_t kMaxSlots = 1u << kSlotBits;
   static constexpr uint64_t kMaxOffset = ((uint64_t{1} << kOffsetBits) - 1) * 8;
   static constexpr uint64_t kLongLength = ((uint64_t{1} << kLengthBits) - 1) * 8;
@@ -40,20 +43,27 @@ class Location {
     return Location((uint64_t{slot} << (kOffsetBits + kLengthBits)) |
                     ((offset / 8) << kLengthBits) | (stored / 8));
   }
+  // The location that has these bits().
   static constexpr Location FromBits(uint64_t bits) { return Location(bits); }
 
+  // The word itself.
   constexpr uint64_t bits() const { return bits_; }
+  // Whether the key has a record.
   constexpr bool exists() const { return bits_ != 0; }
+  // The segment's number.
   constexpr uint32_t slot() const {
     return static_cast<uint32_t>(bits_ >> (kOffsetBits + kLengthBits));
   }
+  // That of the record's first byte in the segment.
   constexpr uint64_t offset() const {
     return ((bits_ >> kLengthBits) & ((uint64_t{1} << kOffsetBits) - 1)) * 8;
   }
-  // kLongLength if the length has to be read from the record's header.
+  // Of the record on disk; kLongLength if the length has to be read from the record's header.
   constexpr uint64_t length() const { return (bits_ & ((uint64_t{1} << kLengthBits) - 1)) * 8; }
+  // Whether it has to be read from there.
   constexpr bool is_long() const { return length() == kLongLength; }
 
+  // These compare the words.
   friend constexpr bool operator==(Location a, Location b) { return a.bits_ == b.bits_; }
   friend constexpr bool operator!=(Location a, Location b) { return a.bits_ != b.bits_; }
 

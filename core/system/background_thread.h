@@ -14,6 +14,7 @@
 
 namespace rumcask {
 
+// One such thread, which runs from Start to Stop.
 class BackgroundThread {
  public:
   BackgroundThread() = default;

@@ -55,7 +55,9 @@ class MappedRegion {
   MappedRegion(const MappedRegion&) = delete;
   MappedRegion& operator=(const MappedRegion&) = delete;
 
+  // The first of its bytes.
   char* data() const { return data_; }
+  // The number of its bytes.
   size_t size() const { return size_; }
 
   // Must be called after every store into the mapping and before anyone else learns of it. On a
@@ -73,8 +75,10 @@ class MappedRegion {
   virtual absl::Status ProtectReadOnly() = 0;
 
  protected:
+  // DoWrote is called only if `observed`.
   MappedRegion(char* data, size_t size, bool observed)
       : data_(data), size_(size), observed_(observed) {}
+  // Learns of a store.
   virtual void DoWrote(uint64_t /*offset*/, size_t /*length*/) {}
 
  private:
@@ -83,6 +87,7 @@ class MappedRegion {
   const bool observed_;
 };
 
+// Whether others may have the lock, too.
 enum class LockKind { kShared, kExclusive };
 
 // An open file. Destroying it closes it.
@@ -104,6 +109,7 @@ class File {
   absl::Status Write(uint64_t offset, std::string_view data);
   // Writes several pieces one after the other, at most 1024; otherwise like Write above.
   absl::Status Write(uint64_t offset, std::vector<iovec> pieces);
+  // Cuts the file to `size` bytes, or extends it by zeros.
   absl::Status Truncate(uint64_t size);
   // Makes the file at least `size` bytes long, with blocks for all of it, which nobody else gets.
   // ResourceExhausted if there are not so many; some may have been added to the file then.
@@ -113,6 +119,7 @@ class File {
   // After an error nothing is known. The kernel reports such an error only once and might answer a
   // second call with OK, so every later call, from any thread, returns the first error.
   absl::Status Sync();
+  // The number of bytes up to the end of the file.
   absl::StatusOr<uint64_t> Size() const;
   // Maps [0, size), which may reach past the end of the file.
   absl::StatusOr<std::unique_ptr<MappedRegion>> Map(size_t size, bool writable);
@@ -129,6 +136,7 @@ class File {
   virtual bool IsLinked() const { return true; }
 
  protected:
+  // `name` is the path, for messages.
   explicit File(std::string name) : name_(std::move(name)) {}
 
   // Each returns a negated errno on failure. Transfers may be short and may return -EINTR.
@@ -149,6 +157,7 @@ class File {
   absl::Status sync_status_ ABSL_GUARDED_BY(sync_mutex_);
 };
 
+// What opening does with a file that exists, and without one.
 enum class OpenMode {
   kReadOnly,         // must exist
   kReadWrite,        // must exist
@@ -178,12 +187,14 @@ class Directory {
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
 
+  // As it was opened, for messages.
   const std::string& path() const { return path_; }
 
   // If no descriptors are left, asks the DescriptorSource to free one.
   absl::StatusOr<std::unique_ptr<File>> Open(std::string_view name, OpenMode mode);
   // Opens the directory itself, in order to lock it; nothing else can be done with the result.
   absl::StatusOr<std::unique_ptr<File>> OpenForLocking();
+  // Removes the name. Whoever has the file open keeps it.
   absl::Status Unlink(std::string_view name);
   // Replaces `to` in one step.
   absl::Status Rename(std::string_view from, std::string_view to);
@@ -194,6 +205,7 @@ class Directory {
   absl::Status Sync();
   // The names of everything in the directory, in no order, without "." and "..".
   absl::StatusOr<std::vector<std::string>> List();
+  // The same for every spelling of the path.
   virtual DirectoryIdentity identity() const = 0;
   // False if the directory was removed, so that nobody will find what is written in it.
   virtual bool IsLinked() const { return true; }
@@ -206,16 +218,20 @@ class Directory {
   // before other threads use the directory.
   virtual void SetFileMode(uint32_t mode) { file_mode_ = mode; }
 
-  // Sets the function that closes a descriptor when Open has met EMFILE or ENFILE. It is called
-  // with the name to be opened, on the thread that opens, as long as the error persists; it returns
-  // false if it has none to close. Must be set before other threads use the directory.
+  // The function that closes a descriptor when Open has met EMFILE or ENFILE. It is called with the
+  // name to be opened, on the thread that opens, as long as the error persists; it returns false if
+  // it has none to close.
   using DescriptorSource = std::function<bool(std::string_view name)>;
+  // Must be called before other threads use the directory.
   void SetDescriptorSource(DescriptorSource source) { source_ = std::move(source); }
 
  protected:
+  // `path` is for messages.
   explicit Directory(std::string path) : path_(std::move(path)) {}
+  // What SetFileMode has set.
   uint32_t file_mode() const { return file_mode_; }
 
+  // Each does what the function without Do promises, and returns a negated errno on failure.
   virtual int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) = 0;
   virtual int DoOpenForLocking(std::unique_ptr<File>* file) = 0;
   virtual int DoUnlink(const std::string& name) = 0;
@@ -241,6 +257,7 @@ inline uint32_t DirectoryMode(uint32_t file_mode) {
   return 0700 | file_mode | (file_mode & 0044) >> 2;
 }
 
+// What a database is opened through; see Options::file_system.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -265,6 +282,7 @@ class FileSystem {
   absl::Status SyncParent(std::string_view path);
 
  protected:
+  // Each does what the function without Do promises, and returns a negated errno on failure.
   virtual int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) = 0;
   virtual int DoCreateDirectory(const std::string& path, uint32_t mode) = 0;
   virtual int DoRemoveDirectory(const std::string& path);

@@ -16,6 +16,7 @@ namespace rumcask {
 // either, and ends. So three quarters of them are left to the host program. Thread-safe.
 class MappingBudget : public std::enable_shared_from_this<MappingBudget> {
  public:
+  // One in this many of the process's mappings may be taken.
   static constexpr uint64_t kShare = 4;
 
   // The right to one more mapping, where the process may have `process_limit`. It is given back

@@ -31,6 +31,8 @@ struct LockWaits {
   uint64_t count = 0;
   uint64_t nanoseconds = 0;
 };
+
+// What the calling thread has waited so far.
 LockWaits ThreadLockWaits();
 
 // An exclusive lock. Not recursive. A waiter spins for some microseconds before it sleeps.
@@ -40,6 +42,7 @@ class ABSL_LOCKABLE Mutex {
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
+  // These wait for the lock, and give it back.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     if (!mutex_.try_lock()) LockSlowly();
   }
@@ -54,8 +57,10 @@ class ABSL_LOCKABLE Mutex {
   std::mutex mutex_;
 };
 
+// Holds a Mutex while it exists.
 class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
+  // Waits for the lock.
   explicit MutexLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
     mutex_.Lock();
   }
@@ -79,6 +84,7 @@ class ABSL_LOCKABLE SharedMutex {
   SharedMutex(const SharedMutex&) = delete;
   SharedMutex& operator=(const SharedMutex&) = delete;
 
+  // These wait for the lock, for one writer or for any number of readers, and give it back.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     uint32_t state = 0;
     if (!state_.compare_exchange_strong(state, kWriter)) LockSlowly();
@@ -129,6 +135,7 @@ class ABSL_LOCKABLE ReadMostlyMutex {
   ReadMostlyMutex(const ReadMostlyMutex&) = delete;
   ReadMostlyMutex& operator=(const ReadMostlyMutex&) = delete;
 
+  // These wait for the lock, for one writer or for any number of readers, and give it back.
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION();
   void Unlock() ABSL_UNLOCK_FUNCTION();
   void LockShared() ABSL_SHARED_LOCK_FUNCTION() {
@@ -166,9 +173,11 @@ class ABSL_LOCKABLE ReadMostlyMutex {
   std::atomic<uint32_t> left_{0};
 };
 
+// Holds a SharedMutex or ReadMostlyMutex for reading while it exists.
 template <typename Lockable>
 class ABSL_SCOPED_LOCKABLE SharedLock {
  public:
+  // Waits for the lock.
   explicit SharedLock(Lockable& mutex) ABSL_SHARED_LOCK_FUNCTION(mutex) : mutex_(mutex) {
     mutex_.LockShared();
   }
@@ -180,9 +189,11 @@ class ABSL_SCOPED_LOCKABLE SharedLock {
   Lockable& mutex_;
 };
 
+// Holds a SharedMutex or ReadMostlyMutex for writing while it exists.
 template <typename Lockable>
 class ABSL_SCOPED_LOCKABLE ExclusiveLock {
  public:
+  // Waits for the lock.
   explicit ExclusiveLock(Lockable& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex) : mutex_(mutex) {
     mutex_.Lock();
   }
@@ -197,6 +208,7 @@ class ABSL_SCOPED_LOCKABLE ExclusiveLock {
 // A condition variable for Mutex. Wakes spuriously, like every condition variable: wait in a loop.
 class CondVar {
  public:
+  // These give the lock back while they wait, and hold it again when they return.
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     condition_.wait(lock);
@@ -215,6 +227,8 @@ class CondVar {
 #endif
     lock.release();
   }
+
+  // These wake one waiter, or all of them.
   void NotifyOne() { condition_.notify_one(); }
   void NotifyAll() { condition_.notify_all(); }
 

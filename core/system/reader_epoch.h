@@ -30,10 +30,11 @@ namespace rumcask {
 struct alignas(64) ReaderSlot {
   // The epoch in which the thread began to read; 0 while it does not.
   std::atomic<uint64_t> entered{0};
-  std::atomic<bool> taken{false};
-  ReaderSlot* next = nullptr;
+  std::atomic<bool> taken{false};  // whether a thread has it
+  ReaderSlot* next = nullptr;      // in the list of all slots
 };
 
+// The current epoch, one for the whole process. Thread-safe.
 class ReaderEpoch {
  public:
   // Begins a new epoch and returns it. What was findable before it can be in use only by threads
@@ -73,6 +74,7 @@ class ReaderScope {
     slot_ = slot;
   }
   ~ReaderScope() { Leave(); }
+  // Ends the reading before the scope does. Has no effect when called again.
   void Leave() {
     if (slot_ == nullptr) return;
     slot_->entered.store(0, std::memory_order_release);

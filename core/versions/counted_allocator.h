@@ -25,12 +25,16 @@ constexpr uint64_t HeapBlockBytes(size_t bytes) {
 template <typename T>
 class CountedAllocator {
  public:
+  // As the standard library asks of an allocator, like the functions below.
   using value_type = T;
 
+  // `bytes` is the counter.
   explicit CountedAllocator(std::atomic<uint64_t>* bytes) : bytes_(bytes) {}
+  // Counts where `other` does.
   template <typename U>
   CountedAllocator(const CountedAllocator<U>& other) : bytes_(other.bytes()) {}  // NOLINT: implicit
 
+  // These allocate and free a block for `n` objects.
   T* allocate(size_t n) {
     T* const block = std::allocator<T>().allocate(n);
     bytes_->fetch_add(BytesOf(n), std::memory_order_relaxed);
@@ -41,8 +45,10 @@ class CountedAllocator {
     std::allocator<T>().deallocate(block, n);
   }
 
+  // The counter.
   std::atomic<uint64_t>* bytes() const { return bytes_; }
 
+  // Each compares the counters.
   template <typename U>
   friend bool operator==(const CountedAllocator& a, const CountedAllocator<U>& b) {
     return a.bytes() == b.bytes();

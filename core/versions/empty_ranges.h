@@ -53,6 +53,7 @@ class EmptyRanges {
   // below `from`, or among all if `from` is empty.
   class Watch {
    public:
+    // `ranges` must outlive it.
     Watch(EmptyRanges* ranges, std::string_view from, bool reverse);
     ~Watch();
     Watch(const Watch&) = delete;
@@ -69,8 +70,9 @@ class EmptyRanges {
     bool any_ = false;
   };
 
+  // Whether a range is known to be empty, and for which snapshots.
   enum class Kind {
-    kNone,
+    kNone,         // not known
     kForLater,     // empty for this snapshot and all later ones
     kForSnapshot,  // empty for this snapshot only
     kTooNew,       // empty, but only for snapshots later than this one
@@ -92,6 +94,7 @@ class EmptyRanges {
   // Notes that the snapshot sees no key in the range.
   void LearnFor(uint64_t snapshot, std::string_view lower, std::string_view upper);
 
+  // Memory of what is noted, approximately.
   uint64_t MemoryBytes() const;
 
  private:

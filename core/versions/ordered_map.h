@@ -39,6 +39,7 @@ namespace rumcask {
 // beside those three. Everything else: any thread at any time.
 class OrderedMap {
  public:
+  // What becomes of a key that is deleted.
   enum class Deletes {
     kForget,  // a deleted key leaves no trace
     kKeep,    // it stays as an entry without location, because something older is elsewhere
@@ -55,6 +56,7 @@ class OrderedMap {
   // Adds a key that the map does not have. Does not keep for snapshots what an older source has of
   // it.
   void Insert(std::string_view key, const KeyVersion& version);
+  // Does what Keystore::Load promises.
   void Load(absl::Span<const LoadEntry> entries, LoadContext* context);
   // To be called after Load; only for Deletes::kForget.
   void FinishLoad();
@@ -63,7 +65,9 @@ class OrderedMap {
   // some moment during the call. The range must not refer to bytes of `*block`.
   void Scan(const KeyRange& range, size_t limit, KeyBlock* block) const;
 
+  // The number of entries, with those of deleted keys that are kept.
   uint64_t size() const { return size_.load(std::memory_order_relaxed); }
+  // Heap bytes that the map takes, approximately.
   uint64_t MemoryBytes() const;
 
  private:

@@ -42,11 +42,13 @@ namespace rumcask {
 // TakeSnapshot: one thread at a time. Everything else: any thread at any time.
 class PastVersions {
  public:
+  // `config` has the bound, and whether there may be a thread that forgets.
   explicit PastVersions(const SnapshotRegistry::Config& config);
   ~PastVersions();
   PastVersions(const PastVersions&) = delete;
   PastVersions& operator=(const PastVersions&) = delete;
 
+  // These do what SnapshotRegistry's functions of similar names promise.
   std::shared_ptr<const KeystoreSnapshot> TakeSnapshot(uint64_t sequence) {
     return snapshots_.Take(sequence);
   }
@@ -73,6 +75,7 @@ class PastVersions {
   // here has the number kNotSeen, so that the caller learns how far the scan got.
   absl::Status Scan(const KeystoreSnapshot& snapshot, const KeyRange& range, size_t limit,
                     KeyBlock* block) const;
+  // The number of a key in Scan's block of which the snapshot sees no version here.
   static constexpr uint64_t kNotSeen = 0;
   // Calls `visit` with the location of each version here, some hundred under one lock.
   void VisitLocations(absl::FunctionRef<void(Location)> visit) const;

@@ -49,7 +49,9 @@ class SnapshotRegistry {
   static constexpr size_t kSlice = 128;
   static constexpr size_t kHelp = 16;
 
+  // What a registry is made with.
   struct Config {
+    // Bound on the memory for what only snapshots see.
     uint64_t max_undo_bytes = 0;
     // Whether there may be a thread that forgets. It is started when there is first something to
     // do.
@@ -61,12 +63,14 @@ class SnapshotRegistry {
   // thread at a time, until all records assigned to `ended` have been taken.
   using Forget = std::function<void(uint64_t ended, size_t count)>;
 
+  // `forget` is called until Stop.
   SnapshotRegistry(const Config& config, Forget forget)
       : max_undo_bytes_(config.max_undo_bytes),
         forget_(std::move(forget)),
         background_(config.background) {}
   ~SnapshotRegistry() { Stop(); }
 
+  // Opens a snapshot that sees all records with numbers up to `sequence`.
   std::shared_ptr<const KeystoreSnapshot> Take(uint64_t sequence);
 
   // Whether a snapshot is open or an ended one has left something. The keystore checks this before
@@ -95,6 +99,7 @@ class SnapshotRegistry {
   // Memory of records and lists. The keystore counts it here.
   std::atomic<uint64_t>* undo_bytes() { return &undo_bytes_; }
 
+  // What snapshots cost now.
   SnapshotUsage Usage() const;
 
   // Gives up the oldest open snapshot. Returns whether one was open. To be called without locks of

@@ -21,6 +21,7 @@
 
 namespace rumcask {
 
+// Makes this keystore; for Options::keystore.
 KeystoreFactory BtreeKeystore();
 
 }  // namespace rumcask

@@ -28,6 +28,7 @@
 
 namespace rumcask {
 
+// Makes this keystore; for Options::keystore.
 KeystoreFactory FlatKeystore();
 
 }  // namespace rumcask

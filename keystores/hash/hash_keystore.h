@@ -25,6 +25,7 @@
 
 namespace rumcask {
 
+// Makes this keystore; for Options::keystore.
 KeystoreFactory HashKeystore();
 
 }  // namespace rumcask

@@ -30,6 +30,7 @@
 
 namespace rumcask {
 
+// Makes this keystore; for Options::keystore.
 KeystoreFactory LmdbKeystore();
 
 }  // namespace rumcask

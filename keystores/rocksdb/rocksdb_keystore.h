@@ -55,6 +55,7 @@ struct RocksdbOptions {
   int max_open_files = 0;
 };
 
+// Makes this keystore; for Options::keystore.
 KeystoreFactory RocksdbKeystore(const RocksdbOptions& options = RocksdbOptions());
 
 }  // namespace rumcask
