@@ -95,10 +95,10 @@ void CrashRun::Observe(uint64_t operation, const char* what, const std::string& 
   std::string told = "killed";
   const std::shared_ptr<AdversarialDisk> index = CutIndex(&told);
   // Crashes inside recovery cost most. The modes have mostly the same operations, so the bounded
-  // enumeration makes these crashes at every second operation, alternating between the modes.
+  // enumeration makes these crashes at every third operation, not the same one in each mode.
   const uint64_t turn = operation + (modes_.append == AppendMode::kMapped ? 0 : 1) +
                         (modes_.read == ReadMode::kMapped ? 0 : 1);
-  const bool deepens = may_deepen && (random_images_ > kBoundedImages || turn % 2 == 0);
+  const bool deepens = may_deepen && (random_images_ > kBoundedImages || turn % 3 == 0);
   cuts.push_back({{}, crash_->AfterKill(), index, promise, deepens, operation, at, told});
   cut(KeepPolicy::DropUnsynced(), /*deepens=*/true);
   cut(KeepPolicy::NewDataOldDirectory(), false);

@@ -36,7 +36,7 @@ inline constexpr const char* kCrashPath = "/crash/db";
 
 // The number of random images at each operation of a bounded enumeration. With more than this the
 // enumeration is full.
-inline constexpr int kBoundedImages = 2;
+inline constexpr int kBoundedImages = 1;
 
 // `index` is used only if `modes` puts the index on disk.
 Options CrashOptions(CrashModes modes, FileSystem* file_system, AdversarialDisk* index);

@@ -3,8 +3,8 @@
 // contents after every reopening and every thousand steps. Segments are small, so that they are
 // sealed all the time.
 //
-// By default each keystore gets a million operations and two thousand reopenings. A hundred million
-// operations are made with
+// By default each keystore gets half a million operations and a thousand reopenings. A hundred
+// million operations are made with
 //
 //   bazel test //tests/model:model_test --test_env=RUMCASK_FULL=1 --test_timeout=86400
 //
@@ -127,7 +127,7 @@ uint64_t OperationsPerKeystore() {
   if (const char* const operations = std::getenv("RUMCASK_MODEL_OPERATIONS")) {
     return std::strtoull(operations, nullptr, 10);
   }
-  return std::getenv("RUMCASK_FULL") == nullptr ? 1000000 : 100000000;
+  return std::getenv("RUMCASK_FULL") == nullptr ? 500000 : 100000000;
 }
 
 TEST_P(ModelTest, DoesWhatAMapDoes) {

@@ -46,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Keystores, PowerCutTest, testing::ValuesIn(Tested()),
                          [](const auto& param) { return param.param; });
 
 TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
-  const int wanted = std::getenv("RUMCASK_FULL") != nullptr ? 500 : 60;
+  const int wanted = std::getenv("RUMCASK_FULL") != nullptr ? 500 : 30;
   constexpr int kRoundsPerDatabase = 10;
   // Opening makes some dozens of changes, so early cuts come during it.
   constexpr uint64_t kEarly = 24, kLate = 2500;
@@ -74,7 +74,7 @@ TEST_P(PowerCutTest, WhatWasSyncedIsThere) {
 TEST_P(PowerCutTest, WhatWasVouchedForIsThereAfterChainsOfCrashes) {
   const bool full = std::getenv("RUMCASK_FULL") != nullptr;
   for (int chains = full ? 20 : 1; chains > 0 && !HasFailure(); --chains) {
-    Chain({GetParam()}, full ? 300 : 60);
+    Chain({GetParam()}, full ? 300 : 40);
   }
   std::printf("%s: %d power cuts and %d kills in chains\n", GetParam().c_str(), cuts_, kills_);
 }
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Keystores, ChangingKeystoreTest, testing::Values("any")
 TEST_P(ChangingKeystoreTest, WhatWasVouchedForIsThereAfterChainsOfCrashes) {
   const bool full = std::getenv("RUMCASK_FULL") != nullptr;
   for (int chains = full ? 20 : 1; chains > 0 && !HasFailure(); --chains) {
-    Chain(KeystoreNames(), full ? 300 : 60);
+    Chain(KeystoreNames(), full ? 300 : 40);
   }
   std::printf("changing: %d power cuts and %d kills in chains\n", cuts_, kills_);
 }

@@ -49,7 +49,7 @@ uint64_t Setting(const char* name, uint64_t otherwise) {
 
 // How many layouts, for a keystore that takes `cost` times as long as the cheapest.
 uint64_t Layouts(uint64_t cost) {
-  const uint64_t normal = Setting("RUMCASK_FULL", 0) != 0 ? 100000 : 4000;
+  const uint64_t normal = Setting("RUMCASK_FULL", 0) != 0 ? 100000 : 2000;
   return std::max<uint64_t>(1, Setting("RUMCASK_LAYOUTS", normal) / cost);
 }
 
