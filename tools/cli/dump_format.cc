@@ -38,6 +38,30 @@ absl::Status CheckText(std::string_view line, bool first) {
 
 bool IsPrintable(char byte) { return byte >= ' ' && byte <= '~'; }
 
+// An unsigned integer of little-endian bytes, as LMDB stores them here.
+uint64_t IntegerAt(std::string_view bytes, size_t offset, size_t size) {
+  uint64_t integer = 0;
+  for (size_t i = size; i > 0; --i) {
+    integer = (integer << 8) | static_cast<unsigned char>(bytes[offset + i - 1]);
+  }
+  return integer;
+}
+
+// Whether it can be an MDB_db, with which LMDB describes a named database, where programs have
+// values: padding, flags, depth of the tree, three counts of pages, entries, the root's page.
+bool DescribesDatabase(std::string_view value) {
+  constexpr uint64_t kFlags = 0x7e;
+  constexpr uint64_t kNoPage = ~uint64_t{0};
+  if (value.size() != 48 || (IntegerAt(value, 4, 2) & ~kFlags) != 0) return false;
+  const uint64_t depth = IntegerAt(value, 6, 2);
+  const uint64_t branches = IntegerAt(value, 8, 8);
+  const uint64_t leaves = IntegerAt(value, 16, 8);
+  const uint64_t entries = IntegerAt(value, 32, 8);
+  const uint64_t root = IntegerAt(value, 40, 8);
+  if (depth == 0) return branches == 0 && leaves == 0 && entries == 0 && root == kNoPage;
+  return depth <= 32 && branches < leaves && leaves <= entries && root >= 2 && root != kNoPage;
+}
+
 // A page of LMDB is at least half full, counting the large values that have pages of their own;
 // inner pages and pages being replaced add less than that. The constant is for small databases.
 uint64_t MapBytes(uint64_t content_bytes) {
@@ -132,8 +156,8 @@ absl::Status DumpReader::Begin() {
       status = absl::InvalidArgumentError("the header has a line that is not NAME=VALUE");
     }
     if (!status.ok()) return status;
-    status = TakeHeaderLine(std::string_view(line).substr(0, equals),
-                            std::string_view(line).substr(equals + 1));
+    status = header_.Take(std::string_view(line).substr(0, equals),
+                          std::string_view(line).substr(equals + 1));
     if (!status.ok()) return status;
   }
   if (!lines_->status().ok()) return lines_->status();
@@ -141,38 +165,11 @@ absl::Status DumpReader::Begin() {
 }
 
 absl::Status DumpReader::EndOfHeader() const {
-  if (!escapes_confirmed_ || encoding_ == DumpEncoding::kPrint) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "the dump is format=bytevalue, which has no escapes to confirm; leave out --format print");
-}
-
-absl::Status DumpReader::TakeHeaderLine(std::string_view name, std::string_view value) {
-  // Other names describe the database that was dumped.
-  if (name == "VERSION" && value != "3") {
+  if (escapes_confirmed_ && header_.encoding() != DumpEncoding::kPrint) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("version %s of the db_dump format is not known", value));
+        "the dump is format=bytevalue, which has no escapes to confirm; leave out --format print");
   }
-  if (name == "format") {
-    if (value == "bytevalue") {
-      encoding_ = DumpEncoding::kByteValue;
-    } else if (value == "print") {
-      encoding_ = DumpEncoding::kPrint;
-    } else {
-      return absl::InvalidArgumentError(absl::StrFormat("format %s is not known", value));
-    }
-  }
-  if (name == "type" && value != "btree" && value != "hash") {
-    return absl::InvalidArgumentError(absl::StrFormat("type %s has no keys and values", value));
-  }
-  if (name == "maxreaders") has_maxreaders_ = true;
-  if (name == "keys" && value == "0") {
-    return absl::InvalidArgumentError("the dump was made without keys");
-  }
-  if ((name == "duplicates" || name == "dupsort") && value == "1") {
-    return absl::InvalidArgumentError(
-        "the dump has several values for a key, of which rumcask would keep one");
-  }
-  return absl::OkStatus();
+  return header_.Check();
 }
 
 absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
@@ -199,7 +196,19 @@ absl::StatusOr<bool> DumpReader::Next(std::string* key, std::string* value) {
   }
   status = ReadData("value", kMaxValueBytes, piece.substr(1), value);
   if (!status.ok()) return status;
+  if (value != nullptr && first_description_ == 0 && header_.is_from_lmdb() &&
+      !header_.names_database() && DescribesDatabase(*value)) {
+    first_description_ = lines_->line_number();
+  }
   return true;
+}
+
+std::string DumpReader::Note() const {
+  if (first_description_ == 0) return header_.Note();
+  return absl::StrFormat(
+      "the dump has what looks like LMDB's own descriptions of named databases, in line %d first, "
+      "and not the records of these; mdb_dump -l lists their names, and mdb_dump -s NAME dumps one",
+      first_description_);
 }
 
 absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::string_view rest,
@@ -211,8 +220,9 @@ absl::Status DumpReader::ReadData(std::string_view what, size_t limit, std::stri
     return EndOfData(what);
   }
   to->clear();
-  DumpDecoder decoder(encoding_, what, limit, to);
-  const bool doubtful = encoding_ == DumpEncoding::kPrint && has_maxreaders_ && !escapes_confirmed_;
+  DumpDecoder decoder(header_.encoding(), what, limit, to);
+  const bool doubtful =
+      header_.encoding() == DumpEncoding::kPrint && header_.is_from_lmdb() && !escapes_confirmed_;
   // A CR is held back until it is known whether it ends the line.
   bool cr = false;
   absl::Status decoded;
@@ -254,12 +264,30 @@ absl::Status DumpReader::AfterLastRecord(std::string_view first_piece) {
   if (line != "DATA=END") {
     return absl::InvalidArgumentError("neither data, which begins with a space, nor DATA=END");
   }
-  if (lines_->StartLine()) {
-    remedy_ = Remedy::kNone;
-    return absl::InvalidArgumentError(
-        "something follows DATA=END: only a dump of one database can be loaded");
+  return lines_->StartLine() ? AnotherDump() : lines_->status();
+}
+
+absl::Status DumpReader::AnotherDump() {
+  remedy_ = Remedy::kNone;
+  std::string line;
+  absl::Status status = lines_->ReadRest(kMaxHeaderLineBytes, &line);
+  if (!lines_->status().ok()) return lines_->status();
+  if (!status.ok() || line != "VERSION=3") {
+    return absl::InvalidArgumentError("something that is no dump follows DATA=END");
   }
-  return lines_->status();
+  constexpr std::string_view kDatabase = "database=";
+  while (line != "HEADER=END" && lines_->StartLine()) {
+    status = lines_->ReadRest(kMaxHeaderLineBytes, &line);
+    if (!status.ok()) return status;
+    if (line.compare(0, kDatabase.size(), kDatabase) != 0) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "another database, '%s', follows, and what a load takes is one: dump each by itself, with "
+        "mdb_dump -s NAME or db_dump -s NAME, and load it into a directory of its own",
+        line.substr(kDatabase.size())));
+  }
+  if (!lines_->status().ok()) return lines_->status();
+  return absl::InvalidArgumentError(
+      "another dump follows, and what a load takes is one: load each by itself");
 }
 
 void DumpWriter::Begin() {

@@ -26,13 +26,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "tools/cli/dump_header.h"
 #include "tools/cli/line_reader.h"
 #include "tools/cli/output.h"
 #include "tools/cli/records.h"
 
 namespace rumcask::cli {
-
-enum class DumpEncoding { kByteValue, kPrint };
 
 // Decodes one data line, given in pieces without its leading space.
 class DumpDecoder {
@@ -75,23 +74,24 @@ class DumpReader : public RecordReader {
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
   uint64_t lines_per_record() const override { return 2; }
   Remedy remedy() const override { return remedy_; }
-  std::string Note() const override { return ""; }
+  std::string Note() const override;
 
  private:
   absl::Status EndOfHeader() const;
-  absl::Status TakeHeaderLine(std::string_view name, std::string_view value);
   // Reads the line just started. If `rest` is given, its leading space has been read already.
   absl::Status ReadData(std::string_view what, size_t limit, std::string_view rest,
                         std::string* to);
   // An error if the data line ended early.
   absl::Status EndOfData(std::string_view what);
   absl::Status AfterLastRecord(std::string_view first_piece);
+  // The error that names what begins in the line just started, behind the end of the dump.
+  absl::Status AnotherDump();
 
   const bool escapes_confirmed_;
   LineReader* const lines_;
-  DumpEncoding encoding_ = DumpEncoding::kByteValue;
-  // Only LMDB's mdb_dump writes this line.
-  bool has_maxreaders_ = false;
+  DumpHeader header_;
+  // The line of the first value that describes a database named by its key; 0 if there is none.
+  uint64_t first_description_ = 0;
   Remedy remedy_ = Remedy::kNone;
 };
 

@@ -2,7 +2,6 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <random>
@@ -26,6 +25,7 @@
 #include "tools/cli/lines_format.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"
+#include "tools/cli/reading.h"
 #include "tools/cli/records.h"
 #include "tools/cli/text_encoding.h"
 
@@ -36,60 +36,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-
-using Records = std::vector<std::pair<std::string, std::string>>;
-
-// A file that is removed at the end of the test.
-class TemporaryFile {
- public:
-  TemporaryFile() : file_(std::tmpfile()) {}
-  explicit TemporaryFile(std::string_view content) : TemporaryFile() {
-    Output output(fd(), "file");
-    output.Append(content);
-    EXPECT_TRUE(output.Flush().ok());
-    Rewind();
-  }
-  ~TemporaryFile() { std::fclose(file_); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  int fd() const { return ::fileno(file_); }
-  void Rewind() const { ::lseek(fd(), 0, SEEK_SET); }
-  std::string Content() const {
-    std::string content;
-    char byte;
-    Rewind();
-    while (::read(fd(), &byte, 1) == 1) content.push_back(byte);
-    return content;
-  }
-
- private:
-  std::FILE* const file_;
-};
-
-// What a reader reads, and the status with which it ends.
-struct Reading {
-  Records records;
-  absl::Status status;
-  uint64_t line_number = 0;
-
-  std::string message() const { return std::string(status.message()); }
-};
-
-Reading ReadAll(RecordReader* reader, const LineReader& lines) {
-  Reading reading;
-  reading.status = reader->Begin();
-  std::string key;
-  std::string value;
-  while (reading.status.ok()) {
-    const absl::StatusOr<bool> more = reader->Next(&key, &value);
-    reading.status = more.status();
-    if (!more.ok() || !*more) break;
-    reading.records.emplace_back(key, value);
-  }
-  reading.line_number = lines.line_number();
-  return reading;
-}
 
 Reading ReadDump(std::string_view content) {
   const TemporaryFile file(content);
@@ -197,8 +143,11 @@ TEST(DumpReader, NamesWhatIsWrong) {
       {"a;b\n", 1, "this is no db_dump file"},
       {"VERSION=2\n", 1, "version 2 "},
       {"VERSION=3\nformat=csv\n", 2, "format csv "},
-      {"VERSION=3\ntype=recno\n", 2, "type recno "},
-      {"VERSION=3\nduplicates=1\n", 2, "several values for a key"},
+      {"VERSION=3\ntype=heap\n", 2, "type heap "},
+      {"VERSION=3\ntype=recno\nHEADER=END\n", 3, "db_dump -k puts them in"},
+      {"VERSION=3\ntype=queue\nre_len=9\nHEADER=END\n", 4, "says type=queue"},
+      {"VERSION=3\nduplicates=1\n", 2, "says duplicates=1: a key may have several values"},
+      {"VERSION=3\ndupsort=1\n", 2, "says dupsort=1: a key may have several values"},
       {"VERSION=3\nkeys=0\n", 2, "without keys"},
       {"VERSION=3\nnothing\n", 2, "not NAME=VALUE"},
       {"VERSION=3\nx=" + std::string(5000, 'x') + "\n", 2, "longer than 4096"},
@@ -217,13 +166,58 @@ TEST(DumpReader, NamesWhatIsWrong) {
       {header + "\n", 5, "neither data"},
       {header + " " + std::string(size_t{65536} * 2, '6') + "\n 62\n", 5,
        "the key is longer than 65535 bytes"},
-      {header + "DATA=END\nVERSION=3\n", 6, "something follows DATA=END"},
+      {header + "DATA=END\n\n", 6, "something that is no dump follows DATA=END"},
+      {header + "DATA=END\nVERSION=3\n", 6, "another dump follows"},
+      {header + "DATA=END\nVERSION=3\ndatabase=b\n" + header, 7, "another database, 'b', follows"},
+      {header + "DATA=END\n" + header + " 61\n 62\ndatabase=b\n", 9, "another dump follows"},
   };
   for (const auto& c : cases) {
     const Reading reading = ReadDump(c.content);
     EXPECT_TRUE(absl::IsInvalidArgument(reading.status)) << c.content;
     EXPECT_THAT(reading.message(), HasSubstr(c.cause));
     EXPECT_EQ(reading.line_number, c.line) << c.cause;
+  }
+}
+
+// What the reader remarks on a dump with this between VERSION=3 and HEADER=END and with this data.
+std::string NoteOf(const std::string& header, const std::string& data) {
+  const TemporaryFile file("VERSION=3\n" + header + "HEADER=END\n" + data + "DATA=END\n");
+  LineReader lines(file.fd());
+  DumpReader reader(/*escapes_confirmed=*/false, &lines);
+  const Reading reading = ReadAll(&reader, lines);
+  EXPECT_TRUE(reading.status.ok()) << reading.status;
+  return reader.Note();
+}
+
+TEST(DumpReader, RemarksThatKeysHaveAnotherOrder) {
+  EXPECT_EQ(NoteOf("type=btree\nintegerkey=0\nreversekey=0\n", " 61\n 62\n"), "");
+  EXPECT_THAT(NoteOf("integerkey=1\n", " 61000000\n 62\n"),
+              HasSubstr("integers in the byte order"));
+  EXPECT_THAT(NoteOf("reversekey=1\n", " 61\n 62\n"), HasSubstr("from their last byte"));
+  EXPECT_THAT(NoteOf("type=recno\nkeys=1\n", " 31\n 62\n"), HasSubstr("type=recno"));
+}
+
+TEST(DumpReader, RemarksDescriptionsOfDatabases) {
+  const std::string zero(16, '0');
+  const std::string one = "01" + zero.substr(2);
+  const std::string none(16, 'f');
+  const std::string with_one_leaf =
+      " 0000000000000100" + zero + one + zero + one + "03" + zero.substr(2);
+  const std::string empty =
+      " 00000000"
+      "02000000" +
+      zero + zero + zero + zero + none;
+  for (const std::string& description : {with_one_leaf, empty}) {
+    const std::string data = " 61\n 62\n 63\n" + description + "\n";
+    EXPECT_THAT(NoteOf("maxreaders=126\n", data), HasSubstr("in line 7 first"));
+    EXPECT_EQ(NoteOf("", data), "") << "is not from LMDB";
+    EXPECT_EQ(NoteOf("database=a\nmaxreaders=126\n", data), "") << "is of a named database";
+  }
+  for (const std::string& other :
+       {with_one_leaf + "00", " " + zero + zero + zero + zero + zero + zero,
+        " 0000000000000100" + zero + one + zero + zero + one,
+        " " + none + none + none + none + none + none}) {
+    EXPECT_EQ(NoteOf("maxreaders=126\n", " 61\n" + other + "\n"), "");
   }
 }
 
@@ -279,24 +273,6 @@ TEST(DumpReader, SkipsWithoutLooking) {
   EXPECT_TRUE(*reader.Next(&key, &value));
   EXPECT_EQ(key + value, "ab");
   EXPECT_FALSE(*reader.Next(nullptr, nullptr));
-}
-
-// Records with every byte value, and with lengths around those of buffers.
-Records AnyRecords() {
-  Records records;
-  std::mt19937_64 random(1);
-  std::string all;
-  for (int byte = 0; byte < 256; ++byte) all.push_back(static_cast<char>(byte));
-  records.emplace_back(all, all);
-  records.emplace_back("empty", "");
-  for (const size_t length : {1, 2, 16383, 16384, 16385, 65535, 65536, 65537, 1'000'000}) {
-    std::string bytes(length, '\0');
-    for (char& byte : bytes) byte = static_cast<char>(random());
-    records.emplace_back(bytes.substr(0, kMaxKeyBytes), bytes);
-    records.emplace_back(std::string(std::min(length, kMaxKeyBytes), '\\'),
-                         std::string(length, '\\'));
-  }
-  return records;
 }
 
 TEST(DumpWriter, ItsReaderGetsTheSameBack) {
