@@ -41,6 +41,11 @@ SYSTEM_LIBRARIES = {
         package = "libleveldb-dev",
         targets = {"leveldb": ["leveldb", "pthread"]},
     ),
+    "libcsv": struct(
+        header = "csv.h",
+        package = "libcsv-dev",
+        targets = {"libcsv": ["csv"]},
+    ),
     "libfuse": struct(
         header = "fuse3/fuse_lowlevel.h",
         package = "libfuse3-dev fuse3",

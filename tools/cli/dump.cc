@@ -18,6 +18,7 @@
 #include "core/stats.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/csv_format.h"
 #include "tools/cli/dump_format.h"
 #include "tools/cli/figures.h"
 #include "tools/cli/lines_format.h"
@@ -53,21 +54,28 @@ absl::Status CopyRecords(const ReadOnlyDatabase& database, Iterator* it, uint64_
 absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
   const std::string format =
       dump.format.value_or(dump.separator.has_value() ? "lines" : "bytevalue");
-  const bool delimited = format == "lines";
+  const bool csv = format == "csv";
+  const bool delimited = csv || format == "lines";
   if (!delimited && format != "bytevalue" && format != "print") {
     return UsageError(absl::StrFormat("unknown format '%s'", format));
   }
-  if (dump.separator && !delimited) return UsageError("--separator goes with --format lines");
+  if (dump.separator && !delimited)
+    return UsageError("--separator goes with --format lines or csv");
   if (flags.hex && !delimited) {
-    return UsageError("--hex goes with --format lines; bytevalue is hexadecimal as it is");
+    return UsageError("--hex goes with --format lines or csv; bytevalue is hexadecimal as it is");
   }
   const std::string target = dump.target.value_or("lmdb");
   if (target != "lmdb" && target != "bdb") {
     return UsageError(absl::StrFormat("--for is lmdb or bdb, not '%s'", target));
   }
-  if (dump.target && delimited) return UsageError("--for does not go with --format lines");
+  if (dump.target && delimited) {
+    return UsageError(absl::StrFormat("--for does not go with --format %s", format));
+  }
   absl::StatusOr<std::string> separator = ParseSeparator(dump.separator.value_or("\t"), flags.hex);
   if (!separator.ok()) return UsageError(std::string(separator.status().message()));
+  const absl::StatusOr<char> comma =
+      ParseCsvSeparator(csv ? dump.separator.value_or(",") : ",", flags.hex);
+  if (!comma.ok()) return UsageError(std::string(comma.status().message()));
   absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags, ReadFrom::kLog);
   if (!database.ok()) return database.status();
   const Stats stats = database->db->GetStats();
@@ -76,9 +84,11 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
 
   Output output(STDOUT_FILENO, "standard output");
   std::unique_ptr<RecordWriter> writer;
-  if (delimited) {
-    writer =
-        std::make_unique<LinesWriter>(*separator, flags.hex, ::isatty(STDOUT_FILENO) == 1, &output);
+  const bool on_terminal = ::isatty(STDOUT_FILENO) == 1;
+  if (csv) {
+    writer = std::make_unique<CsvWriter>(*comma, flags.hex, on_terminal, &output);
+  } else if (delimited) {
+    writer = std::make_unique<LinesWriter>(*separator, flags.hex, on_terminal, &output);
   } else {
     writer = std::make_unique<DumpWriter>(
         format == "print" ? DumpEncoding::kPrint : DumpEncoding::kByteValue,
@@ -108,8 +118,9 @@ absl::Status Dump(const Flags& flags, const DumpFlags& dump) {
 int RunDump(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Prints all records in the text format of LMDB and Berkeley DB, which 'rumcask load', "
-      "mdb_load and, with --for bdb, db_load can read, or as lines. On a terminal, keys and values "
-      "in lines are escaped as by scan, which load does not undo. Records that cannot be read "
+      "mdb_load and, with --for bdb, db_load can read, as CSV, or as lines. On a terminal, keys "
+      "and values in CSV and lines are escaped as by scan, which load does not undo. Records that "
+      "cannot be read "
       "because of damage are left out; the dump then lacks its last line, DATA=END, and the exit "
       "code is 3.");
   Flags flags;
@@ -117,10 +128,13 @@ int RunDump(const std::vector<std::string>& arguments) {
   AddDatabase(&line, &flags);
   line.Option(
       "--format", "FORMAT", &dump.format,
-      "bytevalue (hexadecimal, the default), print (readable), or lines, which fails at a record "
-      "that a line cannot represent");
-  line.Option("--separator", "TEXT", &dump.separator,
-              "The text between key and value, by default a tab; implies --format lines");
+      "bytevalue (hexadecimal, the default), print (readable), csv, or lines, which fails at a "
+      "record that a line cannot represent. 'rumcask load --format csv' reads every byte back; "
+      "other programs may not take CSV with bytes that are no text without --hex");
+  line.Option(
+      "--separator", "TEXT", &dump.separator,
+      "The text between key and value, by default a tab; implies --format lines unless that is "
+      "csv, for which it is one byte, by default a comma");
   line.Option(
       "--for", "STORE", &dump.target,
       "The store that is to load the dump: lmdb (the default), or bdb, which leaves out the "

@@ -151,7 +151,7 @@ absl::Status DumpReader::Begin() {
     if (status.ok() && lines_->line_number() == 1 && line.substr(0, equals) != "VERSION") {
       status = absl::InvalidArgumentError(
           "this is no db_dump file, which begins with VERSION=3; for lines of a key and a value "
-          "give --separator");
+          "give --separator, for CSV --format csv");
     } else if (status.ok() && equals == std::string::npos) {
       status = absl::InvalidArgumentError("the header has a line that is not NAME=VALUE");
     }

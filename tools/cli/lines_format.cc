@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,37 +17,13 @@
 #include "core/options.h"
 #include "tools/cli/printable.h"
 #include "tools/cli/text_encoding.h"
+#include "tools/cli/text_record.h"
 
 namespace rumcask::cli {
 namespace {
 
-absl::Status DecodeHex(std::string_view what, std::string* text) {
-  std::optional<std::string> bytes = FromHex(*text);
-  if (!bytes) return absl::InvalidArgumentError(absl::StrFormat("the %s is not hexadecimal", what));
-  *text = *std::move(bytes);
-  return absl::OkStatus();
-}
-
-// A byte-order mark would silently become part of the first key.
-absl::Status CheckByteOrderMark(std::string_view line) {
-  if (line.substr(0, 3) != "\xef\xbb\xbf") return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "the file begins with a byte-order mark, which would be part of the first key; leave it out "
-      "with: sed '1s/^\\xef\\xbb\\xbf//'");
-}
-
-absl::Status CheckUtf16(std::string_view line) {
-  if (line.substr(0, 2) != "\xff\xfe" && line.substr(0, 2) != "\xfe\xff") return absl::OkStatus();
-  return absl::InvalidArgumentError("the file is UTF-16; convert it with: iconv -t UTF-8");
-}
-
 std::string WithTabs(std::string_view text) {
   return absl::StrReplaceAll(absl::string_view(text.data(), text.size()), {{"\\t", "\t"}});
-}
-
-absl::Status CheckLength(std::string_view what, const std::string& bytes, size_t limit) {
-  if (bytes.size() <= limit) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat("the %s is longer than %d bytes", what, limit));
 }
 
 }  // namespace
@@ -139,7 +114,6 @@ absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
 
 absl::Status LinesReader::Split(std::string* key, std::string* value) const {
   const size_t at = line_.find(options_.separator);
-  if (at == 0) return absl::InvalidArgumentError("the key is empty");
   if (at == std::string::npos && !options_.bare_keys) {
     return absl::InvalidArgumentError("the line has no separator");
   }
@@ -151,14 +125,7 @@ absl::Status LinesReader::Split(std::string* key, std::string* value) const {
   } else {
     value->assign(line_, at + options_.separator.size());
   }
-  absl::Status status;
-  if (options_.hex) {
-    status = DecodeHex("key", key);
-    if (status.ok()) status = DecodeHex("value", value);
-  }
-  if (status.ok()) status = CheckLength("key", *key, kMaxKeyBytes);
-  if (status.ok()) status = CheckLength("value", *value, kMaxValueBytes);
-  return status;
+  return DecodeRecord(options_.hex, key, value);
 }
 
 std::string LinesReader::Note() const {

@@ -91,14 +91,8 @@ absl::Status Loader::Pass(const Record& record, const absl::Status& why) {
     return absl::OkStatus();
   }
   const absl::Status where = At(record.first_line, why);
-  if (left_out_ == 0) {
-    first_refused_ = where;
-    progress_.Erase();
-    PrintError(absl::StrCat("note: ", where.message(), "; what cannot be loaded is left out"));
-  } else if (!record.text.has_value()) {
-    progress_.Erase();
-    PrintError(absl::StrCat("note: ", where.message(), "; it is left out, and not copied"));
-  }
+  if (left_out_ == 0) first_refused_ = where;
+  TellLeftOut(record, where);
   if (record.text.has_value()) {
     absl::Status status = options_.rejects->Add(*record.text);
     if (!status.ok()) return status;
@@ -108,13 +102,26 @@ absl::Status Loader::Pass(const Record& record, const absl::Status& why) {
   return absl::OkStatus();
 }
 
+// The first time, and whenever more is missing than the count or the copy shows.
+void Loader::TellLeftOut(const Record& record, const absl::Status& where) {
+  std::string what = left_out_ == 0 ? "what cannot be loaded is left out" : "";
+  if (record.last_line > record.first_line) {
+    what = absl::StrFormat("lines %d to %d are left out", record.first_line, record.last_line);
+  } else if (left_out_ > 0 && !record.text.has_value()) {
+    what = "it is left out, and not copied";
+  }
+  if (what.empty()) return;
+  progress_.Erase();
+  PrintError(absl::StrCat("note: ", where.message(), "; ", what));
+}
+
 absl::Status Loader::NothingLoaded() const {
   const Record* const first = batch_.empty() ? nullptr : &batch_.front();
   const absl::Status why =
       first == nullptr ? first_refused_ : At(first->first_line, first->refused);
-  return absl::InvalidArgumentError(
-      absl::StrFormat("%s: none of the %s can be loaded; the first is %s", options_.file,
-                      FormatCount(left_out_ + batch_.size(), "line"), std::string(why.message())));
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s: none of the %s can be loaded; the first is %s", options_.file,
+      FormatCount(left_out_ + batch_.size(), options_.unit), std::string(why.message())));
 }
 
 absl::Status Loader::LoadInto(DB* db) {

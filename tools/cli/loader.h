@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,8 @@ struct LoaderOptions {
   // Of the file: its name, for messages, and its size, or 0 if that is not known.
   std::string file;
   uint64_t file_bytes = 0;
+  // In which records that cannot be loaded are counted.
+  std::string_view unit = "record";
   // So many records are left out at first.
   uint64_t skip = 0;
   // Where records go that cannot be loaded. Null: the first of them ends the load.
@@ -77,6 +80,7 @@ class Loader {
   void AddToBatch();
   // After the record was stored, or left out because of `why`.
   absl::Status Pass(const Record& record, const absl::Status& why);
+  void TellLeftOut(const Record& record, const absl::Status& where);
   absl::Status NothingLoaded() const;
   void TellNote();
 

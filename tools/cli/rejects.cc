@@ -60,14 +60,14 @@ absl::Status Rejects::Check(const std::string& database) const {
   return absl::OkStatus();
 }
 
-absl::Status Rejects::Add(std::string_view line) {
+absl::Status Rejects::Add(std::string_view text) {
   if (!path_) return absl::OkStatus();
   if (!output_) {
     fd_ = ::open(path_->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0) return CannotCreate(*path_, errno);
     output_.emplace(fd_, *path_);
   }
-  output_->Append(line);
+  output_->Append(text);
   output_->Append("\n");
   return output_->status();
 }

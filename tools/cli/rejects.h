@@ -1,4 +1,4 @@
-// The file for the lines of a load that were left out.
+// The file for what a load has left out.
 
 #ifndef RUMCASK_TOOLS_CLI_REJECTS_H_
 #define RUMCASK_TOOLS_CLI_REJECTS_H_
@@ -14,10 +14,10 @@
 
 namespace rumcask::cli {
 
-// Makes the file when the first line is added, so that a load without rejects leaves none.
+// Makes the file when the first record is added, so that a load without rejects leaves none.
 class Rejects {
  public:
-  // Without a path the lines go nowhere.
+  // Without a path they go nowhere.
   explicit Rejects(std::optional<std::string> path) : path_(std::move(path)) {}
   ~Rejects();
   Rejects(const Rejects&) = delete;
@@ -27,7 +27,8 @@ class Rejects {
   // would be a part of the database in `database`.
   absl::Status Check(const std::string& database) const;
 
-  absl::Status Add(std::string_view line);
+  // Adds the text of a record, without the newline at its end.
+  absl::Status Add(std::string_view text);
   // Writes what was added.
   absl::Status Flush();
 
