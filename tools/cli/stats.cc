@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
 #include "tools/cli/printable.h"
+#include "tools/cli/prometheus_text.h"
 #include "tools/cli/wrapped.h"
 
 namespace rumcask::cli {
@@ -153,7 +155,11 @@ std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk
   return text;
 }
 
-absl::Status PrintStats(const Flags& flags) {
+absl::Status PrintStats(const Flags& flags, const std::optional<std::string>& format) {
+  if (format && *format != "prometheus") {
+    return UsageError(absl::StrFormat("--format takes only prometheus, not '%s'", *format));
+  }
+  if (format && flags.json) return UsageError("--json and --format exclude each other");
   absl::StatusOr<KeystoreFactory> keystore = KeystoreOf(flags);
   if (!keystore.ok()) return keystore.status();
   absl::StatusOr<ReadOnlyDatabase> database = OpenForReading(flags);
@@ -162,7 +168,9 @@ absl::Status PrintStats(const Flags& flags) {
   // The name of the database's keystore, not of the one used in its place.
   stats.keystore = keystore->traits.name;
   const IndexOnDisk index = {keystore->traits.persistent, database->index_unusable};
-  absl::Status status = Print(flags.json ? AsJson(stats, index) : AsTable(flags.db, stats, index));
+  absl::Status status = Print(format       ? PrometheusText(flags.db, stats, index.exists)
+                              : flags.json ? AsJson(stats, index)
+                                           : AsTable(flags.db, stats, index));
   return status.ok() ? database->complete : status;
 }
 
@@ -174,7 +182,13 @@ int RunStats(const std::vector<std::string>& arguments) {
   AddDatabase(&line, &flags);
   AddKeystore(&line, &flags);
   AddJson(&line, &flags);
-  return Run("stats", &line, arguments, [&] { return PrintStats(flags); });
+  std::optional<std::string> format;
+  line.Option(
+      "--format", "prometheus", &format,
+      "Print them in the text format of Prometheus, which the textfile collector of its "
+      "node exporter reads; segments are added up by their state, and counters, which begin "
+      "with each opening, count for this command alone");
+  return Run("stats", &line, arguments, [&] { return PrintStats(flags, format); });
 }
 
 }  // namespace rumcask::cli

@@ -1,0 +1,128 @@
+#include "tools/cli/prometheus_text.h"
+
+#include <cstdint>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "core/stats.h"
+
+namespace rumcask::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Each figure gets a value of its own. With a member more, the structures cannot be taken apart
+// like this, and the new figure is not forgotten.
+TEST(PrometheusText, HasEveryFigure) {
+  Stats stats;
+  auto& [keystore, keys, keys_exact, index_bytes, index_file_bytes, index_version, index_rebuilt,
+         log_bytes, live_bytes, live_bytes_exact, file_bytes, active_bytes, prepared_bytes,
+         in_flight_bytes, waiting_bytes, pinned_bytes, damaged_bytes, reserve_bytes, pins,
+         snapshots, undo_bytes, last_version, durable_version, puts, deletes, syncs,
+         sealed_segments, compaction, recovery, segments] = stats;
+  auto& [running, jobs, copied_records, written_bytes, retired_segments, retired_bytes,
+         writer_waits] = compaction;
+  auto& [was_clean, dropped_bytes, dropped_segments, recovered_version, scanned_segments,
+         damaged_footers] = recovery;
+  SegmentStats segment;
+  auto& [id, sealed, segment_file_bytes, segment_log_bytes, segment_live_bytes, segment_records,
+         segment_pins, state] = segment;
+  uint64_t next = 1000;
+  for (uint64_t* const figure : {&keys,
+                                 &index_bytes,
+                                 &index_file_bytes,
+                                 &index_version,
+                                 &log_bytes,
+                                 &live_bytes,
+                                 &file_bytes,
+                                 &active_bytes,
+                                 &prepared_bytes,
+                                 &in_flight_bytes,
+                                 &waiting_bytes,
+                                 &pinned_bytes,
+                                 &damaged_bytes,
+                                 &reserve_bytes,
+                                 &pins,
+                                 &snapshots,
+                                 &undo_bytes,
+                                 &last_version,
+                                 &durable_version,
+                                 &puts,
+                                 &deletes,
+                                 &syncs,
+                                 &sealed_segments,
+                                 &jobs,
+                                 &copied_records,
+                                 &written_bytes,
+                                 &retired_segments,
+                                 &retired_bytes,
+                                 &writer_waits,
+                                 &dropped_bytes,
+                                 &dropped_segments,
+                                 &recovered_version,
+                                 &scanned_segments,
+                                 &damaged_footers,
+                                 &segment_file_bytes,
+                                 &segment_log_bytes,
+                                 &segment_live_bytes,
+                                 &segment_records,
+                                 &segment_pins}) {
+    *figure = next++;
+  }
+  keystore = "hash";
+  segments.push_back(segment);
+  const std::string text = PrometheusText("db", stats, /*index_on_disk=*/true);
+  for (uint64_t figure = 1000; figure < next; ++figure) {
+    EXPECT_THAT(text, HasSubstr("} " + std::to_string(figure) + "\n"));
+  }
+  EXPECT_THAT(text,
+              HasSubstr("rumcask_segments{database=\"db\",keystore=\"hash\",state=\"open\"} 1\n"));
+  EXPECT_THAT(PrometheusText("db", stats, /*index_on_disk=*/false), Not(HasSubstr("index_file")));
+}
+
+TEST(PrometheusText, HasWhetherSomethingIsSo) {
+  Stats stats;
+  for (const bool is_so : {false, true}) {
+    stats.keys_exact = stats.live_bytes_exact = is_so;
+    stats.compaction.running = stats.recovery.was_clean = is_so;
+    const std::string text = PrometheusText("", stats, /*index_on_disk=*/false);
+    for (const char* name :
+         {"keys_exact", "live_bytes_exact", "compaction_running", "recovery_was_clean"}) {
+      EXPECT_THAT(text, HasSubstr(std::string("\nrumcask_") + name +
+                                  "{database=\"\",keystore=\"\"} " + (is_so ? "1\n" : "0\n")));
+    }
+  }
+}
+
+TEST(PrometheusText, AddsSegmentsUpByTheirState) {
+  Stats stats;
+  for (const auto state :
+       {SegmentStats::State::kIdle, SegmentStats::State::kIdle, SegmentStats::State::kInFlight,
+        SegmentStats::State::kWaiting, SegmentStats::State::kDamaged}) {
+    SegmentStats segment;
+    segment.records = uint64_t{1} << stats.segments.size();
+    segment.sealed = true;
+    segment.state = state;
+    stats.segments.push_back(segment);
+  }
+  const std::string text = PrometheusText("", stats, /*index_on_disk=*/false);
+  const std::string series = "\nrumcask_segments_records{database=\"\",keystore=\"\",state=\"";
+  EXPECT_THAT(text, HasSubstr(series + "open\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr(series + "sealed\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr(series + "in_flight\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr(series + "waiting\"} 8\n"));
+  EXPECT_THAT(text, HasSubstr(series + "damaged\"} 16\n"));
+}
+
+TEST(PrometheusText, EscapesLabels) {
+  Stats stats;
+  stats.keystore = "a\"b\\c\nd\x1b\xff";
+  EXPECT_THAT(PrometheusText("\"", stats, /*index_on_disk=*/false),
+              HasSubstr("{database=\"\\\"\",keystore=\"a\\\"b\\\\c\\nd\\\\1b\\\\ff\"} 0\n"));
+}
+
+}  // namespace
+}  // namespace rumcask::cli
