@@ -74,10 +74,12 @@ inline absl::Status DB::Read(std::string_view key, const ReadOptions& options, T
 
 absl::Status DB::Get(std::string_view key, std::string* value, const ReadOptions& options,
                      uint64_t* version) {
-  return Read(key, options, [&](Location /*location*/, const RecordView& record) {
+  absl::Status status = Read(key, options, [&](Location /*location*/, const RecordView& record) {
     Assign(record.value(), value);
     if (version != nullptr) *version = record.header.sequence;
   });
+  if (version != nullptr && absl::IsNotFound(status)) *version = 0;
+  return status;
 }
 
 absl::StatusOr<std::string> DB::Get(std::string_view key, const ReadOptions& options) {

@@ -124,13 +124,14 @@ class DB {
   static absl::StatusOr<std::string> StoredKeystore(std::string_view path,
                                                     FileSystem* file_system = nullptr);
 
-  // Removes a database: its files, and the directory unless that holds files of somebody else.
+  // Removes a database: its files, and the directory, unless that holds files of somebody else or
+  // cannot be removed, as a mount point.
   //
   // NotFound if there is none; FailedPrecondition if the directory holds something else;
-  // Unavailable naming the holder if the database is open. After any other error, or a crash, there
-  // is either the whole database or one that Open refuses, and a second call goes on. When this
-  // returns OK, nothing of it is found even after a power cut. Checkpoints stay; they are databases
-  // of their own.
+  // Unavailable if the database is open. After any other error, or a crash, there is either the
+  // whole database, or what is left of one, which Open does not take for a database, and a second
+  // call goes on. When this returns OK, nothing of it is found even after a power cut. Checkpoints
+  // stay; they are databases of their own.
   static absl::Status Destroy(std::string_view path, FileSystem* file_system = nullptr);
 
   // Closes the database if Close was not called. Errors of closing are lost then.
@@ -145,8 +146,9 @@ class DB {
   // database.
 
   // Replaces `*value` by the key's value and reuses the string's memory if it is large enough.
-  // Stores the value's version in `*version` unless that is null. On an error, `*version` is
-  // unchanged and `*value` is unspecified.
+  // Stores the value's version in `*version` unless that is null, and 0 if the key is missing, as
+  // CompareAndPut and WriteBatch::Require take it. On other errors `*version` is unchanged. On any,
+  // `*value` is unspecified.
   absl::Status Get(std::string_view key, std::string* value, const ReadOptions& options = {},
                    uint64_t* version = nullptr);
 
@@ -180,7 +182,8 @@ class DB {
   // The number of keys that an iterator with these options would walk, `at_most` so many, by a walk
   // over the index alone: no record is read. No keystore knows how many keys lie between two others
   // without counting them, so this takes time for each; who only needs to know whether there are
-  // more than so many says `at_most`. Unimplemented if the options have bounds or a prefix, or ask
+  // more than so many says `at_most`. ResourceExhausted if the snapshot was given up, the options'
+  // own or the one that this takes. Unimplemented if the options have bounds or a prefix, or ask
   // for order, and the keystore has none. See KeyCount for the number of all keys.
   absl::StatusOr<uint64_t> CountRange(const IteratorOptions& options,
                                       uint64_t at_most = UINT64_MAX);
@@ -215,11 +218,13 @@ class DB {
                                 const WriteOptions& options = {}, WriteResult* result = nullptr);
 
   // Applies all operations of the batch or none. `result->version` is the version of the last
-  // operation, or 0 if there is none; `result->existed` is false.
+  // operation, or 0 if there is none; those of the others come directly before it, in their order.
+  // `result->existed` is false.
   //
   // If the batch has requirements that do not all hold, nothing is written. The result is Aborted
-  // with a message that says which is the first, counted from 1; `result` tells the version at
-  // which that one's key is. With sync, a refusal is returned only once what it observed is
+  // with a message that says which is the first, counted from 1; `result` tells at which version
+  // that one's key is, and whether it exists. DataLoss if the record of a required key is damaged.
+  // With sync, a refusal is returned only once what it observed is
   // durable, and so is OK for a batch that has only requirements.
   absl::Status Write(const WriteBatch& batch, const WriteOptions& options = {},
                      WriteResult* result = nullptr);

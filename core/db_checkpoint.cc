@@ -126,7 +126,7 @@ absl::Status DB::Checkpoint(std::string_view path) {
   if (!status.ok()) return status;
   FileSystem* const file_system =
       store->options_.file_system != nullptr ? store->options_.file_system : PosixFileSystem();
-  const uint32_t file_mode = store->options_.file_mode;
+  const uint32_t file_mode = store->directory_->file_mode();
   status = file_system->CreateDirectory(path, DirectoryMode(file_mode));
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);

@@ -1,5 +1,6 @@
 // Removing a database.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,65 +28,101 @@ absl::Status UnlinkIfThere(Directory* directory, std::string_view name) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
+// Whether there is a database, or what a call that was cut off has left of one. Names alone do not
+// tell: other programs, too, have files called MANIFEST.
+absl::Status CheckIsDatabase(Directory* directory) {
+  const absl::StatusOr<DirectoryContents> contents = ClassifyDirectory(directory);
+  if (!contents.ok()) return contents.status();
+  switch (*contents) {
+    case DirectoryContents::kForeign:
+      return ForeignDirectory(directory->path());
+    case DirectoryContents::kSegments:
+      return absl::OkStatus();
+    case DirectoryContents::kEmpty: {
+      absl::Status lock = directory->Open(kLockName, OpenMode::kReadOnly).status();
+      if (!absl::IsNotFound(lock)) return lock;
+      return absl::NotFoundError(absl::StrCat(Text(directory->path()), ": no database there"));
+    }
+    case DirectoryContents::kDatabase:
+      break;
+  }
+  absl::Status manifest = ReadManifest(directory).status();
+  if (manifest.ok()) return manifest;
+  // A damaged one.
+  const absl::StatusOr<std::vector<std::string>> names = directory->List();
+  if (!names.ok()) return names.status();
+  const bool has_segments = std::any_of(names->begin(), names->end(), [](const std::string& name) {
+    return ParseSegmentName(name).has_value();
+  });
+  return has_segments ? absl::OkStatus() : manifest;
+}
+
+absl::Status RemoveIndex(Directory* directory) {
+  // Keystores on disk are only on file systems whose directories have descriptors. By that one, not
+  // by the path, which may be another directory's by now.
+  if (directory->descriptor() < 0) return absl::OkStatus();
+  return RemoveIndexes(absl::StrCat("/proc/self/fd/", directory->descriptor(), "/./index"));
+}
+
+absl::Status RemoveManifest(Directory* directory) {
+  for (const std::string_view name : {kManifestName, kManifestNextName}) {
+    absl::Status status = UnlinkIfThere(directory, name);
+    if (!status.ok()) return status;
+  }
+  return directory->Sync();
+}
+
 // Removes all that belongs to the database but LOCK. Whatever a crash leaves of it is the whole
 // database, but for what can be made anew, or no database at all.
-absl::Status RemoveFiles(FileSystem* file_system, Directory* directory) {
+absl::Status RemoveFiles(Directory* directory) {
   absl::Status status = UnlinkIfThere(directory, kReserveName);
-  if (status.ok() && file_system->IsOfTheSystem()) {
-    status = RemoveIndexDirectory(absl::StrCat(directory->path(), "/index"));
-  }
+  if (status.ok()) status = RemoveIndex(directory);
   // If they were still there after a power cut, and MANIFEST was not, the directory would be taken
   // for that of somebody else.
   if (status.ok()) status = directory->Sync();
-  const auto remove_manifest = [&]() -> absl::Status {
-    for (const std::string_view name : {kManifestName, kManifestNextName}) {
-      absl::Status removed = UnlinkIfThere(directory, name);
-      if (!removed.ok()) return removed;
-    }
-    return directory->Sync();
-  };
   // An opening might take newest segments that are missing for ones that were never written.
-  if (status.ok() && !SeededBug("destroyed-segments-first")) status = remove_manifest();
+  const bool manifest_first = !SeededBug("destroyed-segments-first");
+  if (status.ok() && manifest_first) status = RemoveManifest(directory);
   if (!status.ok()) return status;
-  absl::StatusOr<std::vector<std::string>> names = directory->List();
+  const absl::StatusOr<std::vector<std::string>> names = directory->List();
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
     if (!ParseSegmentName(name).has_value()) continue;
     status = UnlinkIfThere(directory, name);
     if (!status.ok()) return status;
   }
-  if (SeededBug("destroyed-segments-first")) status = remove_manifest();
-  return status.ok() ? directory->Sync() : status;
+  return manifest_first ? directory->Sync() : RemoveManifest(directory);
+}
+
+// The path may be that of another directory by now.
+bool IsStillAt(FileSystem* file_system, std::string_view path, const Directory& directory) {
+  const absl::StatusOr<std::unique_ptr<Directory>> now = file_system->OpenDirectory(path);
+  if (!now.ok()) return false;
+  const DirectoryIdentity a = (*now)->identity();
+  const DirectoryIdentity b = directory.identity();
+  return a.device == b.device && a.inode == b.inode;
 }
 
 }  // namespace
 
 absl::Status DB::Destroy(std::string_view path, FileSystem* file_system) {
   if (file_system == nullptr) file_system = PosixFileSystem();
-  absl::StatusOr<std::unique_ptr<Directory>> directory = file_system->OpenDirectory(path);
-  if (!directory.ok()) return directory.status();
-  absl::StatusOr<DirectoryContents> contents = ClassifyDirectory(directory->get());
-  if (!contents.ok()) return contents.status();
-  if (*contents == DirectoryContents::kForeign) return ForeignDirectory(path);
-  if (*contents == DirectoryContents::kEmpty) {
-    absl::StatusOr<std::unique_ptr<File>> lock = (*directory)->Open(kLockName, OpenMode::kReadOnly);
-    // An earlier call may have got no further.
-    if (absl::IsNotFound(lock.status())) {
-      return absl::NotFoundError(absl::StrCat(Text(path), ": no database there"));
-    }
-    if (!lock.ok()) return lock.status();
-  }
+  const absl::StatusOr<std::unique_ptr<Directory>> opened = file_system->OpenDirectory(path);
+  if (!opened.ok()) return opened.status();
+  Directory* const directory = opened->get();
   const absl::StatusOr<std::unique_ptr<DatabaseLock>> lock =
-      DatabaseLock::Acquire(directory->get(), LockKind::kExclusive, /*create=*/false);
+      DatabaseLock::Acquire(directory, LockKind::kExclusive, /*create=*/false);
   if (!lock.ok()) return lock.status();
-  absl::Status status = RemoveFiles(file_system, directory->get());
+  absl::Status status = CheckIsDatabase(directory);
+  if (status.ok()) status = RemoveFiles(directory);
   // Nobody gets by the lock of the directory, which is held until the end.
-  if (status.ok()) status = UnlinkIfThere(directory->get(), kLockName);
+  if (status.ok()) status = UnlinkIfThere(directory, kLockName);
+  if (status.ok()) status = directory->Sync();
   if (!status.ok()) return status;
-  status = file_system->RemoveDirectory(path);
-  // It holds files that are not the database's.
-  if (absl::IsFailedPrecondition(status)) return (*directory)->Sync();
-  return status.ok() ? file_system->SyncParent(path) : status;
+  // If it can't be removed, it stays: it may hold files of others, or be a mount point.
+  const bool removed =
+      IsStillAt(file_system, path, *directory) && file_system->RemoveDirectory(path).ok();
+  return removed ? file_system->SyncParent(path) : absl::OkStatus();
 }
 
 }  // namespace rumcask

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -18,11 +19,24 @@
 #include "core/plugin/disk_index.h"
 #include "core/system/memory_file_system.h"
 #include "core/testing/map_keystore.h"
+#include "tests/crash_kit/fault_file_system.h"
 
 namespace rumcask {
 namespace {
 
 namespace fs = std::filesystem;
+
+// The process's, until the end of the scope.
+class Umask {
+ public:
+  explicit Umask(mode_t mask) : before_(::umask(mask)) {}
+  ~Umask() { ::umask(before_); }
+  Umask(const Umask&) = delete;
+  Umask& operator=(const Umask&) = delete;
+
+ private:
+  const mode_t before_;
+};
 
 class DbDirectoryTest : public testing::Test {
  protected:
@@ -77,13 +91,12 @@ TEST_F(DbDirectoryTest, MissingParentsAreMadeIfAsked) {
   EXPECT_TRUE(absl::IsNotFound(refused)) << refused;
   EXPECT_FALSE(fs::exists(root_ / "a"));
   options_.create_parents = true;
+  const Umask umask(0022);
   // Slashes may be doubled, and stand at the end.
   const absl::Status status = Open((root_ / "a").string() + "//b/c///db//");
   ASSERT_TRUE(status.ok()) << status;
-  const mode_t umask = ::umask(0);
-  ::umask(umask);
-  EXPECT_EQ(ModeOf(root_ / "a"), 0777u & ~umask);
-  EXPECT_EQ(ModeOf(root_ / "a" / "b" / "c"), 0777u & ~umask);
+  EXPECT_EQ(ModeOf(root_ / "a"), 0755u);
+  EXPECT_EQ(ModeOf(root_ / "a" / "b" / "c"), 0755u);
   EXPECT_EQ(ModeOf(deep), 0700u);
   options_.create_if_missing = false;
   EXPECT_TRUE(absl::IsNotFound(Open(root_ / "e" / "db")));
@@ -113,7 +126,7 @@ TEST_F(DbDirectoryTest, ARelativePathNeedsNoParent) {
 // ---- modes ----
 
 TEST_F(DbDirectoryTest, FilesHaveTheModeThatWasAskedFor) {
-  const mode_t umask = ::umask(0);
+  const Umask umask(0);
   for (const auto& [file_mode, directory_mode] :
        {std::pair<uint32_t, uint32_t>(0600, 0700), {0640, 0750}, {0644, 0755}, {0660, 0770}}) {
     SCOPED_TRACE(file_mode);
@@ -134,20 +147,33 @@ TEST_F(DbDirectoryTest, FilesHaveTheModeThatWasAskedFor) {
       fs::remove_all(root_ / name);
     }
   }
-  ::umask(umask);
+}
+
+// Who opens it later need not know.
+TEST_F(DbDirectoryTest, AnExistingDatabaseKeepsItsMode) {
+  const Umask umask(0);
+  options_.file_mode = 0640;
+  Make();
+  options_.file_mode = 0;
+  ASSERT_TRUE(Open(path_).ok());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(db_->Put("k" + std::to_string(i), Value()).ok());
+  ASSERT_TRUE(db_->CompactAll().ok());
+  ASSERT_TRUE(db_->Close().ok());
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    EXPECT_EQ(ModeOf(entry.path()), 0640u) << entry.path();
+  }
 }
 
 TEST_F(DbDirectoryTest, TheUmaskHasTheLastWord) {
-  const mode_t umask = ::umask(0077);
+  const Umask umask(0077);
   options_.file_mode = 0666;
   Make();
-  ::umask(umask);
   EXPECT_EQ(ModeOf(path_), 0700u);
   EXPECT_EQ(ModeOf(path_ / "MANIFEST"), 0600u);
 }
 
 TEST_F(DbDirectoryTest, AModeThatMakesNoSenseIsRefused) {
-  for (const uint32_t mode : {0u, 0400u, 0200u, 0700u, 0644u | 0111u, 01600u}) {
+  for (const uint32_t mode : {0400u, 0200u, 0700u, 0755u, 01600u, 0620u, 0602u}) {
     options_.file_mode = mode;
     const absl::Status status = Open(path_);
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
@@ -213,13 +239,62 @@ TEST_F(DbDirectoryTest, DestroyLeavesWhatIsNotTheDatabases) {
   fs::create_directory_symlink(root_ / "elsewhere", path_ / "index");
   const absl::Status status = DB::Destroy(path_.string());
   EXPECT_TRUE(status.ok()) << status;
-  int left = 0;
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    EXPECT_EQ(entry.path().filename(), "notes.txt");
-    ++left;
-  }
-  EXPECT_EQ(left, 1);
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(path_)) left.insert(entry.path().filename());
+  EXPECT_EQ(left, (std::set<std::string>{"index", "notes.txt"}));
   EXPECT_TRUE(fs::exists(root_ / "elsewhere" / "file"));
+}
+
+// By a link it is found, and the link stays, with the empty directory.
+TEST_F(DbDirectoryTest, DestroyFollowsALink) {
+  Make();
+  fs::create_directories(path_ / "index" / "some");
+  Touch(path_ / "index" / "some" / "data");
+  fs::create_directory_symlink(path_, root_ / "link");
+  const absl::Status status = DB::Destroy((root_ / "link").string());
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(fs::is_empty(path_));
+  ASSERT_TRUE(Open(root_ / "link").ok());
+}
+
+// Other programs have files of that name, too.
+TEST_F(DbDirectoryTest, DestroyLooksIntoManifest) {
+  fs::create_directories(path_ / "index");
+  Touch(path_ / "index" / "page.html");
+  Touch(path_ / "MANIFEST");
+  const absl::Status status = DB::Destroy(path_.string());
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(fs::exists(path_ / "MANIFEST"));
+  EXPECT_TRUE(fs::exists(path_ / "index" / "page.html"));
+}
+
+// Of a directory that was moved away the new one at its place knows nothing.
+TEST_F(DbDirectoryTest, DestroyKeepsToTheDirectoryThatItHasOpened) {
+  Make();
+  fs::create_directories(path_ / "index" / "some");
+  Touch(path_ / "index" / "some" / "data");
+  FaultFileSystem faults(PosixFileSystem());
+  bool moved = false;
+  faults.SetHook([&](const Call& call) {
+    // After the lock was acquired.
+    if (call.kind != CallKind::kList || std::exchange(moved, true)) return;
+    fs::rename(path_, root_ / "moved");
+    fs::create_directories(path_ / "index");
+    Touch(path_ / "index" / "data");
+  });
+  const absl::Status status = DB::Destroy(path_.string(), &faults);
+  EXPECT_TRUE(status.ok()) << status;
+  ASSERT_TRUE(moved);
+  EXPECT_TRUE(fs::is_empty(root_ / "moved"));
+  EXPECT_TRUE(fs::exists(path_ / "index" / "data"));
+}
+
+TEST_F(DbDirectoryTest, DestroyRemovesWhatHasADamagedManifest) {
+  Make();
+  Touch(path_ / "MANIFEST");
+  EXPECT_TRUE(absl::IsDataLoss(Open(path_)));
+  EXPECT_TRUE(DB::Destroy(path_.string()).ok());
+  EXPECT_FALSE(fs::exists(path_));
 }
 
 TEST_F(DbDirectoryTest, DestroyRefusesWhatIsNoDatabase) {

@@ -70,9 +70,12 @@ absl::Status CheckOptions(const Options& options) {
         absl::StrCat("Options::file_system is in memory, and keystore \"",
                      options.keystore->traits.name, "\" needs files of the operating system"));
   }
-  if ((options.file_mode & 0600) != 0600 || (options.file_mode & ~uint32_t{0666}) != 0) {
+  const uint32_t mode = options.file_mode;
+  const bool is_mode = (mode & 0600) == 0600 && (mode & ~uint32_t{0666}) == 0;
+  // Who may write and not read can do nothing.
+  if (mode != 0 && (!is_mode || ((mode & 0222) << 1 & ~mode) != 0)) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "Options::file_mode is 0%o, not 0600 with further bits of 0666", options.file_mode));
+        "Options::file_mode is 0%o, not 0600 with 040, 060, 04 or 06 added to it, or 0", mode));
   }
   if (options.max_key_bytes == 0 || options.max_key_bytes > kMaxKeyBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -100,6 +103,11 @@ absl::Status CheckOptions(const Options& options) {
   return CheckCompaction(options.compaction);
 }
 
+// Of a new database.
+uint32_t FileMode(const Options& options) {
+  return options.file_mode == 0 ? 0600 : options.file_mode;
+}
+
 // Of a path without a slash there is none.
 std::string_view ParentOf(std::string_view path) {
   while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
@@ -114,8 +122,9 @@ absl::Status MakeDirectories(FileSystem* file_system, std::string_view path, uin
   const std::string_view parent = ParentOf(path);
   if (!absl::IsNotFound(status) || parent.empty() || parent == path) return status;
   status = MakeDirectories(file_system, parent, 0777);
-  if (status.ok()) status = file_system->SyncParent(parent);
-  if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
+  // Somebody else may have made it, and not synced it yet.
+  if (status.ok() || absl::IsAlreadyExists(status)) status = file_system->SyncParent(parent);
+  if (!status.ok()) return status;
   return file_system->CreateDirectory(path, mode);
 }
 
@@ -130,7 +139,7 @@ absl::StatusOr<std::unique_ptr<Directory>> OpenOrMakeDirectory(FileSystem* file_
     return absl::NotFoundError(
         absl::StrCat(Text(path), ": no database there, and create_if_missing is false"));
   }
-  const uint32_t mode = DirectoryMode(options.file_mode);
+  const uint32_t mode = DirectoryMode(FileMode(options));
   absl::Status status = options.create_parents ? MakeDirectories(file_system, path, mode)
                                                : file_system->CreateDirectory(path, mode);
   if (!status.ok() && !absl::IsAlreadyExists(status)) return status;
@@ -151,7 +160,8 @@ absl::StatusOr<Manifest> NewManifest(const Options& options) {
 }
 
 // Reads MANIFEST, or returns the reason why there is none. If the database is to be created,
-// returns its first MANIFEST and sets `*is_new`.
+// returns its first MANIFEST and sets `*is_new`. What is made from then on has MANIFEST's mode,
+// unless the options have another one.
 absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view path,
                                       const Options& options, bool read_only, bool* is_new) {
   absl::StatusOr<DecodedManifest> found = ReadManifest(directory);
@@ -160,6 +170,7 @@ absl::StatusOr<Manifest> FindManifest(Directory* directory, std::string_view pat
       return absl::AlreadyExistsError(
           absl::StrCat(Text(path), ": there is a database, and error_if_exists is true"));
     }
+    if (options.file_mode == 0) directory->SetFileMode(found->file_mode);
     return found->manifest;
   }
   if (!absl::IsNotFound(found.status())) return found.status();
@@ -224,7 +235,7 @@ absl::StatusOr<std::shared_ptr<Store>> OpenStore(std::string_view path, const Op
   absl::StatusOr<std::unique_ptr<Directory>> directory =
       OpenOrMakeDirectory(file_system, path, options, create);
   if (!directory.ok()) return directory.status();
-  (*directory)->SetFileMode(options.file_mode);
+  (*directory)->SetFileMode(FileMode(options));
   // LOCK is made only where there is a database or is to be one, so that nothing is changed under a
   // mistaken path.
   absl::StatusOr<DirectoryContents> contents = ClassifyDirectory(directory->get());

@@ -20,6 +20,9 @@
 namespace rumcask {
 namespace {
 
+// After so many looks at what a batch requires, the last one is under the write lock.
+constexpr int kRounds = 4;
+
 void Increment(std::atomic<uint64_t>* counter) {
   counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
@@ -91,6 +94,7 @@ struct Current {
 ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PreparedKey& key,
                                                  bool needs_version, Current* current,
                                                  absl::Status* damage) {
+  current->version = 0;
   absl::Status status = store->index_.ReadCurrent(key, &current->state);
   if (!status.ok() || !needs_version || !current->state.exists) return status;
   *damage = store->ReadVersion(key, current->state.location, &current->version);
@@ -98,14 +102,18 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status ReadCurrent(Store* store, const PreparedKey
 }
 
 // To be called under the write lock: brings what was read up to date. Sets `*again` if only another
-// ReadCurrent can. An error is damage, which the caller reports once the lock is released.
+// ReadCurrent can, or if there is a record to be read and it `may_read` none. An error is damage,
+// which the caller reports once the lock is released.
 ABSL_ATTRIBUTE_NOINLINE absl::Status Revalidate(Store* store, const PreparedKey& key,
-                                                bool needs_version, Current* current, bool* again) {
+                                                bool needs_version, bool may_read, Current* current,
+                                                bool* again) {
   Location now;
   *again = !store->index_.Revalidate(key, current->state, &now);
   if (*again) return absl::OkStatus();
   const bool exists = now.exists();
   const bool moved = exists && (!current->state.exists || now != current->state.location);
+  *again = moved && needs_version && !may_read;
+  if (*again) return absl::OkStatus();
   current->state.exists = exists;
   if (!exists) current->version = 0;
   if (!moved || !needs_version) return absl::OkStatus();
@@ -188,7 +196,8 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
     MutexLock lock(store->log_.write_mutex());
     bool writes = true;
     if (revalidates) {
-      *damage = Revalidate(store, write->prepared, write->conditional(), &current, again);
+      *damage = Revalidate(store, write->prepared, write->conditional(), /*may_read=*/true,
+                           &current, again);
       if (!damage->ok() || *again) return *damage;
       refused = write->RefusedBy(current.version);
       outcome = {write->conditional() ? current.version : 0, current.state.exists};
@@ -268,15 +277,30 @@ absl::Status Prepare(Store* store, const WriteBatch& batch, PendingBatch* pendin
 }
 
 // To be called under the write lock: counts the requirements that hold before the first that does
-// not. An error is damage.
-absl::Status CountHolding(Store* store, const WriteBatch& batch, PendingBatch* pending, bool* again,
+// not. The write lock is for as little as possible, so what has changed since it was looked at is
+// looked at again without it. With many keys on a slow disk that might go on for ever, because
+// there is always one that changes; hence, in the `last_round`, it is done under the lock. Sets
+// `*damage` to an error that the caller must report.
+absl::Status CountHolding(Store* store, const WriteBatch& batch, bool last_round,
+                          PendingBatch* pending, absl::Status* damage, bool* again,
                           size_t* holding) {
   for (*holding = 0; *holding < pending->required.size(); ++*holding) {
+    const PreparedKey& key = pending->required[*holding];
     Current* const current = &pending->current[*holding];
     if (!SeededBug("requirements-not-revalidated")) {
-      absl::Status status =
-          Revalidate(store, pending->required[*holding], /*needs_version=*/true, current, again);
-      if (!status.ok() || *again) return status;
+      *damage = Revalidate(store, key, /*needs_version=*/true, last_round, current, again);
+      if (!damage->ok()) return *damage;
+      if (*again && last_round) {
+        *again = false;
+        absl::Status status = ReadCurrent(store, key, /*needs_version=*/true, current, damage);
+        if (status.ok()) {
+          // No buffer is merged into the index while this thread holds the lock.
+          *damage = status =
+              Revalidate(store, key, /*needs_version=*/true, /*may_read=*/true, current, again);
+        }
+        if (!status.ok()) return status;
+      }
+      if (*again) return absl::OkStatus();
     }
     if (current->version != batch.requirement(*holding).version) break;
   }
@@ -330,12 +354,14 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
   absl::Status status = store->CheckWritable();
   PendingBatch pending;
   if (status.ok()) status = Prepare(store, batch, &pending);
-  if (status.ok()) status = store->WaitForRoom(pending.adds);
+  if (status.ok() && !batch.empty()) status = store->WaitForRoom(pending.adds);
   if (!status.ok()) return status;
   std::vector<NewRecord>& records = pending.records;
   size_t holding = 0;
   uint64_t wait_for = 0;
+  int rounds = 0;
   const auto read = [&](absl::Status* damage) {
+    ++rounds;
     for (size_t i = 0; i < pending.required.size(); ++i) {
       absl::Status current = ReadCurrent(store, pending.required[i], /*needs_version=*/true,
                                          &pending.current[i], damage);
@@ -345,8 +371,9 @@ absl::Status DB::Write(const WriteBatch& batch, const WriteOptions& options, Wri
   };
   const auto write_locked = [&](absl::Status* damage, bool* again) -> absl::Status {
     MutexLock lock(store->log_.write_mutex());
-    *damage = CountHolding(store, batch, &pending, again, &holding);
-    if (!damage->ok() || *again) return *damage;
+    absl::Status counted =
+        CountHolding(store, batch, rounds >= kRounds, &pending, damage, again, &holding);
+    if (!counted.ok() || *again) return counted;
     if (holding == pending.required.size() && !records.empty()) {
       absl::Status appended = store->log_.Append(absl::MakeSpan(records), batch.encoded_bytes());
       if (!appended.ok()) return appended;

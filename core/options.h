@@ -107,11 +107,13 @@ struct Options {
   // Fail with AlreadyExists if there is a database. Default false.
   bool error_if_exists = false;
 
-  // The mode of files that are made from now on, as far as the umask lets it: 0600 with further
-  // bits of 0666. Who may read the files may also enter a directory that is made, so 0640 lets a
-  // group open a database read-only. Directories of indexes on disk are their owner's alone in any
-  // case: others read such a database with a keystore in memory. Default 0600.
-  uint32_t file_mode = 0600;
+  // The mode of files that are made from now on, as far as the umask lets it: 0600 with 040, 060,
+  // 04 or 06 added to it. Who may read the files may also enter the directory if that is made now.
+  // So 0640 lets a group open a new database read-only. Of a database that exists, the files that
+  // are there keep their modes, so change those yourself. Directories of indexes on disk are their
+  // owner's alone in any case: others read such a database with a keystore in memory. Default 0:
+  // MANIFEST's mode, and 0600 for a new database.
+  uint32_t file_mode = 0;
 
   // Longest key accepted, 1 to 65535. MANIFEST keeps the value given at creation, so that a
   // database stays portable to a keystore with a lower limit (511 for LMDB); later opens use the

@@ -22,11 +22,15 @@ namespace rumcask {
 // With Require the batch depends on keys being as they were read, those that it writes as well as
 // others. So reading some keys, computing, and writing a batch that requires the versions that were
 // read is an optimistic transaction: it takes effect as if it had run alone at the moment of the
-// write, or it is refused, and is to be run again. Who reads at one snapshot computes with values
+// write, or it is refused, and is to be run again. For that, every key that was looked up must be
+// required, those that were missing at version 0. What nobody looked up by its key is not noticed:
+// if keys were walked or counted, one may have come in between them; let who adds one write a key
+// of the range's own as well, and require that. Who reads at one snapshot computes with values
 // that were there together; otherwise they may not have been, which is found out only at the write.
 //
 // The batch holds copies of keys and values. It can be reused: Clear keeps its memory. Not
-// thread-safe. DB::Write does not change it, so one batch may be written to several databases.
+// thread-safe. DB::Write does not change it, so a batch may be written to several databases, unless
+// it requires versions, which are one database's own.
 class WriteBatch {
  public:
   // These add an operation. Keys and values are checked only by DB::Write.

@@ -87,8 +87,8 @@ struct RepairReport {
 //
 // Versions are kept. The new database continues above all of them and above every version that the
 // old one may have given out. It has a new incarnation, so that no old index is taken for its own.
-// No keystore is needed. An interrupted repair leaves `into` without a MANIFEST; remove it and run
-// the repair again.
+// No keystore is needed. Only the owner may read it, whoever may read the old one. An interrupted
+// repair leaves `into` without a MANIFEST; remove it and run the repair again.
 //
 // AlreadyExists if there is anything at `into`; NotFound if its parent directory or the source is
 // missing; FailedPrecondition if the source has a newer format, or if without MANIFEST its segments

@@ -332,6 +332,7 @@ absl::StatusOr<DecodedManifest> ReadManifest(Directory* directory) {
   absl::StatusOr<DecodedManifest> decoded = DecodeManifest(bytes, file.name());
   // Unreadable bytes were read as zeros, which may happen to be what stood there.
   if (decoded.ok() && reader.IsUnreadable(0, bytes.size())) decoded->damaged_copies = 1;
+  if (decoded.ok()) decoded->file_mode = 0600 | (file.mode() & 0666);
   return decoded;
 }
 

@@ -92,6 +92,8 @@ struct DecodedManifest {
   int damaged_copies = 0;
   // Bytes behind the second copy, which have no meaning.
   uint64_t stray_bytes = 0;
+  // The mode of the file, if there is one.
+  uint32_t file_mode = 0600;
 };
 // DataLoss if no copy is valid; FailedPrecondition if the file needs a newer version. `name` is for
 // the message.

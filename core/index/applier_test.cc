@@ -261,6 +261,69 @@ TEST_F(IndexApplierTest, AConditionIsLookedAtAgainIfABufferHasGoneMeanwhile) {
   EXPECT_EQ(db_->Get("key").value_or("none"), "meanwhile");
 }
 
+TEST_F(IndexApplierTest, ARequirementIsLookedAtAgainIfABufferHasGoneMeanwhile) {
+  options_.background_threads = 0;
+  Open();
+  WriteResult first;
+  ASSERT_TRUE(db_->Put("first", "value", {}, &first).ok());
+  (void)PushOut();
+  // The second one changes after the first was brought up to date.
+  std::atomic<int> looks{0};
+  index_->SetObserver([&](const char* what) {
+    if (std::string_view(what) != "got" || ++looks != 2) return;
+    std::thread([&] {
+      ASSERT_TRUE(db_->Put("key", "meanwhile").ok());
+      (void)PushOut();
+    }).join();
+  });
+  WriteBatch batch;
+  batch.Require("first", first.version);
+  batch.Require("key", 0);
+  batch.Put("key", "late");
+  WriteResult result;
+  const absl::Status status = db_->Write(batch, {}, &result);
+  EXPECT_TRUE(absl::IsAborted(status)) << status;
+  EXPECT_EQ(result.version, first.version + 1);
+  EXPECT_GT(looks, 2);
+  EXPECT_EQ(db_->Get("key").value_or("none"), "meanwhile");
+}
+
+TEST_F(IndexApplierTest, ABatchGetsThroughAlthoughABufferGoesAtEachLook) {
+  options_.background_threads = 0;
+  Open();
+  WriteResult first;
+  ASSERT_TRUE(db_->Put("first", "value", {}, &first).ok());
+  (void)PushOut();
+  constexpr int kMost = 20;
+  std::atomic<int> pushed{0};
+  std::vector<std::thread> others;
+  const std::thread::id writer = std::this_thread::get_id();
+  index_->SetObserver([&](const char* what) {
+    if (std::string_view(what) != "got" || std::this_thread::get_id() != writer) return;
+    if (pushed == kMost) return;
+    ++pushed;
+    std::promise<void> done;
+    const std::future<void> is_done = done.get_future();
+    others.emplace_back([this, done = std::move(done)]() mutable {
+      (void)db_->Put("other", "value");
+      (void)PushOut();
+      done.set_value();
+    });
+    // If this thread holds the write lock, the other one gets on only later.
+    (void)is_done.wait_for(std::chrono::milliseconds(300));
+  });
+  WriteBatch batch;
+  batch.Require("first", first.version);
+  batch.Put("key", "value");
+  const absl::Status status = db_->Write(batch);
+  EXPECT_TRUE(status.ok()) << status;
+  index_->SetObserver(nullptr);
+  for (std::thread& other : others) other.join();
+  EXPECT_LT(pushed, kMost);
+  EXPECT_GT(pushed, 1);
+  EXPECT_EQ(db_->Get("key").value_or("none"), "value");
+}
+
 // While one buffer is being applied, writers are let in, each of which fills another. They are as
 // many as there are threads, and the buffers are not.
 TEST_F(IndexApplierTest, WritersThatAreLetInTogetherDoNotFillABufferEach) {

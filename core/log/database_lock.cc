@@ -127,6 +127,11 @@ absl::Status HeldElsewhere(Directory* directory, LockKind wanted) {
       absl::StrCat(directory->path(), " is open in another process, ", holder));
 }
 
+absl::Status WasRemoved(Directory* directory) {
+  return absl::UnavailableError(
+      absl::StrCat(directory->path(), " was removed by another process at this moment"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DatabaseLock>> DatabaseLock::Acquire(Directory* directory,
@@ -151,12 +156,15 @@ absl::Status DatabaseLock::LockFiles(Directory* directory, bool create) {
   opened =
       directory->Open(kLockName, create ? OpenMode::kCreateOrKeep
                                         : (writes ? OpenMode::kReadWrite : OpenMode::kReadOnly));
+  if (!directory->IsLinked()) return WasRemoved(directory);
   if (absl::IsNotFound(opened.status())) return absl::OkStatus();
   if (!opened.ok()) return opened.status();
   file_ = std::move(*opened);
   status = file_->TryLock(kind_);
   if (absl::IsUnavailable(status)) return HeldElsewhere(directory, kind_);
   if (!status.ok()) return status;
+  // Somebody else may have a new one by now.
+  if (!file_->IsLinked()) return WasRemoved(directory);
   // The line is for messages only, so a full disk does not keep anybody from getting the lock.
   if (writes && file_->Truncate(0).ok()) {
     named_ = true;

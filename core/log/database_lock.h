@@ -19,7 +19,8 @@ namespace rumcask {
 //   flock on the directory itself, which nobody can remove or replace under it; of a file system
 //       on a network it reaches no further than this machine;
 //   flock on DB/LOCK, if there is one, which reaches other machines, too, and whoever knows of no
-//       other lock. LOCK is never unlinked.
+//       other lock. LOCK is unlinked only with the database, by who holds all three; who gets a
+//       lock on a LOCK or a directory that has no name any more has got nothing.
 //
 // The destructor releases all three. A forked child holds nothing: its copies of the descriptors
 // are closed before fork returns in it, and fork waits while a lock is being acquired.

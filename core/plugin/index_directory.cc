@@ -30,6 +30,12 @@ bool IsDirectory(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+absl::Status RemoveTree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? ErrnoStatus("remove", path, error.value()) : absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status PutAsideIfNoDirectory(const std::string& path) {
@@ -54,10 +60,11 @@ absl::Status MakeIndexDirectory(const std::string& path) {
 }
 
 absl::Status RemoveIndexDirectory(const std::string& path) {
-  if (!IsDirectory(ParentOf(path))) return absl::OkStatus();
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  return error ? ErrnoStatus("remove", path, error.value()) : absl::OkStatus();
+  return IsDirectory(ParentOf(path)) ? RemoveTree(path) : absl::OkStatus();
+}
+
+absl::Status RemoveIndexes(const std::string& path) {
+  return IsDirectory(path) ? RemoveTree(path) : absl::OkStatus();
 }
 
 namespace {

@@ -132,6 +132,8 @@ class File {
   virtual void CloseInForkedChild() {}
   // Tells the kernel that reads will be at random offsets. A hint.
   virtual void AdviseRandom() {}
+  // The permission bits that it had when it was opened.
+  virtual uint32_t mode() const { return 0600; }
   // False if the last name of the file was removed, so that nobody will find what is written to it.
   virtual bool IsLinked() const { return true; }
 
@@ -217,6 +219,8 @@ class Directory {
   // Sets the mode of files that Open makes, as far as the umask lets it; 0600 at first. Must be set
   // before other threads use the directory.
   virtual void SetFileMode(uint32_t mode) { file_mode_ = mode; }
+  // What SetFileMode has set.
+  uint32_t file_mode() const { return file_mode_; }
 
   // The function that closes a descriptor when Open has met EMFILE or ENFILE. It is called with the
   // name to be opened, on the thread that opens, as long as the error persists; it returns false if
@@ -228,8 +232,6 @@ class Directory {
  protected:
   // `path` is for messages.
   explicit Directory(std::string path) : path_(std::move(path)) {}
-  // What SetFileMode has set.
-  uint32_t file_mode() const { return file_mode_; }
 
   // Each does what the function without Do promises, and returns a negated errno on failure.
   virtual int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) = 0;

@@ -16,8 +16,8 @@
 namespace rumcask {
 namespace {
 
-// More than any file of a database gets. It is set aside at once, so that what is mapped stays
-// where it is while the file grows; memory is taken only by what is written.
+// More than any file of a database gets. The addresses are set aside at once, so that what is
+// mapped stays where it is while the file grows; memory is taken only by what is written.
 constexpr uint64_t kAddresses = uint64_t{4} << 30;
 
 // No file of a disk is on such a device.
@@ -33,8 +33,8 @@ class Content {
  public:
   // Null if there are no addresses left.
   static std::shared_ptr<Content> Make() {
-    void* const begin = ::mmap(nullptr, kAddresses, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const begin =
+        ::mmap(nullptr, kAddresses, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return begin == MAP_FAILED ? nullptr : std::make_shared<Content>(static_cast<char*>(begin));
   }
   explicit Content(char* begin) : begin_(begin) {}
@@ -47,6 +47,20 @@ class Content {
   bool linked() const { return linked_.load(std::memory_order_relaxed); }
   void SetLinked(bool linked) { linked_.store(linked, std::memory_order_relaxed); }
 
+  // Lets the first bytes be touched; what was never written is zeros. A negated errno on failure.
+  int Open(uint64_t bytes) {
+    if (bytes <= open_.load(std::memory_order_acquire)) return 0;
+    if (bytes > kAddresses) return -EFBIG;
+    MutexLock lock(mutex_);
+    // In steps, so that a file that grows does not ask for each page.
+    constexpr uint64_t kStep = uint64_t{1} << 20;
+    const uint64_t end = std::min((bytes + kStep - 1) / kStep * kStep, kAddresses);
+    if (end <= open_.load(std::memory_order_relaxed)) return 0;
+    if (::mprotect(begin_, end, PROT_READ | PROT_WRITE) < 0) return -errno;
+    open_.store(end, std::memory_order_release);
+    return 0;
+  }
+  // To be called after Open.
   void GrowTo(uint64_t size) {
     MutexLock lock(mutex_);
     if (size > this->size()) size_.store(size, std::memory_order_release);
@@ -65,9 +79,10 @@ class Content {
 
  private:
   char* const begin_;
+  std::atomic<uint64_t> open_{0};
   std::atomic<uint64_t> size_{0};
   std::atomic<bool> linked_{true};
-  Mutex mutex_;  // held while the size changes
+  Mutex mutex_;  // held while the first two change
 };
 
 class MemoryRegion : public MappedRegion {
@@ -100,6 +115,8 @@ class MemoryFile : public File {
     uint64_t bytes = 0;
     for (int i = 0; i < count; ++i) bytes += pieces[i].iov_len;
     if (offset > kAddresses || bytes > kAddresses - offset) return -EFBIG;
+    const int error = content_->Open(offset + bytes);
+    if (error < 0) return error;
     char* to = content_->begin() + offset;
     for (int i = 0; i < count; ++i) {
       if (pieces[i].iov_len == 0) continue;
@@ -114,22 +131,37 @@ class MemoryFile : public File {
     return DoAllocate(size);
   }
   int DoAllocate(uint64_t size) override {
-    if (size > kAddresses) return -EFBIG;
-    content_->GrowTo(size);
-    return 0;
+    const int error = content_->Open(size);
+    if (error == 0) content_->GrowTo(size);
+    return error;
   }
   int DoSync() override { return 0; }
   int64_t DoSize() const override { return static_cast<int64_t>(content_->size()); }
   int DoMap(size_t size, bool /*writable*/, std::unique_ptr<MappedRegion>* region) override {
-    if (size > kAddresses) return -ENOMEM;
-    *region = std::make_unique<MemoryRegion>(content_, size);
-    return 0;
+    const int error = content_->Open(size);
+    if (error == 0) *region = std::make_unique<MemoryRegion>(content_, size);
+    return error;
   }
   // Other processes cannot get here, and this process knows from a table of its own.
   int DoLock(LockKind /*kind*/) override { return 0; }
 
  private:
   const std::shared_ptr<Content> content_;
+};
+
+// A directory that is open to be locked.
+class DirectoryToLock : public File {
+ public:
+  explicit DirectoryToLock(std::string name) : File(std::move(name)) {}
+
+ protected:
+  int64_t DoPread(uint64_t, void*, size_t) const override { return -EISDIR; }
+  int64_t DoPwritev(uint64_t, const iovec*, int) override { return -EISDIR; }
+  int DoTruncate(uint64_t) override { return -EISDIR; }
+  int DoSync() override { return 0; }
+  int64_t DoSize() const override { return -EISDIR; }
+  int DoMap(size_t, bool, std::unique_ptr<MappedRegion>*) override { return -EISDIR; }
+  int DoLock(LockKind /*kind*/) override { return 0; }
 };
 
 // What a directory holds; it stays while it is open.
@@ -169,9 +201,7 @@ class MemoryDirectory : public Directory {
     return 0;
   }
   int DoOpenForLocking(std::unique_ptr<File>* file) override {
-    std::shared_ptr<Content> nothing = Content::Make();
-    if (nothing == nullptr) return -ENOMEM;
-    *file = std::make_unique<MemoryFile>(path(), std::move(nothing));
+    *file = std::make_unique<DirectoryToLock>(path());
     return 0;
   }
   int DoUnlink(const std::string& name) override {

@@ -23,9 +23,9 @@ namespace rumcask {
 // such a database with a keystore on disk is InvalidArgument, because the libraries behind those
 // open files of the operating system.
 //
-// Nothing in it survives the process, and so a sync has nothing to do. Each file takes the memory
-// that its bytes take, and 4 GiB of address space; a write beyond these is ResourceExhausted.
-// Thread-safe.
+// Nothing in it survives the process, and so a sync has nothing to do. A file takes memory for what
+// was written, in pages, and 4 GiB of addresses, which a process under `ulimit -v` may not have; a
+// write beyond these is ResourceExhausted. Thread-safe.
 std::unique_ptr<FileSystem> NewMemoryFileSystem();
 
 }  // namespace rumcask

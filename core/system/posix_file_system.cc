@@ -99,8 +99,11 @@ class PosixMappedRegion : public MappedRegion {
 
 class PosixFile : public File {
  public:
-  PosixFile(std::string name, Descriptor fd, nlink_t links)
-      : File(std::move(name)), fd_(std::move(fd)), links_(links) {}
+  PosixFile(std::string name, Descriptor fd, const struct stat& info)
+      : File(std::move(name)),
+        fd_(std::move(fd)),
+        links_(info.st_nlink),
+        mode_(info.st_mode & 0777) {}
   ~PosixFile() override {
     // Closing is not enough, because a forked child may have a copy of the descriptor. But the
     // child must not release its parent's lock.
@@ -111,6 +114,7 @@ class PosixFile : public File {
 
   void AdviseRandom() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM); }
   bool IsLinked() const override { return StillLinked(fd_.get(), links_); }
+  uint32_t mode() const override { return mode_; }
 
  protected:
   int64_t DoPread(uint64_t offset, void* buffer, size_t size) const override {
@@ -152,6 +156,7 @@ class PosixFile : public File {
  private:
   Descriptor fd_;
   const nlink_t links_;
+  const uint32_t mode_;
   pid_t locked_by_ = 0;
 };
 
@@ -191,7 +196,7 @@ class PosixDirectory : public Directory {
     struct stat info;
     if (::fstat(fd.get(), &info) < 0) return -errno;
     if (!S_ISREG(info.st_mode)) return -EMEDIUMTYPE;
-    *file = std::make_unique<PosixFile>(path() + "/" + name, std::move(fd), info.st_nlink);
+    *file = std::make_unique<PosixFile>(path() + "/" + name, std::move(fd), info);
     return 0;
   }
   int DoOpenForLocking(std::unique_ptr<File>* file) override {
@@ -200,7 +205,7 @@ class PosixDirectory : public Directory {
     Descriptor fd(::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     struct stat info;
     if (!fd.ok() || ::fstat(fd.get(), &info) < 0) return -errno;
-    *file = std::make_unique<PosixFile>(path(), std::move(fd), info.st_nlink);
+    *file = std::make_unique<PosixFile>(path(), std::move(fd), info);
     return 0;
   }
   int DoUnlink(const std::string& name) override {

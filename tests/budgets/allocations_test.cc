@@ -1,5 +1,5 @@
-// Calls that must not take memory: a read into a string that is large enough, and every "no" that a
-// loop may get many times.
+// Calls that must not take memory: a read into a string that is large enough, a miss, a refused
+// PutIfAbsent, and the delete of a missing key, on keystores in memory.
 
 #include <atomic>
 #include <cstdlib>

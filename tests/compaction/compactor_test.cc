@@ -67,6 +67,23 @@ TEST_F(CompactorTest, A20_AConditionIsWaitedFor) {
   EXPECT_EQ(Get("key3"), Value("new", 3));
 }
 
+TEST_F(CompactorTest, ARequirementIsWaitedFor) {
+  Open();
+  PutTen("old");
+  PutTen("new");
+  CompactionReport report;
+  CompactWhenASegmentIsRead(&report);
+  WriteBatch batch;
+  batch.Require("key3", 1);
+  batch.Put("key3", "no");
+  EXPECT_TRUE(absl::IsAborted(db_->Write(batch)));
+  faults_.SetHook(nullptr);
+  ASSERT_TRUE(compacted_);
+  EXPECT_GT(report.waiting_segments, 0u);
+  EXPECT_EQ(report.retired_segments, 0u);
+  EXPECT_EQ(Get("key3"), Value("new", 3));
+}
+
 TEST_F(CompactorTest, APinnedValueKeepsItsSegment) {
   options_.read_mode = ReadMode::kMapped;
   Open();

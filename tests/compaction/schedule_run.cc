@@ -102,6 +102,12 @@ void ScheduleRun::WriteConditionally() {
   if (!found.ok() && !absl::IsNotFound(found)) return CheckOk(found, "get");
   const absl::Status refused = db_->CompareAndPut(key, "no", version + 1);
   if (!absl::IsAborted(refused)) Complain(absl::StrCat("compare: ", refused.ToString()));
+  WriteBatch batch;
+  batch.Require(key, version);
+  batch.Require(key, version + 1);
+  batch.Put(key, "no");
+  const absl::Status batch_refused = db_->Write(batch);
+  if (!absl::IsAborted(batch_refused)) Complain(absl::StrCat("batch: ", batch_refused.ToString()));
   if (found.ok()) {
     const absl::Status exists = db_->PutIfAbsent(key, "no");
     if (!absl::IsAlreadyExists(exists)) Complain(absl::StrCat("absent: ", exists.ToString()));

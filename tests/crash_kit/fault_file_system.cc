@@ -250,6 +250,7 @@ class FaultFileSystem::FaultFile : public File {
       : File(base->name()), state_(std::move(state)), base_(std::move(base)) {}
 
   void AdviseRandom() override { base_->AdviseRandom(); }
+  uint32_t mode() const override { return base_->mode(); }
   bool IsLinked() const override { return base_->IsLinked(); }
   void CloseInForkedChild() override { base_->CloseInForkedChild(); }
 
@@ -340,7 +341,11 @@ class FaultFileSystem::FaultDirectory : public Directory {
 
   DirectoryIdentity identity() const override { return base_->identity(); }
   bool IsLinked() const override { return base_->IsLinked(); }
-  void SetFileMode(uint32_t mode) override { base_->SetFileMode(mode); }
+  void SetFileMode(uint32_t mode) override {
+    Directory::SetFileMode(mode);
+    base_->SetFileMode(mode);
+  }
+  int descriptor() const override { return base_->descriptor(); }
 
  protected:
   int DoOpen(const std::string& name, OpenMode mode, std::unique_ptr<File>* file) override {

