@@ -164,13 +164,13 @@ absl::StatusOr<std::string_view> CsvReader::ReadLine() {
   if (lines_in_record_ > 0) record_.push_back('\n');
   const size_t begin = record_.size();
   std::string_view piece;
-  while (lines_->NextPiece(&piece)) {
-    if (piece.size() > kMaxRecordBytes - record_.size()) {
+  do {
+    if (record_.size() + piece.size() > kMaxRecordBytes) {
       return absl::InvalidArgumentError(absl::StrFormat("the record is longer than %d bytes%s",
                                                         kMaxRecordBytes, WhereItBegins()));
     }
     record_.append(piece);
-  }
+  } while (lines_->NextPiece(&piece));
   if (!lines_->status().ok()) return lines_->status();
   std::string_view line = std::string_view(record_).substr(begin);
   if (lines_->line_number() > 1) return line;
