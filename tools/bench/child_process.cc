@@ -1,6 +1,7 @@
 #include "tools/bench/child_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,10 +33,15 @@ bool WriteAll(int fd, std::string_view bytes) {
   return true;
 }
 
-std::string ReadAll(int fd) {
+// Until the end of the file, or until `stop` is true.
+std::string ReadAll(int fd, const std::function<bool()>& stop) {
+  constexpr int kMilliseconds = 200;
   std::string bytes;
   std::array<char, 65536> buffer;
   while (true) {
+    struct pollfd wanted = {fd, POLLIN, 0};
+    if (stop != nullptr && stop()) return bytes;
+    if (stop != nullptr && ::poll(&wanted, 1, kMilliseconds) <= 0) continue;
     const ssize_t count = ::read(fd, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return bytes;
@@ -123,13 +129,16 @@ WaitingChild::~WaitingChild() {
   ::close(result_);
 }
 
-absl::StatusOr<std::string> WaitingChild::Run() {
+absl::StatusOr<std::string> WaitingChild::Run(const std::function<bool()>& stop) {
   if (pid_ == 0) return absl::FailedPreconditionError("it has worked already");
   // If the child is gone, reading the result will report it.
   (void)WriteAll(go_, "!");
-  std::string result = ReadAll(result_);
+  std::string result = ReadAll(result_, stop);
+  const bool stopped = stop != nullptr && stop();
+  if (stopped) ::kill(pid_, SIGKILL);
   const int state = AwaitEnd(pid_);
   pid_ = 0;
+  if (stopped) return absl::CancelledError("stopped");
   if (WIFSIGNALED(state)) {
     return absl::InternalError(absl::StrCat("killed by signal ", WTERMSIG(state), " (",
                                             ::strsignal(WTERMSIG(state)), ")"));
@@ -140,10 +149,11 @@ absl::StatusOr<std::string> WaitingChild::Run() {
   return result;
 }
 
-absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work) {
+absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work,
+                                       const std::function<bool()>& stop) {
   absl::StatusOr<std::unique_ptr<WaitingChild>> child = WaitingChild::Make(work);
   if (!child.ok()) return child.status();
-  return (*child)->Run();
+  return (*child)->Run(stop);
 }
 
 }  // namespace rumcask::bench

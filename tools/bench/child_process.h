@@ -26,8 +26,10 @@ class WaitingChild {
   WaitingChild& operator=(const WaitingChild&) = delete;
 
   // Lets it work, once, and returns the result of `work`. What `work` left open is not closed; the
-  // process just ends. If the process dies, returns an Internal error that names the signal.
-  absl::StatusOr<std::string> Run();
+  // process just ends. If the process dies, returns an Internal error that names the signal. `stop`
+  // is asked several times a second, unless it is null; once it is true, the process is killed, and
+  // the result is Cancelled.
+  absl::StatusOr<std::string> Run(const std::function<bool()>& stop = nullptr);
 
  private:
   WaitingChild(pid_t pid, int go, int result) : pid_(pid), go_(go), result_(result) {}
@@ -39,9 +41,10 @@ class WaitingChild {
 
 // Calls `work` in a child of this process and returns its result. So memory, CPU time and bytes
 // written are those of a single store, whatever ran before, and if the child dies, the other stores
-// can still be measured. A death is an Internal error that names the signal. This process must have
-// one thread.
-absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work);
+// can still be measured. A death is an Internal error that names the signal. `stop` is that of
+// WaitingChild::Run. This process must have one thread.
+absl::StatusOr<std::string> RunInChild(const std::function<std::string()>& work,
+                                       const std::function<bool()>& stop = nullptr);
 
 }  // namespace rumcask::bench
 

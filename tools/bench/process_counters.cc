@@ -88,6 +88,7 @@ ProcessCounts ProcessCounters::Read() const {
     const uint64_t cancelled = NumberAfter(io, "cancelled_write_bytes").value_or(0);
     counts.device_bytes = *written > cancelled ? *written - cancelled : 0;
   }
+  counts.written_bytes = NumberAfter(io, "wchar");
   counts.system_calls = ReadCounter(system_calls_fd_);
   counts.instructions = ReadCounter(instructions_fd_);
   counts.anonymous_bytes = NumberAfter(Contents("/proc/self/status"), "RssAnon").value_or(0) * 1024;

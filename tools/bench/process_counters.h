@@ -14,6 +14,7 @@ struct ProcessCounts {
   // Bytes of file pages that were made dirty, without those that were dropped before they were
   // written.
   std::optional<uint64_t> device_bytes;
+  std::optional<uint64_t> written_bytes;  // that were passed to calls that write
   std::optional<uint64_t> system_calls;
   std::optional<uint64_t> instructions;  // user space
   uint64_t anonymous_bytes = 0;          // memory in use that belongs to no file

@@ -22,6 +22,7 @@ int RunCompact(const std::vector<std::string>& arguments);
 int RunCheckpoint(const std::vector<std::string>& arguments);
 int RunRepair(const std::vector<std::string>& arguments);
 int RunReindex(const std::vector<std::string>& arguments);
+int RunAdvise(const std::vector<std::string>& arguments);
 int RunBench(const std::vector<std::string>& arguments);
 
 }  // namespace rumcask::cli

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       {"checkpoint", "Make a copy with the present state", RunCheckpoint},
       {"repair", "Write all undamaged records to a new database", RunRepair},
       {"reindex", "Change the keystore of a database", RunReindex},
+      {"advise", "Recommend a keystore by trying each; needs no database", RunAdvise},
       {"bench", "Measure keystores side by side; needs no database", RunBench},
   };
   return Main(argc, argv, kCommands);

@@ -1,0 +1,48 @@
+// The flags of `rumcask advise` that describe a profile.
+
+#ifndef RUMCASK_TOOLS_ADVISE_ADVISE_OPTIONS_H_
+#define RUMCASK_TOOLS_ADVISE_ADVISE_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "tools/advise/profile.h"
+#include "tools/cli/command_line.h"
+
+namespace rumcask::advise {
+
+// What is empty, or 0, was not given.
+struct AdviseOptions {
+  uint64_t keys = 0;
+  std::string key_size;
+  std::string value_size;
+  std::optional<std::string> gets;
+  std::optional<std::string> overwrites;
+  std::optional<std::string> inserts;
+  std::optional<std::string> scans;
+  uint64_t scan_length = 0;
+  std::string popular;
+  bool ascending = false;
+  std::vector<std::string> property_files;
+  std::vector<std::string> properties;
+
+  bool ordered = false;
+  bool exact_keys = false;
+  std::string memory;
+  std::optional<std::string> open_within;
+  std::optional<std::string> recover_within;
+};
+
+void DeclareFlags(cli::CommandLine* line, AdviseOptions* options);
+
+// What the flags say, and where they say nothing, the properties, then `base`, of which the sizes
+// and the number of keys may come from a database. Errors are InvalidArgument and mean wrong usage.
+absl::StatusOr<Profile> ProfileOf(const AdviseOptions& options, const Profile& base);
+
+}  // namespace rumcask::advise
+
+#endif  // RUMCASK_TOOLS_ADVISE_ADVISE_OPTIONS_H_

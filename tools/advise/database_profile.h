@@ -1,0 +1,19 @@
+// What an existing database says about its keys and values.
+
+#ifndef RUMCASK_TOOLS_ADVISE_DATABASE_PROFILE_H_
+#define RUMCASK_TOOLS_ADVISE_DATABASE_PROFILE_H_
+
+#include "absl/status/statusor.h"
+
+#include "core/db.h"
+#include "tools/advise/profile.h"
+
+namespace rumcask::advise {
+
+// The number of keys, and the lengths of some thousand keys and values. FailedPrecondition if there
+// are none. The mix of operations is not in a database.
+absl::StatusOr<Profile> ProfileOfDatabase(DB* db);
+
+}  // namespace rumcask::advise
+
+#endif  // RUMCASK_TOOLS_ADVISE_DATABASE_PROFILE_H_

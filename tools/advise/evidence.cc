@@ -1,0 +1,111 @@
+#include "tools/advise/evidence.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "keystores/by_name.h"
+#include "tools/advise/device.h"
+#include "tools/advise/memory_trial.h"
+#include "tools/advise/trial.h"
+
+namespace rumcask::advise {
+namespace {
+
+// The smaller trial has a quarter of the keys.
+constexpr int kApart = 2;
+// More keys tell nothing more about an index in memory.
+constexpr uint64_t kMostIndexKeys = uint64_t{1} << 23;
+
+absl::Status TryBuffers(const Profile& profile, const KeystoreFactory& keystore, int halvings,
+                        TrialSettings settings, Trials* trials) {
+  // With smaller buffers, what does not shrink with them would count for too much.
+  constexpr int kMostHalvings = 3;
+  // As many keys as fill all buffers, and then some. One takes some 80 bytes there, and its own.
+  constexpr double kFilledBuffers = 5;
+  constexpr double kBesideKey = 80;
+  trials->halvings_of_large_buffers = std::min(halvings, kMostHalvings);
+  settings.only_fill = true;
+  for (const int more : {kApart, 0}) {
+    settings.halvings = trials->halvings_of_large_buffers + more;
+    const double buffer = static_cast<double>(keystore.buffer_bytes >> settings.halvings);
+    settings.most_keys = static_cast<uint64_t>(
+        kFilledBuffers * buffer / (kBesideKey + static_cast<double>(profile.LongestKey())));
+    absl::StatusOr<Trial> trial = RunTrial(profile, settings);
+    if (!trial.ok()) return trial.status();
+    (more == kApart ? trials->small_buffers : trials->large_buffers) = *trial;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int TrialHalvings(const Profile& profile, double seconds) {
+  // What the slowest keystore does on a slow machine, all phases together, and a slow disk takes.
+  constexpr double kKeysPerSecond = 20000;
+  constexpr double kBytesPerSecond = 20e6;
+  const double keys = std::min(kKeysPerSecond, kBytesPerSecond / profile.EntryBytes()) * seconds;
+  int halvings = 0;
+  while (static_cast<double>(profile.keys >> halvings) > keys) ++halvings;
+  return halvings;
+}
+
+absl::StatusOr<Trials> TryKeystore(const Profile& profile, const KeystoreFactory& keystore,
+                                   int halvings, const GatherSettings& settings) {
+  constexpr double kPhases = 8;
+  TrialSettings trial;
+  trial.keystore = keystore.traits.name;
+  trial.directory = settings.directory;
+  trial.stop = settings.stop;
+  trial.seconds_per_phase = settings.seconds / kPhases;
+  Trials trials;
+  for (const int more : {kApart, 0}) {
+    trial.halvings = halvings + more;
+    absl::StatusOr<Trial> done = RunTrial(profile, trial);
+    if (!done.ok()) return done.status();
+    (more == kApart ? trials.small : trials.large) = *done;
+  }
+  if (keystore.traits.persistent) {
+    const absl::Status status = TryBuffers(profile, keystore, halvings, trial, &trials);
+    if (!status.ok()) return status;
+    return trials;
+  }
+  MemorySettings memory;
+  memory.keystore = keystore.traits.name;
+  memory.least_keys = trials.small.keys;
+  memory.most_keys = std::max(kMostIndexKeys, trials.large.keys);
+  memory.seconds = settings.seconds / kPhases;
+  memory.stop = settings.stop;
+  absl::StatusOr<std::vector<MemoryPoint>> points = RunMemoryTrial(profile, memory);
+  if (!points.ok()) return points.status();
+  trials.index_memory = *std::move(points);
+  return trials;
+}
+
+absl::StatusOr<Evidence> Gather(const Profile& profile, const GatherSettings& settings) {
+  const absl::StatusOr<double> speed = WriteSpeed(settings.directory);
+  if (!speed.ok()) return speed.status();
+  Evidence evidence;
+  evidence.device_bytes_per_second = *speed;
+  const int halvings = TrialHalvings(profile, settings.seconds);
+  for (const std::string& name : KeystoreNames()) {
+    const absl::StatusOr<KeystoreFactory> keystore = KeystoreByName(name);
+    if (!keystore.ok()) return keystore.status();
+    if (profile.LongestKey() > keystore->traits.max_key_bytes) {
+      evidence.models.push_back(UntriedModel(*keystore));
+      continue;
+    }
+    if (settings.announce != nullptr) settings.announce(name);
+    const absl::StatusOr<Trials> trials = TryKeystore(profile, *keystore, halvings, settings);
+    if (!trials.ok()) return trials.status();
+    evidence.models.push_back(ModelOf(profile, *keystore, *trials));
+  }
+  return evidence;
+}
+
+}  // namespace rumcask::advise

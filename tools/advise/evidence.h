@@ -1,0 +1,42 @@
+// Tries all keystores.
+
+#ifndef RUMCASK_TOOLS_ADVISE_EVIDENCE_H_
+#define RUMCASK_TOOLS_ADVISE_EVIDENCE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "core/plugin/keystore_factory.h"
+#include "tools/advise/model.h"
+#include "tools/advise/profile.h"
+#include "tools/advise/recommendation.h"
+
+namespace rumcask::advise {
+
+struct GatherSettings {
+  // About what one keystore may take.
+  double seconds = 5;
+  // An existing directory; what is made there is removed.
+  std::string directory;
+  std::function<bool()> stop;
+  // Called with the name of each keystore before it is tried. May be null.
+  std::function<void(const std::string& keystore)> announce;
+};
+
+// How often the number of keys is halved for a trial.
+int TrialHalvings(const Profile& profile, double seconds);
+
+// The trials of one keystore, the larger with so many halvings.
+absl::StatusOr<Trials> TryKeystore(const Profile& profile, const KeystoreFactory& keystore,
+                                   int halvings, const GatherSettings& settings);
+
+// Keystores that cannot take the keys are not tried. One without an order is, although an order is
+// asked for, so that it can be told what giving up the order would gain.
+absl::StatusOr<Evidence> Gather(const Profile& profile, const GatherSettings& settings);
+
+}  // namespace rumcask::advise
+
+#endif  // RUMCASK_TOOLS_ADVISE_EVIDENCE_H_

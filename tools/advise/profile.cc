@@ -1,0 +1,49 @@
+#include "tools/advise/profile.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+
+#include "core/format/limits.h"
+
+namespace rumcask::advise {
+namespace {
+
+double Mean(const std::vector<uint32_t>& sample) {
+  const uint64_t sum = std::accumulate(sample.begin(), sample.end(), uint64_t{0});
+  return static_cast<double>(sum) / static_cast<double>(sample.size());
+}
+
+}  // namespace
+
+uint64_t Profile::LongestKey() const {
+  return *std::max_element(key_bytes.begin(), key_bytes.end());
+}
+
+double Profile::EntryBytes() const { return Mean(key_bytes) + Mean(value_bytes); }
+
+absl::Status Check(const Profile& profile) {
+  if (profile.keys == 0) return absl::InvalidArgumentError("the number of keys must not be 0");
+  if (profile.LongestKey() > kMaxKeyBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("keys of %d bytes: a key has at most %d", profile.LongestKey(),
+                        kMaxKeyBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MakeShares(Profile* profile) {
+  const double sum = profile->gets + profile->overwrites + profile->inserts + profile->scans;
+  if (!(sum > 0)) return absl::InvalidArgumentError("the shares of the operations add up to 0");
+  for (double* share :
+       {&profile->gets, &profile->overwrites, &profile->inserts, &profile->scans}) {
+    *share /= sum;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace rumcask::advise

@@ -1,0 +1,179 @@
+#include "tools/advise/report.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+
+#include "tools/cli/figures.h"
+#include "tools/cli/json_text.h"
+#include "tools/cli/printable.h"
+#include "tools/cli/wrapped.h"
+
+namespace rumcask::advise {
+namespace {
+
+std::string Bytes(double bytes) { return cli::FormatBytes(static_cast<uint64_t>(bytes)); }
+
+// "1.23 us", "4.5 ms", "12 s"
+std::string Time(double seconds) {
+  if (seconds == 0) return "-";
+  if (seconds < 1e-3) return absl::StrFormat("%.2f us", seconds * 1e6);
+  if (seconds < 1) return absl::StrFormat("%.0f ms", seconds * 1e3);
+  return absl::StrFormat("%.1f s", seconds);
+}
+
+double PutSeconds(const Profile& profile, const Model& model) {
+  const double puts = profile.overwrites + profile.inserts;
+  if (puts == 0) return model.seconds.overwrite;
+  return (profile.overwrites * model.seconds.overwrite + profile.inserts * model.seconds.insert) /
+         puts;
+}
+
+std::string ProfileText(const Profile& profile) {
+  std::string text = absl::StrFormat(
+      "%s, %.0f bytes each with its value; %.3g %% gets, %.3g %% overwrites, %.3g %% inserts, %.3g "
+      "%% scans",
+      cli::FormatCount(profile.keys, "key"), profile.EntryBytes(), 100 * profile.gets,
+      100 * profile.overwrites, 100 * profile.inserts, 100 * profile.scans);
+  if (profile.scans > 0) absl::StrAppendFormat(&text, " of %d", profile.scan_length);
+  if (profile.ordered) absl::StrAppend(&text, "; in order");
+  if (profile.exact_keys) absl::StrAppend(&text, "; no two keys taken for one");
+  absl::StrAppend(&text, "; ", Bytes(static_cast<double>(profile.memory_bytes)), " of memory");
+  if (std::isfinite(profile.open_seconds)) {
+    absl::StrAppendFormat(&text, "; opening in %g s", profile.open_seconds);
+  }
+  if (std::isfinite(profile.recovery_seconds)) {
+    absl::StrAppendFormat(&text, "; opening after a crash in %g s", profile.recovery_seconds);
+  }
+  return text;
+}
+
+std::string Row(const Advice& advice, size_t i) {
+  const Judgement& judgement = advice.recommendation.judgements[i];
+  const Model& model = advice.evidence.models[i];
+  const char* const fits = judgement.obstacle.empty() ? "yes" : "no";
+  if (!model.tried) return absl::StrFormat("%-8s  %-4s  not tried\n", model.keystore, fits);
+  const Prediction& prediction = judgement.prediction;
+  return absl::StrFormat("%-8s  %-4s %9s %9s %7.2f %8s %8s %8s %8s %8s\n", model.keystore, fits,
+                         Bytes(prediction.memory_bytes), Bytes(prediction.disk_bytes),
+                         model.written_per_byte, Time(model.seconds.get),
+                         Time(PutSeconds(advice.profile, model)), Time(model.seconds.scan),
+                         Time(prediction.open_seconds), Time(prediction.recovery_seconds));
+}
+
+nlohmann::ordered_json AsJson(const Profile& profile) {
+  nlohmann::ordered_json json = {
+      {"keys", profile.keys},
+      {"entry_bytes", profile.EntryBytes()},
+      {"gets", profile.gets},
+      {"overwrites", profile.overwrites},
+      {"inserts", profile.inserts},
+      {"scans", profile.scans},
+      {"scan_length", profile.scan_length},
+      {"ordered", profile.NeedsOrder()},
+      {"exact_keys", profile.exact_keys},
+      {"memory_bytes", profile.memory_bytes},
+  };
+  // JSON has no number for what is not limited.
+  json["open_seconds"] = nullptr;
+  json["recovery_seconds"] = nullptr;
+  if (std::isfinite(profile.open_seconds)) json["open_seconds"] = profile.open_seconds;
+  if (std::isfinite(profile.recovery_seconds)) json["recovery_seconds"] = profile.recovery_seconds;
+  return json;
+}
+
+nlohmann::ordered_json KeystoreAsJson(const Advice& advice, size_t i) {
+  const Judgement& judgement = advice.recommendation.judgements[i];
+  const Model& model = advice.evidence.models[i];
+  nlohmann::ordered_json json = {
+      {"keystore", model.keystore},
+      {"fits", judgement.obstacle.empty()},
+      {"obstacle", judgement.obstacle},
+      {"tried", model.tried},
+  };
+  if (!model.tried) return json;
+  json.update({
+      {"memory_bytes", std::llround(judgement.prediction.memory_bytes)},
+      {"burst_bytes", std::llround(model.burst_bytes)},
+      {"disk_bytes", std::llround(judgement.prediction.disk_bytes)},
+      {"written_per_byte", model.written_per_byte},
+      {"get_seconds", model.seconds.get},
+      {"put_seconds", PutSeconds(advice.profile, model)},
+      {"scan_seconds", model.seconds.scan},
+      {"open_seconds", judgement.prediction.open_seconds},
+      {"recovery_seconds", judgement.prediction.recovery_seconds},
+      {"operation_seconds", judgement.cost},
+  });
+  return json;
+}
+
+// The part of the text that says how far it may be believed.
+std::string Limits(const Advice& advice) {
+  return absl::StrFormat(
+      "Tried with %s on %s, which takes %s/s of sequential writes. The times are those of that size, "
+      "one thread, and of data in the page cache: beside the memory above, what is read often wants "
+      "room there. An index on disk takes up to twice its buffer more memory while writers are "
+      "faster than it.",
+      cli::FormatCount(advice.trial_keys, "key"), advice.device,
+      Bytes(advice.evidence.device_bytes_per_second));
+}
+
+}  // namespace
+
+std::string AsTable(const Advice& advice) {
+  const Recommendation& recommendation = advice.recommendation;
+  std::string text = cli::Wrapped(ProfileText(advice.profile), 2) + "\n\n";
+  absl::StrAppendFormat(&text, "%-8s  %-4s %9s %9s %7s %8s %8s %8s %8s %8s\n", "keystore", "fits",
+                        "memory", "disk", "written", "get", "put", "scan", "open", "crash");
+  for (size_t i = 0; i < recommendation.judgements.size(); ++i) text += Row(advice, i);
+  text += "\n";
+  for (const Judgement& judgement : recommendation.judgements) {
+    if (judgement.obstacle.empty()) continue;
+    absl::StrAppend(
+        &text,
+        cli::Wrapped(absl::StrCat(judgement.keystore, " does not fit: ", judgement.obstacle), 2),
+        "\n");
+  }
+  absl::StrAppend(&text, "\nRecommended: ",
+                  recommendation.keystore.empty() ? "none" : recommendation.keystore, "\n",
+                  cli::Wrapped(recommendation.reason, 2), "\n");
+  if (!recommendation.changes.empty()) absl::StrAppend(&text, "\nWhat would change it:\n");
+  for (const Change& change : recommendation.changes) {
+    absl::StrAppend(&text, cli::Wrapped(absl::StrFormat("  %-8s %s", change.keystore,
+                                                        change.condition),
+                                        11),
+                    "\n");
+  }
+  absl::StrAppend(&text, "\n", cli::Wrapped(Limits(advice), 0), "\n");
+  return cli::Printable(text, cli::Escaping::kLines);
+}
+
+std::string AsJson(const Advice& advice) {
+  nlohmann::ordered_json json = {
+      {"profile", AsJson(advice.profile)},
+      {"trial_keys", advice.trial_keys},
+      {"device", advice.device},
+      {"device_bytes_per_second", advice.evidence.device_bytes_per_second},
+  };
+  json["keystores"] = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < advice.evidence.models.size(); ++i) {
+    json["keystores"].push_back(KeystoreAsJson(advice, i));
+  }
+  json["recommended"] = advice.recommendation.keystore;
+  json["reason"] = advice.recommendation.reason;
+  json["changes"] = nlohmann::ordered_json::array();
+  for (const Change& change : advice.recommendation.changes) {
+    json["changes"].push_back({{"keystore", change.keystore},
+                               {"figure", change.figure},
+                               {"condition", change.condition}});
+  }
+  return cli::JsonText(json, /*indent=*/2) + "\n";
+}
+
+}  // namespace rumcask::advise

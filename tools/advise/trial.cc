@@ -1,0 +1,370 @@
+#include "tools/advise/trial.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include "core/db.h"
+#include "core/options.h"
+#include "core/stats.h"
+#include "tools/advise/child.h"
+#include "tools/advise/entries.h"
+#include "tools/advise/peak_memory.h"
+#include "tools/advise/small_database.h"
+#include "tools/bench/operation_stream.h"
+#include "tools/bench/permutation.h"
+#include "tools/bench/process_counters.h"
+#include "tools/bench/store_files.h"
+#include "tools/bench/value_sizes.h"
+#include "tools/bench/workload.h"
+
+namespace rumcask::advise {
+namespace {
+
+// So often a trial that only fills lets background work end.
+constexpr uint64_t kPauses = 16;
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// What writing has cost so far.
+struct Written {
+  uint64_t log = 0;    // records, footers and compaction
+  uint64_t calls = 0;  // what the process passed to write calls: the log and the index
+  uint64_t put = 0;    // bytes of keys and values
+};
+
+// The process that makes the database and works on it.
+class Worker {
+ public:
+  Worker(const Profile& profile, const TrialSettings& settings)
+      : profile_(profile),
+        settings_(settings),
+        path_(absl::StrCat(settings.directory, "/", settings.keystore)),
+        keys_(std::clamp(profile.keys >> settings.halvings, uint64_t{1}, settings.most_keys)),
+        entries_(profile) {}
+
+  // Opens the database, which is made if there is none, and tells the seconds.
+  absl::StatusOr<double> Open() {
+    absl::StatusOr<Options> options =
+        SmallDatabase(profile_, settings_.keystore, settings_.halvings);
+    if (!options.ok()) return options.status();
+    replay_bytes_ = options->replay_bytes;
+    ordered_ = options->keystore->traits.ordered;
+    persistent_ = options->keystore->traits.persistent;
+    const Clock::time_point begin = Clock::now();
+    absl::StatusOr<std::unique_ptr<DB>> db = DB::Open(path_, *options);
+    const double seconds = SecondsSince(begin);
+    if (!db.ok()) return db.status();
+    db_ = *std::move(db);
+    return seconds;
+  }
+
+  // All that is measured but the opening after a crash. In the end the database is left as a crash
+  // leaves it.
+  absl::Status Live(Trial* trial) {
+    trial->keys = keys_;
+    absl::Status status = Open().status();
+    if (status.ok()) status = Fill(trial);
+    if (status.ok()) status = Close(trial);
+    if (!status.ok() || settings_.only_fill) return status;
+    status = OpenAgain(trial);
+    if (status.ok()) status = Overwrite(trial);
+    if (status.ok()) status = Read(trial);
+    if (status.ok() && ordered_) status = Scan(trial);
+    if (status.ok()) status = FallBehind();
+    // Never closed.
+    (void)db_.release();
+    return status;
+  }
+
+ private:
+  bench::OperationStream Stream(double bench::Workload::*share) const {
+    bench::Workload workload;
+    workload.keys = keys_;
+    workload.operations = UINT64_MAX;
+    workload.order = profile_.popular;
+    workload.theta = profile_.theta;
+    workload.*share = 1;
+    return bench::OperationStream(workload, bench::ValueSizes(0), /*seed=*/1, /*thread=*/0,
+                                  /*threads=*/1);
+  }
+
+  absl::Status Put(uint64_t number) {
+    const std::string_view key = entries_.Key(number);
+    const std::string_view value = entries_.Value();
+    put_bytes_ += key.size() + value.size();
+    return db_->Put(key, value);
+  }
+
+  // Does `step` so many times, or as long as a phase may take, and tells the seconds that one
+  // takes.
+  absl::StatusOr<double> Time(uint64_t count, const std::function<absl::Status()>& step) const {
+    constexpr uint64_t kBetweenLooks = 256;
+    const Clock::time_point begin = Clock::now();
+    for (uint64_t done = 0; done < count;) {
+      const absl::Status status = step();
+      if (!status.ok()) return status;
+      ++done;
+      if (done % kBetweenLooks != 0 || SecondsSince(begin) < settings_.seconds_per_phase) continue;
+      return SecondsSince(begin) / static_cast<double>(done);
+    }
+    return SecondsSince(begin) / static_cast<double>(count);
+  }
+
+  absl::Status Fill(Trial* trial) {
+    const Written before = WrittenNow();
+    const bench::Permutation order(keys_, /*seed=*/1);
+    const Clock::time_point begin = Clock::now();
+    for (uint64_t i = 0; i < keys_; ++i) {
+      const absl::Status status = Put(profile_.ascending ? i : order(i));
+      if (!status.ok()) return status;
+      if (settings_.only_fill && (i + 1) % (keys_ / kPauses + 1) == 0) AwaitQuiet();
+    }
+    trial->seconds.insert = SecondsSince(begin) / static_cast<double>(keys_);
+    NoteWritten(before, trial);
+    return absl::OkStatus();
+  }
+
+  // Until the index on disk has what was brought on its way, as far as can be seen. How many buffers
+  // wait for it otherwise depends on who is faster at that moment.
+  void AwaitQuiet() const {
+    constexpr std::chrono::milliseconds kPoll(5);
+    constexpr int kQuietPolls = 12;
+    constexpr double kBusyShare = 0.2;
+    constexpr double kLongest = 30;
+    const Clock::time_point begin = Clock::now();
+    double cpu = counters_.Read().cpu_seconds;
+    Clock::time_point last = begin;
+    for (int quiet = 0; quiet < kQuietPolls && SecondsSince(begin) < kLongest;) {
+      std::this_thread::sleep_for(kPoll);
+      const double used = counters_.Read().cpu_seconds - cpu;
+      quiet = used < kBusyShare * SecondsSince(last) ? quiet + 1 : 0;
+      cpu += used;
+      last = Clock::now();
+    }
+  }
+
+  absl::Status Close(Trial* trial) {
+    // What the background threads have in hand is no memory that stays.
+    absl::Status status = db_->Sync();
+    if (status.ok()) status = db_->PauseCompaction();
+    if (!status.ok()) return status;
+    trial->memory_bytes = memory_.now();
+    status = db_->Close();
+    if (!status.ok()) return status;
+    trial->peak_memory_bytes = memory_.peak();
+    trial->index_file_bytes = bench::AllocatedBytes(path_ + "/index");
+    trial->log_bytes = bench::AllocatedBytes(path_) - trial->index_file_bytes - ReserveBytes();
+    return absl::OkStatus();
+  }
+
+  uint64_t ReserveBytes() const {
+    struct stat about = {};
+    if (::stat((path_ + "/RESERVE").c_str(), &about) != 0) return 0;
+    return static_cast<uint64_t>(about.st_blocks) * 512;
+  }
+
+  absl::Status OpenAgain(Trial* trial) {
+    const absl::StatusOr<double> seconds = Open();
+    if (seconds.ok()) trial->open_seconds = *seconds;
+    return seconds.status();
+  }
+
+  // Until the space that the log takes is what it will always be, and then for as long again.
+  absl::Status Overwrite(Trial* trial) {
+    bench::OperationStream stream = Stream(&bench::Workload::updates);
+    const uint64_t count = persistent_ ? std::max(2 * keys_, 2 * ReplayedPuts()) : 2 * keys_;
+    const auto step = [&] {
+      bench::Operation operation;
+      stream.Next(&operation);
+      return Put(operation.number);
+    };
+    absl::StatusOr<double> seconds = Time(count, step);
+    if (!seconds.ok()) return seconds.status();
+    const Written before = WrittenNow();
+    seconds = Time(count, step);
+    if (!seconds.ok()) return seconds.status();
+    trial->seconds.overwrite = *seconds;
+    // A database that nothing is overwritten in pays for its inserts only.
+    if (profile_.overwrites > 0) NoteWritten(before, trial);
+    trial->index_file_bytes = std::max(trial->index_file_bytes, db_->GetStats().index_file_bytes);
+    return absl::OkStatus();
+  }
+
+  absl::Status Read(Trial* trial) {
+    bench::OperationStream stream = Stream(&bench::Workload::reads);
+    std::string value;
+    const absl::StatusOr<double> seconds = Time(keys_, [&] {
+      bench::Operation operation;
+      stream.Next(&operation);
+      return db_->Get(entries_.Key(operation.number), &value);
+    });
+    if (seconds.ok()) trial->seconds.get = *seconds;
+    return seconds.status();
+  }
+
+  absl::Status Scan(Trial* trial) {
+    bench::OperationStream stream = Stream(&bench::Workload::reads);
+    const uint64_t count = std::max<uint64_t>(keys_ / profile_.scan_length, 1);
+    const absl::StatusOr<double> seconds = Time(count, [&] {
+      bench::Operation operation;
+      stream.Next(&operation);
+      return ScanFrom(entries_.Key(operation.number));
+    });
+    if (seconds.ok()) trial->seconds.scan = *seconds;
+    return seconds.status();
+  }
+
+  absl::Status ScanFrom(std::string_view key) {
+    IteratorOptions options;
+    options.lower = std::string(key);
+    options.ordered = true;
+    absl::StatusOr<std::unique_ptr<Iterator>> iterator = db_->NewIterator(options);
+    if (!iterator.ok()) return iterator.status();
+    for (uint64_t i = 0; i < profile_.scan_length && (*iterator)->Valid(); ++i) {
+      (*iterator)->Next();
+    }
+    return (*iterator)->status();
+  }
+
+  // An index on disk that lags behind the log as far as it may makes an opening slowest.
+  absl::Status FallBehind() {
+    if (!persistent_) return absl::OkStatus();
+    bench::OperationStream stream = Stream(&bench::Workload::updates);
+    return Time(std::min(keys_, ReplayedPuts()), [&] {
+             bench::Operation operation;
+             stream.Next(&operation);
+             return Put(operation.number);
+           }).status();
+  }
+
+  // Puts that fill the part of the log that an opening after a crash may have to read again.
+  uint64_t ReplayedPuts() const {
+    return static_cast<uint64_t>(static_cast<double>(replay_bytes_) / profile_.EntryBytes()) + 1;
+  }
+
+  Written WrittenNow() {
+    // Ends a running job, because what that has written is counted at its end.
+    (void)db_->PauseCompaction();
+    const Stats stats = db_->GetStats();
+    (void)db_->ResumeCompaction();
+    Written written;
+    written.put = put_bytes_;
+    written.log = stats.compaction.retired_bytes;
+    // Blocks that were made ahead hold nothing yet.
+    uint64_t ahead = stats.prepared_bytes;
+    for (const SegmentStats& segment : stats.segments) {
+      written.log += segment.sealed ? segment.file_bytes : segment.log_bytes;
+      if (!segment.sealed) ahead += segment.file_bytes - segment.log_bytes;
+    }
+    const uint64_t calls = counters_.Read().written_bytes.value_or(0);
+    written.calls = calls - std::min(calls, ahead);
+    return written;
+  }
+
+  void NoteWritten(const Written& before, Trial* trial) {
+    const Written now = WrittenNow();
+    const uint64_t log = now.log - before.log;
+    // The log is written by calls as well, so that what they wrote beyond it is the index.
+    const uint64_t all = persistent_ ? std::max(log, now.calls - before.calls) : log;
+    trial->written_per_byte =
+        static_cast<double>(all) / static_cast<double>(now.put - before.put);
+  }
+
+  const Profile& profile_;
+  const TrialSettings& settings_;
+  const std::string path_;
+  const uint64_t keys_;
+  Entries entries_;
+  const bench::ProcessCounters counters_;
+  const PeakMemory memory_;
+  uint64_t replay_bytes_ = 0;
+  bool ordered_ = false;
+  bool persistent_ = false;
+  uint64_t put_bytes_ = 0;
+  std::unique_ptr<DB> db_;
+};
+
+nlohmann::ordered_json ToJson(const Trial& trial) {
+  return {
+      {"keys", trial.keys},
+      {"memory_bytes", trial.memory_bytes},
+      {"peak_memory_bytes", trial.peak_memory_bytes},
+      {"log_bytes", trial.log_bytes},
+      {"index_file_bytes", trial.index_file_bytes},
+      {"written_per_byte", trial.written_per_byte},
+      {"get", trial.seconds.get},
+      {"overwrite", trial.seconds.overwrite},
+      {"insert", trial.seconds.insert},
+      {"scan", trial.seconds.scan},
+      {"open_seconds", trial.open_seconds},
+  };
+}
+
+Trial TrialOf(const nlohmann::ordered_json& json) {
+  Trial trial;
+  trial.keys = json.at("keys");
+  trial.memory_bytes = json.at("memory_bytes");
+  trial.peak_memory_bytes = json.at("peak_memory_bytes");
+  trial.log_bytes = json.at("log_bytes");
+  trial.index_file_bytes = json.at("index_file_bytes");
+  trial.written_per_byte = json.at("written_per_byte");
+  trial.seconds.get = json.at("get");
+  trial.seconds.overwrite = json.at("overwrite");
+  trial.seconds.insert = json.at("insert");
+  trial.seconds.scan = json.at("scan");
+  trial.open_seconds = json.at("open_seconds");
+  return trial;
+}
+
+}  // namespace
+
+absl::StatusOr<Trial> RunTrial(const Profile& profile, const TrialSettings& settings) {
+  const std::string name = absl::StrCat("trying ", settings.keystore);
+  const auto remove = absl::MakeCleanup([&settings] {
+    std::error_code ignored;
+    std::filesystem::remove_all(absl::StrCat(settings.directory, "/", settings.keystore), ignored);
+  });
+  const absl::StatusOr<nlohmann::ordered_json> lived = RunInChild(
+      name, settings.stop, [&]() -> absl::StatusOr<nlohmann::ordered_json> {
+        Worker worker(profile, settings);
+        Trial trial;
+        const absl::Status status = worker.Live(&trial);
+        if (!status.ok()) return status;
+        return ToJson(trial);
+      });
+  if (!lived.ok()) return lived.status();
+  Trial trial = TrialOf(*lived);
+  if (settings.only_fill) return trial;
+  const absl::StatusOr<nlohmann::ordered_json> recovered = RunInChild(
+      name, settings.stop, [&]() -> absl::StatusOr<nlohmann::ordered_json> {
+        const absl::StatusOr<double> seconds = Worker(profile, settings).Open();
+        if (!seconds.ok()) return seconds.status();
+        return nlohmann::ordered_json(*seconds);
+      });
+  if (!recovered.ok()) return recovered.status();
+  trial.recovery_seconds = *recovered;
+  return trial;
+}
+
+}  // namespace rumcask::advise

@@ -1,0 +1,139 @@
+// rumcask advise
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+#include "core/db.h"
+#include "tools/advise/advise_options.h"
+#include "tools/advise/database_profile.h"
+#include "tools/advise/evidence.h"
+#include "tools/advise/profile.h"
+#include "tools/advise/recommendation.h"
+#include "tools/advise/report.h"
+#include "tools/bench/machine.h"
+#include "tools/bench/store_files.h"
+#include "tools/cli/command.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/interrupt.h"
+#include "tools/cli/open_database.h"
+#include "tools/cli/output.h"
+#include "tools/cli/progress.h"
+
+namespace rumcask::cli {
+namespace {
+
+struct AdviseFlags {
+  advise::AdviseOptions options;
+  std::string from_db;
+  std::string directory;
+  double seconds = 5;
+  bool json = false;
+};
+
+absl::StatusOr<advise::Profile> BaseOf(const AdviseFlags& flags) {
+  advise::Profile base;
+  if (!flags.from_db.empty()) {
+    Flags database;
+    database.db = flags.from_db;
+    // The log is read, so that the index on disk, and its library's threads, are left alone.
+    const absl::StatusOr<ReadOnlyDatabase> opened = OpenForReading(database, ReadFrom::kLog);
+    if (!opened.ok()) return opened.status();
+    const absl::StatusOr<advise::Profile> read = advise::ProfileOfDatabase(opened->db.get());
+    if (!read.ok()) return Prefixed(flags.from_db + ": ", read.status());
+    base = *read;
+  }
+  base.memory_bytes = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                      static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  return base;
+}
+
+// A new directory for what is tried.
+absl::StatusOr<std::string> MakeDirectory(const std::string& parent) {
+  std::string path = absl::StrCat(parent, "/rumcask_advise.XXXXXX");
+  if (::mkdtemp(path.data()) == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("cannot make a directory in ", parent, ": ", std::strerror(errno)));
+  }
+  absl::Status status = bench::BenchDirectory::Make(path);
+  if (!status.ok()) return status;
+  return path;
+}
+
+std::string DeviceOf(const std::string& directory) {
+  std::ifstream file("/proc/self/mounts");
+  const std::string mounts((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+  char* const real = ::realpath(directory.c_str(), nullptr);
+  const std::string absolute = real != nullptr ? real : directory;
+  std::free(real);
+  return bench::FileSystemOf(absolute, mounts);
+}
+
+absl::Status Advise(const AdviseFlags& flags) {
+  const absl::StatusOr<advise::Profile> base = BaseOf(flags);
+  if (!base.ok()) return base.status();
+  const absl::StatusOr<advise::Profile> profile = advise::ProfileOf(flags.options, *base);
+  if (!profile.ok()) return UsageError(std::string(profile.status().message()));
+
+  std::string parent = flags.directory;
+  if (parent.empty()) parent = std::getenv("TMPDIR") == nullptr ? "/tmp" : std::getenv("TMPDIR");
+  // The directory is removed whatever ends the trials.
+  const Interrupt interrupt;
+  const absl::StatusOr<std::string> directory = MakeDirectory(parent);
+  if (!directory.ok()) return directory.status();
+  const auto remove = absl::MakeCleanup([&] { bench::BenchDirectory::Remove(*directory); });
+  advise::GatherSettings settings;
+  settings.seconds = flags.seconds;
+  settings.directory = *directory;
+  settings.stop = [] { return Interrupt::Raised(); };
+  absl::StatusOr<advise::Evidence> evidence = advise::Gather(*profile, settings);
+  if (!evidence.ok()) return evidence.status();
+
+  advise::Advice advice;
+  advice.profile = *profile;
+  advice.evidence = *std::move(evidence);
+  advice.recommendation = advise::Recommend(*profile, advice.evidence);
+  advice.device = DeviceOf(*directory);
+  advice.trial_keys = profile->keys >> advise::TrialHalvings(*profile, flags.seconds);
+  return Print(flags.json ? advise::AsJson(advice) : advise::AsTable(advice));
+}
+
+}  // namespace
+
+int RunAdvise(const std::vector<std::string>& arguments) {
+  CommandLine line(
+      "Recommends a keystore. Tries each with a small database like the one that is described, in a "
+      "directory that is removed afterwards, and tells what it would take at full size, which one "
+      "to choose, why, and what would change that. For example: rumcask advise --keys 50000000 "
+      "--gets 9 --overwrites 1 --memory 2GiB");
+  AdviseFlags flags;
+  advise::DeclareFlags(&line, &flags.options);
+  line.Option("--from-db", "DB", &flags.from_db,
+              "Take the number of keys, and the lengths of keys and values, from this database, "
+              "which is only read");
+  line.Option("--seconds", "S", &flags.seconds,
+              "How long to try each keystore, about; default 5");
+  line.Option("--directory", "DIR", &flags.directory,
+              "Where to try them, so that the device is the one that will be used; default: TMPDIR "
+              "or /tmp");
+  line.Flag("--json", &flags.json, "Print JSON");
+  return Run("advise", &line, arguments, [&] { return Advise(flags); });
+}
+
+}  // namespace rumcask::cli
