@@ -19,28 +19,25 @@ namespace {
 
 // The smaller trial has a quarter of the keys.
 constexpr int kApart = 2;
-// More keys tell nothing more about an index in memory.
-constexpr uint64_t kMostIndexKeys = uint64_t{1} << 23;
 
+// Fills a database of which the buffers are at most four times smaller than at full size, because
+// what does not shrink with them would count for too much otherwise.
 absl::Status TryBuffers(const Profile& profile, const KeystoreFactory& keystore, int halvings,
                         TrialSettings settings, Trials* trials) {
-  // With smaller buffers, what does not shrink with them would count for too much.
-  constexpr int kMostHalvings = 3;
-  // As many keys as fill all buffers, and then some. One takes some 80 bytes there, and its own.
-  constexpr double kFilledBuffers = 5;
+  constexpr int kMostHalvings = 2;
+  // As many keys as fill buffers several times. One takes some 80 bytes there, and its own.
+  constexpr double kFilledBuffers = 3;
   constexpr double kBesideKey = 80;
-  trials->halvings_of_large_buffers = std::min(halvings, kMostHalvings);
+  trials->halvings_of_buffers = std::min(halvings, kMostHalvings);
+  settings.halvings = trials->halvings_of_buffers;
+  settings.smaller = 0;
   settings.only_fill = true;
-  for (const int more : {kApart, 0}) {
-    settings.halvings = trials->halvings_of_large_buffers + more;
-    const double buffer = static_cast<double>(keystore.buffer_bytes >> settings.halvings);
-    settings.most_keys = static_cast<uint64_t>(
-        kFilledBuffers * buffer / (kBesideKey + static_cast<double>(profile.LongestKey())));
-    absl::StatusOr<Trial> trial = RunTrial(profile, settings);
-    if (!trial.ok()) return trial.status();
-    (more == kApart ? trials->small_buffers : trials->large_buffers) = *trial;
-  }
-  return absl::OkStatus();
+  const double buffer = static_cast<double>(keystore.buffer_bytes >> settings.halvings);
+  settings.most_keys = static_cast<uint64_t>(
+      kFilledBuffers * buffer / (kBesideKey + static_cast<double>(profile.LongestKey())));
+  absl::StatusOr<Trial> trial = RunTrial(profile, settings);
+  if (trial.ok()) trials->buffers = *trial;
+  return trial.status();
 }
 
 }  // namespace
@@ -66,6 +63,7 @@ absl::StatusOr<Trials> TryKeystore(const Profile& profile, const KeystoreFactory
   Trials trials;
   for (const int more : {kApart, 0}) {
     trial.halvings = halvings + more;
+    trial.smaller = more;
     absl::StatusOr<Trial> done = RunTrial(profile, trial);
     if (!done.ok()) return done.status();
     (more == kApart ? trials.small : trials.large) = *done;
@@ -78,7 +76,7 @@ absl::StatusOr<Trials> TryKeystore(const Profile& profile, const KeystoreFactory
   MemorySettings memory;
   memory.keystore = keystore.traits.name;
   memory.least_keys = trials.small.keys;
-  memory.most_keys = std::max(kMostIndexKeys, trials.large.keys);
+  memory.most_keys = std::max(settings.most_index_keys, trials.large.keys);
   memory.seconds = settings.seconds / kPhases;
   memory.stop = settings.stop;
   absl::StatusOr<std::vector<MemoryPoint>> points = RunMemoryTrial(profile, memory);

@@ -19,6 +19,8 @@ namespace rumcask::advise {
 struct GatherSettings {
   // About what one keystore may take.
   double seconds = 5;
+  // More keys tell nothing more about an index in memory.
+  uint64_t most_index_keys = uint64_t{1} << 23;
   // An existing directory; what is made there is removed.
   std::string directory;
   std::function<bool()> stop;

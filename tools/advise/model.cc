@@ -38,12 +38,9 @@ Line MemoryOfMemoryKeystore(const Trials& trials) {
   return {index.fixed + other.fixed, index.per_key + other.per_key};
 }
 
-// Buffers and caches take their share of what they were divided by; all else is fixed.
+// Buffers and caches are nearly all of it.
 Line MemoryOfDiskKeystore(const Trials& trials) {
-  const double large = std::ldexp(1.0, -trials.halvings_of_large_buffers);
-  const Line by_share = LineThrough(large / 4, Bytes(trials.small_buffers.peak_memory_bytes), large,
-                                    Bytes(trials.large_buffers.peak_memory_bytes));
-  return {by_share.At(1), 0};
+  return {std::ldexp(Bytes(trials.buffers.peak_memory_bytes), trials.halvings_of_buffers), 0};
 }
 
 Line LineOf(const Trials& trials, uint64_t Trial::*bytes) {
@@ -51,9 +48,14 @@ Line LineOf(const Trials& trials, uint64_t Trial::*bytes) {
                      Bytes(trials.large.keys), Bytes(trials.large.*bytes));
 }
 
-Line LineOf(const Trials& trials, double Trial::*seconds) {
+Line TimeOf(const Trials& trials, double Trial::*seconds) {
+  // Four times the keys that do not take half as long again take no longer: the rest is noise, of
+  // which a database of full size would have thousands of times as much.
+  constexpr double kGrows = 1.5;
+  const double large = trials.large.*seconds;
+  if (large < kGrows * trials.small.*seconds) return {large, 0};
   return LineThrough(Bytes(trials.small.keys), trials.small.*seconds, Bytes(trials.large.keys),
-                     trials.large.*seconds);
+                     large);
 }
 
 }  // namespace
@@ -90,12 +92,13 @@ Model ModelOf(const Profile& profile, const KeystoreFactory& keystore, const Tri
     // The bound of CompactionOptions::max_space_amplification.
     constexpr double kSegmentsBeside = 4;
     model.space_amplification = keystore.traits.max_space_amplification;
+    model.index_files = LineOf(trials, &Trial::worn_index_file_bytes);
     model.working_bytes = kSegmentsBeside * Bytes(Options().segment_bytes);
   }
   model.written_per_byte = trials.large.written_per_byte;
   model.seconds = trials.large.seconds;
-  model.open_seconds = LineOf(trials, &Trial::open_seconds);
-  model.recovery_seconds = LineOf(trials, &Trial::recovery_seconds);
+  model.open_seconds = TimeOf(trials, &Trial::open_seconds);
+  model.recovery_seconds = TimeOf(trials, &Trial::recovery_seconds);
   return model;
 }
 

@@ -66,10 +66,9 @@ struct Trials {
   Trial large;
   // Of a keystore in memory: the last point and one with a quarter of its keys are used.
   std::vector<MemoryPoint> index_memory;
-  // Of a keystore on disk: filled databases with less memory for buffers, and how many times less.
-  Trial small_buffers;
-  Trial large_buffers;
-  int halvings_of_large_buffers = 0;
+  // Of a keystore on disk: a filled database whose buffers and caches were halved so often.
+  Trial buffers;
+  int halvings_of_buffers = 0;
 };
 
 // A keystore of which only its traits are known.
@@ -79,8 +78,8 @@ Model ModelOf(const Profile& profile, const KeystoreFactory& keystore, const Tri
 
 Prediction Predict(const Model& model, uint64_t keys);
 
-// Seconds of an operation of the profile's mix. What is written has to reach the device, which
-// writes so many bytes per second; a trial is over before that is felt.
+// Seconds of an operation of the profile's mix: processor time, or for a put the time in which the
+// device writes what it costs, if that is more.
 double OperationCost(const Model& model, const Profile& profile, double device_bytes_per_second);
 
 }  // namespace rumcask::advise

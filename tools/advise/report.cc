@@ -116,10 +116,10 @@ nlohmann::ordered_json KeystoreAsJson(const Advice& advice, size_t i) {
 // The part of the text that says how far it may be believed.
 std::string Limits(const Advice& advice) {
   return absl::StrFormat(
-      "Tried with %s on %s, which takes %s/s of sequential writes. The times are those of that size, "
-      "one thread, and of data in the page cache: beside the memory above, what is read often wants "
-      "room there. An index on disk takes up to twice its buffer more memory while writers are "
-      "faster than it.",
+      "Tried with %s on %s, which writes %s/s in order. Gets, puts and scans are given in processor "
+      "time, at that size and with all data in the page cache: what is read often wants room there, "
+      "beside the memory above. While writers are faster than an index on disk, its buffers take "
+      "more.",
       cli::FormatCount(advice.trial_keys, "key"), advice.device,
       Bytes(advice.evidence.device_bytes_per_second));
 }
@@ -132,9 +132,11 @@ std::string AsTable(const Advice& advice) {
   absl::StrAppendFormat(&text, "%-8s  %-4s %9s %9s %7s %8s %8s %8s %8s %8s\n", "keystore", "fits",
                         "memory", "disk", "written", "get", "put", "scan", "open", "crash");
   for (size_t i = 0; i < recommendation.judgements.size(); ++i) text += Row(advice, i);
-  text += "\n";
+  const char* before = "\n";
   for (const Judgement& judgement : recommendation.judgements) {
     if (judgement.obstacle.empty()) continue;
+    absl::StrAppend(&text, before);
+    before = "";
     absl::StrAppend(
         &text,
         cli::Wrapped(absl::StrCat(judgement.keystore, " does not fit: ", judgement.obstacle), 2),

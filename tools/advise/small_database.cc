@@ -12,10 +12,9 @@
 namespace rumcask::advise {
 namespace {
 
-// Below this, what comes with each segment would count more than what is in it.
-constexpr uint64_t kLeastSegment = uint64_t{64} << 10;
 // A segment holds several records, as it does at full size.
 constexpr double kEntriesInSegment = 16;
+// RocksDB takes no smaller ones.
 constexpr uint64_t kLeastBuffer = uint64_t{64} << 10;
 
 uint64_t Halved(uint64_t bytes, int halvings, uint64_t least) {
@@ -32,25 +31,31 @@ absl::StatusOr<KeystoreFactory> SmallKeystore(const std::string& name, int halvi
     options.write_buffer_bytes = Halved(options.write_buffer_bytes, halvings, kLeastBuffer);
     keystore = RocksdbKeystore(options);
   }
-  keystore->buffer_bytes = Halved(keystore->buffer_bytes, halvings, kLeastBuffer);
+  keystore->buffer_bytes >>= halvings;
   return keystore;
 }
 
 }  // namespace
 
+Shrinking ShrinkingFor(int halvings, int smaller) {
+  // Segments of 256 KiB and buffers of 64 KiB.
+  constexpr int kMostOfSegments = 8;
+  constexpr int kMostOfBuffers = 10;
+  const int larger = halvings - smaller;
+  return {std::min(larger, kMostOfSegments) + smaller, std::min(larger, kMostOfBuffers) + smaller};
+}
+
 absl::StatusOr<Options> SmallDatabase(const Profile& profile, const std::string& keystore,
-                                      int halvings) {
-  absl::StatusOr<KeystoreFactory> small = SmallKeystore(keystore, halvings);
+                                      const Shrinking& shrinking) {
+  absl::StatusOr<KeystoreFactory> small = SmallKeystore(keystore, shrinking.buffers);
   if (!small.ok()) return small.status();
   Options options;
   options.keystore = *std::move(small);
   options.create_if_missing = true;
   const auto entries = static_cast<uint64_t>(kEntriesInSegment * profile.EntryBytes());
-  options.segment_bytes =
-      Halved(options.segment_bytes, halvings, std::max(kLeastSegment, entries));
-  options.replay_bytes = Halved(options.replay_bytes, halvings, kLeastBuffer);
-  options.compaction.small_segment_bytes =
-      Halved(options.compaction.small_segment_bytes, halvings, 1);
+  options.segment_bytes = Halved(options.segment_bytes, shrinking.segments, entries);
+  options.compaction.small_segment_bytes >>= shrinking.segments;
+  options.replay_bytes = options.replay_bytes >> shrinking.buffers;
   return options;
 }
 

@@ -12,9 +12,20 @@
 
 namespace rumcask::advise {
 
-// The default options of the keystore, with all bounds in bytes divided by two so many times.
+// How often bounds in bytes are divided by two.
+struct Shrinking {
+  int segments = 0;
+  int buffers = 0;
+};
+
+// For a database whose keys are halved so often, which is the smaller one of two trials if `smaller`
+// is not 0: then the other one has `smaller` halvings less. Where what there is of each segment or
+// buffer would be felt, the larger one shrinks them less, but the smaller one has as many of them.
+Shrinking ShrinkingFor(int halvings, int smaller);
+
+// The default options of the keystore, with smaller bounds.
 absl::StatusOr<Options> SmallDatabase(const Profile& profile, const std::string& keystore,
-                                      int halvings);
+                                      const Shrinking& shrinking);
 
 }  // namespace rumcask::advise
 

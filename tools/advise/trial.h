@@ -21,6 +21,8 @@ struct TrialSettings {
   // made smaller in the same way, so that all that grows with the database or is bounded by an
   // option has the same share in it as at full size.
   int halvings = 0;
+  // How many halvings less another trial has, with which this one will be compared.
+  int smaller = 0;
   // The database has no more keys than this.
   uint64_t most_keys = std::numeric_limits<uint64_t>::max();
   // Only fills the database, for what is no time.

@@ -7,7 +7,7 @@
 
 namespace rumcask::advise {
 
-// Seconds that one operation takes, one thread calling; 0 for scans of a keystore without order.
+// Seconds of processor time that one operation takes; 0 for scans of a keystore without order.
 struct OperationSeconds {
   double get = 0;
   double overwrite = 0;
@@ -21,13 +21,15 @@ struct Trial {
   // written, and at most until they are there and all of the index is on disk.
   uint64_t memory_bytes = 0;
   uint64_t peak_memory_bytes = 0;
-  // Of the log, when each key has been put once, without RESERVE; and of the index.
+  // When each key has been put once: of the log, without RESERVE, and of the index.
   uint64_t log_bytes = 0;
   uint64_t index_file_bytes = 0;
+  // Of the index after overwriting.
+  uint64_t worn_index_file_bytes = 0;
   // Written to the log, its compaction and the index, for each byte of keys and values put.
   double written_per_byte = 0;
   OperationSeconds seconds;
-  // How long opening took after a clean close, and after a process ended without closing.
+  // How long opening takes after a clean close, and after a process ended without closing.
   double open_seconds = 0;
   double recovery_seconds = 0;
 };
