@@ -25,7 +25,7 @@ class ModelTest : public testing::TestWithParam<std::string> {
  protected:
   ModelTest() : directory_(testing::TempDir() + "/model_test") {
     std::filesystem::create_directory(directory_);
-    profile_.keys = 1000000;
+    profile_.keys = 1500000;
     // What is overwritten takes space that depends on when it comes back.
     profile_.gets = 0;
     profile_.overwrites = 0;

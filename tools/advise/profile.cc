@@ -33,6 +33,9 @@ absl::Status Check(const Profile& profile) {
         absl::StrFormat("keys of %d bytes: a key has at most %d", profile.LongestKey(),
                         kMaxKeyBytes));
   }
+  if (*std::min_element(profile.key_bytes.begin(), profile.key_bytes.end()) == 0) {
+    return absl::InvalidArgumentError("keys of 0 bytes: a key has at least 1");
+  }
   return absl::OkStatus();
 }
 

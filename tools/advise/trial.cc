@@ -44,6 +44,8 @@ namespace {
 constexpr uint64_t kPauses = 16;
 
 constexpr int kOpenings = 3;
+// Fewer operations take no time that can be measured.
+constexpr uint64_t kLeastOperations = 20000;
 
 using Clock = std::chrono::steady_clock;
 
@@ -219,7 +221,8 @@ class Worker {
   // Until the space that the log takes is what it will always be, and then for as long again.
   absl::Status Overwrite(Trial* trial) {
     bench::OperationStream stream = Stream(&bench::Workload::updates);
-    const uint64_t count = persistent_ ? std::max(2 * keys_, 2 * ReplayedPuts()) : 2 * keys_;
+    const uint64_t least = std::max(2 * keys_, kLeastOperations);
+    const uint64_t count = persistent_ ? std::max(least, 2 * ReplayedPuts()) : least;
     const auto step = [&] {
       bench::Operation operation;
       stream.Next(&operation);
@@ -241,7 +244,7 @@ class Worker {
   absl::Status Read(Trial* trial) {
     bench::OperationStream stream = Stream(&bench::Workload::reads);
     std::string value;
-    const absl::StatusOr<double> seconds = Time(keys_, [&] {
+    const absl::StatusOr<double> seconds = Time(std::max(keys_, kLeastOperations), [&] {
       bench::Operation operation;
       stream.Next(&operation);
       return db_->Get(entries_.Key(operation.number), &value);
@@ -252,7 +255,7 @@ class Worker {
 
   absl::Status Scan(Trial* trial) {
     bench::OperationStream stream = Stream(&bench::Workload::reads);
-    const uint64_t count = std::max<uint64_t>(keys_ / profile_.scan_length, 1);
+    const uint64_t count = std::max(keys_, kLeastOperations) / profile_.scan_length + 1;
     const absl::StatusOr<double> seconds = Time(count, [&] {
       bench::Operation operation;
       stream.Next(&operation);
