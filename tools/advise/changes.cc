@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
@@ -54,8 +54,7 @@ std::vector<Figure> Figures() {
                      [](const Profile& profile) {
                        return cli::FormatBytes(profile.memory_bytes) + " of memory";
                      }});
-  figures.push_back({"writes",
-                     [](const Profile& p) { return Writes(p) > 0 && Writes(p) < 1; },
+  figures.push_back({"writes", [](const Profile& p) { return Writes(p) > 0 && Writes(p) < 1; },
                      [](Profile profile, double factor) {
                        profile.overwrites *= factor;
                        profile.inserts *= factor;
@@ -102,8 +101,8 @@ bool IsChoice(const std::string& keystore, const Profile& profile, const Evidenc
   return best != nullptr && best->keystore == keystore;
 }
 
-// The smallest step up (`direction` 1) or down (-1) with which the keystore is the choice, in powers
-// of kStep; up to ten thousand times or a ten thousandth.
+// The smallest step up (`direction` 1) or down (-1) with which the keystore is the choice, in
+// powers of kStep; up to ten thousand times or a ten thousandth.
 std::optional<int> Steps(const std::string& keystore, const Profile& profile,
                          const Evidence& evidence, const Figure& figure, int direction) {
   constexpr int kMost = 190;
@@ -149,7 +148,7 @@ std::vector<Change> Demands(const std::string& keystore, const Profile& profile,
   }
   if (IsChoice(keystore, other, evidence)) {
     changes.push_back({keystore, "order",
-                       profile.scans > 0  ? "if nothing is scanned"
+                       profile.scans > 0 ? "if nothing is scanned"
                        : profile.ordered ? "if keys are not wanted in order"
                                          : "if keys are wanted in order"});
   }

@@ -12,8 +12,8 @@
 namespace rumcask::advise {
 
 // Returns what `work` returned there; an error begins with `name`. The process ends without
-// destroying what `work` left. Cancelled, and the process is killed, once `stop` is true; `stop` may
-// be null. This process must have one thread.
+// destroying what `work` left. Cancelled, and the process is killed, once `stop` is true; `stop`
+// may be null. This process must have one thread.
 absl::StatusOr<nlohmann::ordered_json> RunInChild(
     std::string_view name, const std::function<bool()>& stop,
     const std::function<absl::StatusOr<nlohmann::ordered_json>()>& work);

@@ -12,6 +12,7 @@
 #include "keystores/by_name.h"
 #include "tools/advise/device.h"
 #include "tools/advise/memory_trial.h"
+#include "tools/advise/small_database.h"
 #include "tools/advise/trial.h"
 
 namespace rumcask::advise {
@@ -29,6 +30,7 @@ absl::Status TryBuffers(const Profile& profile, const KeystoreFactory& keystore,
   constexpr double kFilledBuffers = 3;
   constexpr double kBesideKey = 80;
   trials->halvings_of_buffers = std::min(halvings, kMostHalvings);
+  trials->halvings_of_small_buffers = ShrinkingFor(halvings + kApart, kApart).buffers;
   settings.halvings = trials->halvings_of_buffers;
   settings.smaller = 0;
   settings.only_fill = true;

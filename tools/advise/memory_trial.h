@@ -27,8 +27,8 @@ struct MemorySettings {
 };
 
 // Fills the index of a keystore in memory, alone and without a log, and tells the anonymous memory
-// that it takes with the profile's keys divided by powers of two, the smallest number first. A table
-// that doubles is as full with each of these numbers as with all keys.
+// that it takes with the profile's keys divided by powers of two, the smallest number first. A
+// table that doubles is as full with each of these numbers as with all keys.
 absl::StatusOr<std::vector<MemoryPoint>> RunMemoryTrial(const Profile& profile,
                                                         const MemorySettings& settings);
 

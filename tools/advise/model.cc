@@ -32,20 +32,22 @@ Line MemoryOfMemoryKeystore(const Trials& trials) {
     return Bytes(trial.memory_bytes) - Bytes(AtKeys(trials.index_memory, trial.keys));
   };
   const Line index = IndexMemory(trials.index_memory);
-  const Line other =
-      LineThrough(Bytes(trials.small.keys), std::max(0.0, rest(trials.small)),
-                  Bytes(trials.large.keys), std::max(0.0, rest(trials.large)));
+  const Line other = LineThrough(Bytes(trials.small.keys), std::max(0.0, rest(trials.small)),
+                                 Bytes(trials.large.keys), std::max(0.0, rest(trials.large)));
   return {index.fixed + other.fixed, index.per_key + other.per_key};
 }
 
-// Buffers and caches are nearly all of it.
+// Buffers and caches have their share of full size; all else is fixed.
 Line MemoryOfDiskKeystore(const Trials& trials) {
-  return {std::ldexp(Bytes(trials.buffers.peak_memory_bytes), trials.halvings_of_buffers), 0};
+  const Line by_share = LineThrough(
+      std::ldexp(1.0, -trials.halvings_of_small_buffers), Bytes(trials.small.peak_memory_bytes),
+      std::ldexp(1.0, -trials.halvings_of_buffers), Bytes(trials.buffers.peak_memory_bytes));
+  return {by_share.At(1), 0};
 }
 
 Line LineOf(const Trials& trials, uint64_t Trial::*bytes) {
-  return LineThrough(Bytes(trials.small.keys), Bytes(trials.small.*bytes),
-                     Bytes(trials.large.keys), Bytes(trials.large.*bytes));
+  return LineThrough(Bytes(trials.small.keys), Bytes(trials.small.*bytes), Bytes(trials.large.keys),
+                     Bytes(trials.large.*bytes));
 }
 
 Line TimeOf(const Trials& trials, double Trial::*seconds) {
@@ -114,8 +116,7 @@ Prediction Predict(const Model& model, uint64_t keys) {
 }
 
 double OperationCost(const Model& model, const Profile& profile, double device_bytes_per_second) {
-  const double device =
-      model.written_per_byte * profile.EntryBytes() / device_bytes_per_second;
+  const double device = model.written_per_byte * profile.EntryBytes() / device_bytes_per_second;
   return profile.gets * model.seconds.get + profile.scans * model.seconds.scan +
          profile.overwrites * std::max(model.seconds.overwrite, device) +
          profile.inserts * std::max(model.seconds.insert, device);

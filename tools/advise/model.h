@@ -66,9 +66,11 @@ struct Trials {
   Trial large;
   // Of a keystore in memory: the last point and one with a quarter of its keys are used.
   std::vector<MemoryPoint> index_memory;
-  // Of a keystore on disk: a filled database whose buffers and caches were halved so often.
+  // Of a keystore on disk: a filled database whose buffers and caches were halved less often, and
+  // how often those of the smaller trial were.
   Trial buffers;
   int halvings_of_buffers = 0;
+  int halvings_of_small_buffers = 0;
 };
 
 // A keystore of which only its traits are known.

@@ -25,7 +25,7 @@ class ModelTest : public testing::TestWithParam<std::string> {
  protected:
   ModelTest() : directory_(testing::TempDir() + "/model_test") {
     std::filesystem::create_directory(directory_);
-    profile_.keys = 1500000;
+    profile_.keys = 1000000;
     // What is overwritten takes space that depends on when it comes back.
     profile_.gets = 0;
     profile_.overwrites = 0;
@@ -60,7 +60,6 @@ TEST_P(ModelTest, PredictsMemoryAndDiskOfALargerDatabase) {
   const auto disk = static_cast<double>(real->log_bytes + real->index_file_bytes);
   EXPECT_NEAR(prediction.disk_bytes / disk, 1, kTolerance)
       << prediction.disk_bytes << " and " << disk;
-  printf("%s memory %.3f disk %.3f\n", GetParam().c_str(), prediction.memory_bytes / memory, prediction.disk_bytes / disk);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ModelTest, testing::ValuesIn(KeystoreNames()),

@@ -29,9 +29,8 @@ double Profile::EntryBytes() const { return Mean(key_bytes) + Mean(value_bytes);
 absl::Status Check(const Profile& profile) {
   if (profile.keys == 0) return absl::InvalidArgumentError("the number of keys must not be 0");
   if (profile.LongestKey() > kMaxKeyBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("keys of %d bytes: a key has at most %d", profile.LongestKey(),
-                        kMaxKeyBytes));
+    return absl::InvalidArgumentError(absl::StrFormat("keys of %d bytes: a key has at most %d",
+                                                      profile.LongestKey(), kMaxKeyBytes));
   }
   if (*std::min_element(profile.key_bytes.begin(), profile.key_bytes.end()) == 0) {
     return absl::InvalidArgumentError("keys of 0 bytes: a key has at least 1");
@@ -42,8 +41,7 @@ absl::Status Check(const Profile& profile) {
 absl::Status MakeShares(Profile* profile) {
   const double sum = profile->gets + profile->overwrites + profile->inserts + profile->scans;
   if (!(sum > 0)) return absl::InvalidArgumentError("the shares of the operations add up to 0");
-  for (double* share :
-       {&profile->gets, &profile->overwrites, &profile->inserts, &profile->scans}) {
+  for (double* share : {&profile->gets, &profile->overwrites, &profile->inserts, &profile->scans}) {
     *share /= sum;
   }
   return absl::OkStatus();

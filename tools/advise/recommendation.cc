@@ -35,8 +35,9 @@ std::string Reason(const Judgement* best, const std::vector<Judgement>& judgemen
         Microseconds(best->cost), next->keystore, Microseconds(next->cost));
   }
   if (next->cost <= kAsGood * best->cost) {
-    return absl::StrFormat("An operation of this mix costs %s, and with %s, which is less simple, %s.",
-                           Microseconds(best->cost), next->keystore, Microseconds(next->cost));
+    return absl::StrFormat(
+        "An operation of this mix costs %s, and with %s, which is less simple, %s.",
+        Microseconds(best->cost), next->keystore, Microseconds(next->cost));
   }
   return absl::StrFormat(
       "An operation of this mix costs %s, the least of those that fit; next is %s with %s.",

@@ -1,5 +1,5 @@
-// Chooses a keystore. Nothing is measured or read here, so that the same figures always give the same
-// choice.
+// Chooses a keystore. Nothing is measured or read here, so that the same figures always give the
+// same choice.
 
 #ifndef RUMCASK_TOOLS_ADVISE_RECOMMENDATION_H_
 #define RUMCASK_TOOLS_ADVISE_RECOMMENDATION_H_

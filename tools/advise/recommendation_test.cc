@@ -113,8 +113,7 @@ std::string ObstacleOf(const Recommendation& recommendation, const std::string& 
 
 TEST(RecommendationTest, SaysWhatDoesNotFit) {
   const Recommendation long_keys = Recommend(LongKeys(), TwentyMillionKeys());
-  EXPECT_EQ(ObstacleOf(long_keys, "hash"),
-            "it needs 686.6 MiB of memory, and there are 512.0 MiB");
+  EXPECT_EQ(ObstacleOf(long_keys, "hash"), "it needs 686.6 MiB of memory, and there are 512.0 MiB");
   EXPECT_EQ(ObstacleOf(long_keys, "lmdb"),
             "its keys have at most 511 bytes, and there are some of 600");
   EXPECT_EQ(ObstacleOf(long_keys, "rocksdb"), "");
@@ -151,8 +150,8 @@ TEST(RecommendationTest, APutCostsWhatTheDeviceTakesForIt) {
   EXPECT_EQ(Recommend(profile, evidence).keystore, "rocksdb");
 }
 
-// What is told is true: with the number of keys that is named, the other keystore is the choice, and
-// with a tenth less it is not.
+// What is told is true: with the number of keys that is named, the other keystore is the choice,
+// and with a tenth less it is not.
 TEST(RecommendationTest, WhatItTellsOfKeysHappens) {
   Profile profile = Lookups();
   profile.memory_bytes = kGiB;
@@ -198,12 +197,12 @@ std::vector<std::string> ReadmeRows() {
 
 TEST(RecommendationTest, SaysWhatTheReadmeSays) {
   std::vector<std::string> keystores;
-  for (const auto& [profile, evidence] : std::vector<std::pair<Profile, Evidence>>{
-           {Lookups(), FiveMillionKeys()},
-           {Exact(), FiveMillionKeys()},
-           {Ranges(), FiveMillionKeys()},
-           {MoreThanMemory(), TwentyMillionKeys()},
-           {MoreThanMemoryWritten(), TwentyMillionKeys()}}) {
+  for (const auto& [profile, evidence] :
+       std::vector<std::pair<Profile, Evidence>>{{Lookups(), FiveMillionKeys()},
+                                                 {Exact(), FiveMillionKeys()},
+                                                 {Ranges(), FiveMillionKeys()},
+                                                 {MoreThanMemory(), TwentyMillionKeys()},
+                                                 {MoreThanMemoryWritten(), TwentyMillionKeys()}}) {
     keystores.push_back(Recommend(profile, evidence).keystore);
   }
   EXPECT_EQ(keystores, ReadmeRows());

@@ -116,8 +116,10 @@ nlohmann::ordered_json KeystoreAsJson(const Advice& advice, size_t i) {
 // The part of the text that says how far it may be believed.
 std::string Limits(const Advice& advice) {
   return absl::StrFormat(
-      "Tried with %s on %s, which writes %s/s in order. Gets, puts and scans are given in processor "
-      "time, at that size and with all data in the page cache: what is read often wants room there, "
+      "Tried with %s on %s, which writes %s/s in order. Gets, puts and scans are given in "
+      "processor "
+      "time, at that size and with all data in the page cache: what is read often wants room "
+      "there, "
       "beside the memory above. While writers are faster than an index on disk, its buffers take "
       "more.",
       cli::FormatCount(advice.trial_keys, "key"), advice.device,
@@ -142,15 +144,14 @@ std::string AsTable(const Advice& advice) {
         cli::Wrapped(absl::StrCat(judgement.keystore, " does not fit: ", judgement.obstacle), 2),
         "\n");
   }
-  absl::StrAppend(&text, "\nRecommended: ",
-                  recommendation.keystore.empty() ? "none" : recommendation.keystore, "\n",
-                  cli::Wrapped(recommendation.reason, 2), "\n");
+  absl::StrAppend(
+      &text, "\nRecommended: ", recommendation.keystore.empty() ? "none" : recommendation.keystore,
+      "\n", cli::Wrapped(recommendation.reason, 2), "\n");
   if (!recommendation.changes.empty()) absl::StrAppend(&text, "\nWhat would change it:\n");
   for (const Change& change : recommendation.changes) {
-    absl::StrAppend(&text, cli::Wrapped(absl::StrFormat("  %-8s %s", change.keystore,
-                                                        change.condition),
-                                        11),
-                    "\n");
+    absl::StrAppend(
+        &text, cli::Wrapped(absl::StrFormat("  %-8s %s", change.keystore, change.condition), 11),
+        "\n");
   }
   absl::StrAppend(&text, "\n", cli::Wrapped(Limits(advice), 0), "\n");
   return cli::Printable(text, cli::Escaping::kLines);

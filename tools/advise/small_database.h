@@ -18,9 +18,10 @@ struct Shrinking {
   int buffers = 0;
 };
 
-// For a database whose keys are halved so often, which is the smaller one of two trials if `smaller`
-// is not 0: then the other one has `smaller` halvings less. Where what there is of each segment or
-// buffer would be felt, the larger one shrinks them less, but the smaller one has as many of them.
+// For a database whose keys are halved so often, which is the smaller one of two trials if
+// `smaller` is not 0: then the other one has `smaller` halvings less. Where what there is of each
+// segment or buffer would be felt, the larger one shrinks them less, but the smaller one has as
+// many of them.
 Shrinking ShrinkingFor(int halvings, int smaller);
 
 // The default options of the keystore, with smaller bounds.

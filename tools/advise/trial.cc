@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,8 +41,8 @@
 namespace rumcask::advise {
 namespace {
 
-// So often a trial that only fills lets background work end.
-constexpr uint64_t kPauses = 16;
+// So often the filling of an index on disk lets background work end.
+constexpr uint64_t kPauses = 32;
 
 constexpr int kOpenings = 3;
 // Fewer operations take no time that can be measured.
@@ -73,9 +74,8 @@ class Worker {
 
   // Opens the database, which is made if there is none, and tells the seconds.
   absl::StatusOr<double> Open() {
-    absl::StatusOr<Options> options =
-        SmallDatabase(profile_, settings_.keystore,
-                      ShrinkingFor(settings_.halvings, settings_.smaller));
+    absl::StatusOr<Options> options = SmallDatabase(
+        profile_, settings_.keystore, ShrinkingFor(settings_.halvings, settings_.smaller));
     if (!options.ok()) return options.status();
     replay_bytes_ = options->replay_bytes;
     ordered_ = options->keystore->traits.ordered;
@@ -127,9 +127,9 @@ class Worker {
     return db_->Put(key, value);
   }
 
-  // Does `step` so many times, or as long as a phase may take, and tells the processor time that one
-  // takes, that of background threads included. It does not depend on what else the machine does,
-  // nor on how long a small database waits for a device that a large one would keep busy.
+  // Does `step` so many times, or as long as a phase may take, and tells the processor time that
+  // one takes, that of background threads included. It does not depend on what else the machine
+  // does, nor on how long a small database waits for a device that a large one would keep busy.
   absl::StatusOr<double> Time(uint64_t count, const std::function<absl::Status()>& step) const {
     // The median of slices: what disturbs some of them does not count.
     constexpr uint64_t kSlices = 16;
@@ -159,18 +159,19 @@ class Worker {
     for (uint64_t i = 0; i < keys_; ++i) {
       const absl::Status status = Put(profile_.ascending ? i : order(i));
       if (!status.ok()) return status;
-      if (settings_.only_fill && (i + 1) % (keys_ / kPauses + 1) == 0) AwaitQuiet();
+      if (persistent_ && (i + 1) % (keys_ / kPauses + 1) == 0) AwaitQuiet();
     }
     trial->seconds.insert = (CpuSeconds() - cpu) / static_cast<double>(keys_);
     NoteWritten(before, trial);
     return absl::OkStatus();
   }
 
-  // Until the index on disk has what was brought on its way, as far as can be seen. How many buffers
-  // wait for it otherwise depends on who is faster at that moment.
+  // Until the index on disk has what is on its way to it, as far as can be seen: no thread computes
+  // or waits for a device. Otherwise it would depend on who is faster at that moment how many
+  // buffers there are, and how large the index becomes.
   void AwaitQuiet() const {
     constexpr std::chrono::milliseconds kPoll(5);
-    constexpr int kQuietPolls = 12;
+    constexpr int kQuietPolls = 8;
     constexpr double kBusyShare = 0.2;
     constexpr double kLongest = 30;
     const Clock::time_point begin = Clock::now();
@@ -179,10 +180,25 @@ class Worker {
     for (int quiet = 0; quiet < kQuietPolls && SecondsSince(begin) < kLongest;) {
       std::this_thread::sleep_for(kPoll);
       const double used = CpuSeconds() - cpu;
-      quiet = used < kBusyShare * SecondsSince(last) ? quiet + 1 : 0;
+      const bool busy = used > kBusyShare * SecondsSince(last) || WaitsForDevice();
+      quiet = busy ? 0 : quiet + 1;
       cpu += used;
       last = Clock::now();
     }
+  }
+
+  // Whether a thread of this process does.
+  static bool WaitsForDevice() {
+    std::error_code error;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+      std::ifstream file(task.path() / "stat");
+      std::string line;
+      std::getline(file, line);
+      // The state stands behind the name, which is in parentheses.
+      const size_t name_end = line.rfind(") ");
+      if (name_end != std::string::npos && line[name_end + 2] == 'D') return true;
+    }
+    return false;
   }
 
   absl::Status Close(Trial* trial) {
@@ -281,11 +297,13 @@ class Worker {
   absl::Status FallBehind() {
     if (!persistent_) return absl::OkStatus();
     bench::OperationStream stream = Stream(&bench::Workload::updates);
-    return Time(std::min(keys_, ReplayedPuts()), [&] {
-             bench::Operation operation;
-             stream.Next(&operation);
-             return Put(operation.number);
-           }).status();
+    return Time(std::min(keys_, ReplayedPuts()),
+                [&] {
+                  bench::Operation operation;
+                  stream.Next(&operation);
+                  return Put(operation.number);
+                })
+        .status();
   }
 
   // Puts that fill the part of the log that an opening after a crash may have to read again.
@@ -317,8 +335,7 @@ class Worker {
     const uint64_t log = now.log - before.log;
     // The log is written by calls as well, so that what they wrote beyond it is the index.
     const uint64_t all = persistent_ ? std::max(log, now.calls - before.calls) : log;
-    trial->written_per_byte =
-        static_cast<double>(all) / static_cast<double>(now.put - before.put);
+    trial->written_per_byte = static_cast<double>(all) / static_cast<double>(now.put - before.put);
   }
 
   const Profile& profile_;
@@ -377,8 +394,8 @@ absl::StatusOr<Trial> RunTrial(const Profile& profile, const TrialSettings& sett
     std::error_code ignored;
     std::filesystem::remove_all(absl::StrCat(settings.directory, "/", settings.keystore), ignored);
   });
-  const absl::StatusOr<nlohmann::ordered_json> lived = RunInChild(
-      name, settings.stop, [&]() -> absl::StatusOr<nlohmann::ordered_json> {
+  const absl::StatusOr<nlohmann::ordered_json> lived =
+      RunInChild(name, settings.stop, [&]() -> absl::StatusOr<nlohmann::ordered_json> {
         Worker worker(profile, settings);
         Trial trial;
         const absl::Status status = worker.Live(&trial);
@@ -389,8 +406,8 @@ absl::StatusOr<Trial> RunTrial(const Profile& profile, const TrialSettings& sett
   Trial trial = TrialOf(*lived);
   if (settings.only_fill) return trial;
   for (int i = 0; i < kOpenings; ++i) {
-    const absl::StatusOr<nlohmann::ordered_json> recovered = RunInChild(
-        name, settings.stop, [&]() -> absl::StatusOr<nlohmann::ordered_json> {
+    const absl::StatusOr<nlohmann::ordered_json> recovered =
+        RunInChild(name, settings.stop, [&]() -> absl::StatusOr<nlohmann::ordered_json> {
           Worker worker(profile, settings);
           const absl::StatusOr<double> seconds = worker.Open();
           if (!seconds.ok()) return seconds.status();
