@@ -51,6 +51,8 @@ Line LineOf(const Trials& trials, uint64_t Trial::*bytes) {
 }
 
 Line TimeOf(const Trials& trials, double Trial::*seconds) {
+  // A keystore in memory reads all keys.
+  if (!trials.index_memory.empty()) return {0, trials.large.*seconds / Bytes(trials.large.keys)};
   // Four times the keys that do not take half as long again take no longer: the rest is noise, of
   // which a database of full size would have thousands of times as much.
   constexpr double kGrows = 1.5;
@@ -99,6 +101,11 @@ Model ModelOf(const Profile& profile, const KeystoreFactory& keystore, const Tri
   }
   model.written_per_byte = trials.large.written_per_byte;
   model.seconds = trials.large.seconds;
+  if (model.persistent) {
+    // With the smallest buffers, what each of them costs would be taken for the cost of puts.
+    model.seconds.insert = trials.buffers.seconds.insert;
+    model.seconds.overwrite = trials.buffers.seconds.insert;
+  }
   model.open_seconds = TimeOf(trials, &Trial::open_seconds);
   model.recovery_seconds = TimeOf(trials, &Trial::recovery_seconds);
   return model;
