@@ -9,7 +9,7 @@
 // 96 bits of the digest are stored, and at least 12 more choose the shard. The digest is SipHash
 // under a secret that is drawn anew for each opening, so nobody can prepare keys that collide.
 // Among n keys the odds that any two collide are below n^2 / 2^109, which is less than 1e-14 for
-// 10^9 keys. If it happens, reading the older key is DataLoss; the next opening, which draws another
+// 10^9 keys. If it happens, reading the older key is DataLoss; the next opening, which has another
 // secret, brings the key back, unless compaction has dropped its record, to which nothing points. A
 // read never returns the other key's value, because it compares the key in the record.
 //
