@@ -164,9 +164,9 @@ void DeclareFlags(cli::CommandLine* line, AdviseOptions* options) {
                "What the database may take beside the page cache, such as 8GiB; default: all of "
                "this machine's");
   line->Option("--open-within", "SECONDS", &options->open_within,
-               "How long opening may take after a clean close");
+               "How long opening may take after a clean close; it is estimated from above");
   line->Option("--recover-within", "SECONDS", &options->recover_within,
-               "How long opening may take after a crash");
+               "How long opening may take after a crash; it is estimated from above");
 }
 
 absl::StatusOr<Profile> ProfileOf(const AdviseOptions& options, const Profile& base) {

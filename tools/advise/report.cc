@@ -117,11 +117,11 @@ nlohmann::ordered_json KeystoreAsJson(const Advice& advice, size_t i) {
 std::string Limits(const Advice& advice) {
   return absl::StrFormat(
       "Tried with %s on %s, which writes %s/s in order. Gets, puts and scans are given in "
-      "processor "
-      "time, at that size and with all data in the page cache: what is read often wants room "
-      "there, "
-      "beside the memory above. While writers are faster than an index on disk, its buffers take "
-      "more.",
+      "processor time, at that size and with all data in the page cache: what is read often wants "
+      "room there, beside the memory above. While writers are faster than an index on disk, its "
+      "buffers take more. Opening is estimated from above: the trials' segments are smaller, so "
+      "that each key has a larger part in what it costs to open one. Written is what a trial of "
+      "that size has written for each byte; a larger RocksDB has more levels.",
       cli::FormatCount(advice.trial_keys, "key"), advice.device,
       Bytes(advice.evidence.device_bytes_per_second));
 }

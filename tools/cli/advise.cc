@@ -119,16 +119,18 @@ absl::Status Advise(const AdviseFlags& flags) {
 int RunAdvise(const std::vector<std::string>& arguments) {
   CommandLine line(
       "Recommends a keystore. Tries each with a small database like the one that is described, in "
-      "a "
-      "directory that is removed afterwards, and tells what it would take at full size, which one "
-      "to choose, why, and what would change that. For example: rumcask advise --keys 50000000 "
+      "a directory that is removed afterwards, and tells what it would take at full size, which "
+      "one to choose, why, and what would change that. For example: rumcask advise --keys 50000000 "
       "--gets 9 --overwrites 1 --memory 2GiB");
   AdviseFlags flags;
   advise::DeclareFlags(&line, &flags.options);
   line.Option("--from-db", "DB", &flags.from_db,
               "Take the number of keys, and the lengths of keys and values, from this database, "
               "which is only read");
-  line.Option("--seconds", "S", &flags.seconds, "How long to try each keystore, about; default 5");
+  line.Option(
+      "--seconds", "S", &flags.seconds,
+      "How long to work on each keystore, about; default 5. Filling it, waits for the device "
+      "and openings come on top");
   line.Option("--directory", "DIR", &flags.directory,
               "Where to try them, so that the device is the one that will be used; default: TMPDIR "
               "or /tmp");
