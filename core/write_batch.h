@@ -52,17 +52,18 @@ class WriteBatch {
   // The number of bytes it will take in the log; at most kMaxBatchBytes can be written.
   uint64_t encoded_bytes() const { return encoded_bytes_; }
 
-  // What was collected, in the order of the calls. The views are valid until the batch is changed.
+  // A put, or a delete, which has no value. The views are valid until the batch is changed.
   struct Operation {
     std::string_view key;
-    std::string_view value;  // empty for a delete
+    std::string_view value;
     bool is_delete;
   };
+  // What Require was called with. The view is valid until the batch is changed.
   struct Requirement {
     std::string_view key;
     uint64_t version;
   };
-  // `i` must be less than count().
+  // Operations and requirements are in the order of the calls; `i` must be less than count().
   Operation operation(size_t i) const;
   // The number of requirements.
   size_t requirement_count() const { return requirements_.size(); }
