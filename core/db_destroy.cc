@@ -13,7 +13,7 @@
 #include "core/format/format.h"
 #include "core/format/manifest.h"
 #include "core/log/database_lock.h"
-#include "core/log/directory_contents.h"
+#include "core/log/opening/directory_contents.h"
 #include "core/plugin/index_directory.h"
 #include "core/system/file_system.h"
 #include "core/system/seeded_bug.h"

@@ -15,7 +15,7 @@
 #include "core/index/index_notes.h"
 #include "core/index/index_opener.h"
 #include "core/listener.h"
-#include "core/log/directory_contents.h"
+#include "core/log/opening/directory_contents.h"
 #include "core/log/recovery.h"
 #include "core/plugin/keystore.h"
 #include "core/store.h"

@@ -1,4 +1,4 @@
-#include "core/log/directory_contents.h"
+#include "core/log/opening/directory_contents.h"
 
 #include <string>
 #include <vector>

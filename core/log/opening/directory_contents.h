@@ -1,7 +1,7 @@
 // What a directory holds: a database, or something that must be left alone.
 
-#ifndef RUMCASK_CORE_LOG_DIRECTORY_CONTENTS_H_
-#define RUMCASK_CORE_LOG_DIRECTORY_CONTENTS_H_
+#ifndef RUMCASK_CORE_LOG_OPENING_DIRECTORY_CONTENTS_H_
+#define RUMCASK_CORE_LOG_OPENING_DIRECTORY_CONTENTS_H_
 
 #include <string_view>
 
@@ -29,4 +29,4 @@ absl::Status ForeignDirectory(std::string_view path);
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_LOG_DIRECTORY_CONTENTS_H_
+#endif  // RUMCASK_CORE_LOG_OPENING_DIRECTORY_CONTENTS_H_
