@@ -61,7 +61,7 @@ absl::Status RemoveIndex(Directory* directory) {
   // Keystores on disk are only on file systems whose directories have descriptors. By that one, not
   // by the path, which may be another directory's by now.
   if (directory->descriptor() < 0) return absl::OkStatus();
-  return RemoveIndexes(absl::StrCat("/proc/self/fd/", directory->descriptor(), "/./index"));
+  return RemoveIndexes(directory->descriptor(), directory->path());
 }
 
 absl::Status RemoveManifest(Directory* directory) {

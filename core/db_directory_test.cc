@@ -268,6 +268,20 @@ TEST_F(DbDirectoryTest, DestroyLooksIntoManifest) {
   EXPECT_TRUE(fs::exists(path_ / "index" / "page.html"));
 }
 
+// What is under links in an index is somebody else's.
+TEST_F(DbDirectoryTest, DestroyFollowsNoLinkInAnIndex) {
+  Make();
+  fs::create_directories(path_ / "index" / "some" / "deep" / "er");
+  Touch(path_ / "index" / "some" / "deep" / "er" / "data");
+  fs::create_directory(root_ / "elsewhere");
+  Touch(root_ / "elsewhere" / "file");
+  fs::create_directory_symlink(root_ / "elsewhere", path_ / "index" / "some" / "link");
+  const absl::Status status = DB::Destroy(path_.string());
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_FALSE(fs::exists(path_));
+  EXPECT_TRUE(fs::exists(root_ / "elsewhere" / "file"));
+}
+
 // Of a directory that was moved away the new one at its place knows nothing.
 TEST_F(DbDirectoryTest, DestroyKeepsToTheDirectoryThatItHasOpened) {
   Make();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
 
 #include "core/db.h"
@@ -142,26 +143,32 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status GoOnAfter(Store* store, absl::Status failur
   return damage.ok() ? failure : store->Report(damage);
 }
 
-// Calls `read(&damage)` without the write lock and then `write(&damage, &again)`, which acquires
-// it, until both are OK and the latter sets no `again`. If the thread is `announced`, nothing that
-// `read` sees is retired, and its place taken by another record, before `write` has decided.
+// Calls `read(&damage)` without the write lock, if `reads`, and then `write(&damage, &again)`,
+// which acquires it, until both are OK and the latter sets no `again`. The thread is announced
+// meanwhile, so that nothing that `read` sees is retired, and its place taken by another record,
+// before `write` has decided.
 template <typename Read, typename Write>
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status UntilDecided(Store* store, bool announced,
-                                                              Read read, Write write) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status UntilDecided(Store* store, bool reads,
+                                                              const Read& read,
+                                                              const Write& write) {
   for (;;) {
     absl::Status damage;
     bool again = false;
-    ReaderScope reading(announced && !SeededBug("conditions-not-announced"));
-    absl::Status status = read(&damage);
-    if (!status.ok()) {
-      reading.Leave();
-      return damage.ok() ? status : store->Report(damage);
+    ReaderScope reading(reads && !SeededBug("conditions-not-announced"));
+    // Each step has a status of its own, as assigning to one costs more than checking a new one.
+    if (reads) {
+      if (absl::Status status = read(&damage); !status.ok()) {
+        reading.Leave();
+        return damage.ok() ? status : store->Report(damage);
+      }
     }
-    status = write(&damage, &again);
+    absl::Status decided = write(&damage, &again);
     reading.Leave();
-    if (status.ok() && !again) return status;
-    if (!status.ok()) status = GoOnAfter(store, std::move(status), damage);
-    if (!status.ok()) return status;
+    if (ABSL_PREDICT_TRUE(decided.ok())) {
+      if (!again) return decided;
+    } else if (absl::Status status = GoOnAfter(store, std::move(decided), damage); !status.ok()) {
+      return status;
+    }
   }
 }
 
@@ -189,7 +196,6 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
   bool refused = false;
   uint64_t wait_for = 0;
   const auto read = [&](absl::Status* damage) {
-    if (!reads_current) return absl::OkStatus();
     return ReadCurrent(store, write->prepared, write->conditional(), &current, damage);
   };
   const auto write_locked = [&](absl::Status* damage, bool* again) -> absl::Status {
@@ -215,8 +221,10 @@ absl::Status WriteOne(Store* store, PendingWrite* write, const WriteOptions& opt
     wait_for = store->log_.last_sequence();
     return absl::OkStatus();
   };
-  status = UntilDecided(store, reads_current, read, write_locked);
-  if (!status.ok()) return status;
+  if (absl::Status decided = UntilDecided(store, reads_current, read, write_locked);
+      !decided.ok()) {
+    return decided;
+  }
   store->AfterWrite();
   if (options.sync) {
     status = store->log_.WaitDurable(wait_for);

@@ -3,11 +3,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -30,10 +30,46 @@ bool IsDirectory(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-absl::Status RemoveTree(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  return error ? ErrnoStatus("remove", path, error.value()) : absl::OkStatus();
+// The directory `name` in the open directory `parent`, not through a link; a negated errno on
+// failure.
+int OpenIn(int parent, const char* name) {
+  const int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+int NamesIn(int directory, std::vector<std::string>* names) {
+  // A description of its own, as the position in the directory belongs to that.
+  const int fd = OpenIn(directory, ".");
+  if (fd < 0) return fd;
+  DIR* const opened = ::fdopendir(fd);
+  if (opened == nullptr) {
+    const int error = errno;
+    ::close(fd);
+    return -error;
+  }
+  while (const dirent* entry = ::readdir(opened)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names->emplace_back(name);
+  }
+  ::closedir(opened);
+  return 0;
+}
+
+// Removes whatever `name` is in the open directory `parent`, with all that is in it. Links are
+// removed, not what they lead to. A negated errno on failure; that there is nothing is none.
+int RemoveAll(int parent, const char* name) {
+  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return 0;
+  if (errno != EISDIR) return -errno;
+  const int directory = OpenIn(parent, name);
+  if (directory < 0) return directory;
+  std::vector<std::string> names;
+  int error = NamesIn(directory, &names);
+  for (size_t i = 0; i < names.size() && error == 0; ++i) {
+    error = RemoveAll(directory, names[i].c_str());
+  }
+  ::close(directory);
+  if (error == 0 && ::unlinkat(parent, name, AT_REMOVEDIR) < 0) error = -errno;
+  return error;
 }
 
 }  // namespace
@@ -60,11 +96,19 @@ absl::Status MakeIndexDirectory(const std::string& path) {
 }
 
 absl::Status RemoveIndexDirectory(const std::string& path) {
-  return IsDirectory(ParentOf(path)) ? RemoveTree(path) : absl::OkStatus();
+  if (!IsDirectory(ParentOf(path))) return absl::OkStatus();
+  const int error = RemoveAll(AT_FDCWD, path.c_str());
+  return error == 0 ? absl::OkStatus() : ErrnoStatus("remove", path, -error);
 }
 
-absl::Status RemoveIndexes(const std::string& path) {
-  return IsDirectory(path) ? RemoveTree(path) : absl::OkStatus();
+absl::Status RemoveIndexes(int database, const std::string& path) {
+  struct stat status;
+  if (::fstatat(database, "index", &status, AT_SYMLINK_NOFOLLOW) < 0) {
+    return errno == ENOENT ? absl::OkStatus() : ErrnoStatus("stat", path + "/index", errno);
+  }
+  if (!S_ISDIR(status.st_mode)) return absl::OkStatus();
+  const int error = RemoveAll(database, "index");
+  return error == 0 ? absl::OkStatus() : ErrnoStatus("remove", path + "/index", -error);
 }
 
 namespace {

@@ -24,9 +24,9 @@ absl::Status PutAsideIfNoDirectory(const std::string& path);
 // if DATABASE/index itself is a link, nothing is removed. OK if there is no directory.
 absl::Status RemoveIndexDirectory(const std::string& path);
 
-// Removes DATABASE/index, which `path` is, with all indexes. OK if it is no directory: then it
-// stays.
-absl::Status RemoveIndexes(const std::string& path);
+// Removes the directory `index` of the open directory `database`, with all indexes. OK if there is
+// none, or something else, which stays. `path` is that of the database, for messages.
+absl::Status RemoveIndexes(int database, const std::string& path);
 
 // FailedPrecondition, naming the culprit, if the path is not a directory or leads through a link,
 // or if the directory contains anything but regular files. Libraries either follow such a thing
