@@ -25,8 +25,8 @@ using State = std::map<std::string, std::string>;
 // Changes `*state` as the write would.
 void Apply(const Operations& operations, State* state);
 
-// Does the write on a database: one operation by Put or Delete, others as a batch. `result` may be
-// null.
+// Does the write on a database: one operation by Put or Delete, others as a batch, which has a
+// requirement if they are an even number. `result` may be null.
 absl::Status Perform(const Operations& operations, DB* db, const WriteOptions& options,
                      WriteResult* result = nullptr);
 
