@@ -179,12 +179,13 @@ class DB {
   // the keystore has none.
   absl::StatusOr<std::unique_ptr<Iterator>> NewIterator(const IteratorOptions& options = {});
 
-  // The number of keys that an iterator with these options would walk, `at_most` so many, by a walk
-  // over the index alone: no record is read. No keystore knows how many keys lie between two others
-  // without counting them, so this takes time for each; who only needs to know whether there are
-  // more than so many says `at_most`. ResourceExhausted if the snapshot was given up, the options'
-  // own or the one that this takes. Unimplemented if the options have bounds or a prefix, or ask
-  // for order, and the keystore has none. See KeyCount for the number of all keys.
+  // The number of keys that an iterator with these options would walk, but not more than `at_most`.
+  // Found by a walk over the index alone: no record is read. No keystore knows how many keys lie
+  // between two others without counting them, so this takes time for each. To find out whether
+  // there are more than n keys, pass n + 1 as `at_most`. ResourceExhausted if the snapshot was
+  // given up, the options' own or the one that this takes. Unimplemented if the options have bounds
+  // or a prefix, or ask for order, and the keystore has none. See KeyCount for the number of all
+  // keys.
   absl::StatusOr<uint64_t> CountRange(const IteratorOptions& options,
                                       uint64_t at_most = UINT64_MAX);
 
@@ -224,8 +225,8 @@ class DB {
   // If the batch has requirements that do not all hold, nothing is written. The result is Aborted
   // with a message that says which is the first, counted from 1; `result` tells at which version
   // that one's key is, and whether it exists. DataLoss if the record of a required key is damaged.
-  // With sync, a refusal is returned only once what it observed is
-  // durable, and so is OK for a batch that has only requirements.
+  // With sync, the answer comes only once what it rests on is durable, be it a refusal or the OK of
+  // a batch that has nothing but requirements.
   absl::Status Write(const WriteBatch& batch, const WriteOptions& options = {},
                      WriteResult* result = nullptr);
 

@@ -21,7 +21,7 @@
 namespace rumcask {
 namespace {
 
-// Counted between two looks at whether a writer waits for readers.
+// Counted while the thread is announced as a reader, for whose end compaction waits.
 constexpr uint64_t kKeysAtOnce = 512;
 
 absl::Status NoOrder(const KeystoreTraits& traits) {

@@ -21,7 +21,8 @@
 namespace rumcask {
 namespace {
 
-// After so many looks at what a batch requires, the last one is under the write lock.
+// After so many looks at what a batch requires, what has changed again is read under the write
+// lock.
 constexpr int kRounds = 4;
 
 void Increment(std::atomic<uint64_t>* counter) {

@@ -15,6 +15,7 @@ namespace rumcask {
 enum class DirectoryContents {
   // Nothing, or what an interrupted creation or Destroy leaves.
   kEmpty,
+  // Files of somebody else, and no database.
   kForeign,
   // Segments, and no MANIFEST.
   kSegments,
