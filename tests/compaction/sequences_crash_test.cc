@@ -46,6 +46,41 @@ TEST_P(SequenceTest, A1_H1_ADeadRecordStaysUntilWhatReplacedItIsDurable) {
   }
 }
 
+// The same of a record that is overwritten or deleted when a job has begun: it is not copied, and
+// its segment goes.
+TEST_P(SequenceTest, A1_H1_ARecordThatDiesWhenAJobHasBegunStaysUntilWhatReplacedItIsDurable) {
+  for (const bool erased : {false, true}) {
+    for (const char* const step : {"read", "copy", "adopt", "move", "slice", "looked"}) {
+      SCOPED_TRACE(absl::StrCat(step, erased ? ", deleted" : ", overwritten"));
+      BeginAnew();
+      for (const char* const key : {"dead", "key", "other"}) Put(key, Value(key, 0));
+      Put("dead", Value("dead", 1));
+      Roll();
+      ASSERT_TRUE(db_->Sync().ok());
+      ASSERT_TRUE(DbTestPeer::CompactorOf(db_.get())->BringIndexUpToDate().ok());
+      const Content before = ContentOf(db_.get());
+      Content after;
+      AtStep(step, [&] {
+        // In a segment of its own, of which nothing else makes it durable.
+        Roll();
+        ASSERT_TRUE((erased ? db_->Delete("key") : db_->Put("key", "new")).ok());
+        after = ContentOf(db_.get());
+      });
+      CompactionReport report;
+      const std::vector<CrashPoint> crashes = CrashesDuring([&] { report = CompactAll(); });
+      EXPECT_GT(report.retired_segments, 0u);
+      ASSERT_FALSE(after.empty());
+      for (const CrashPoint& crash : crashes) {
+        SCOPED_TRACE(crash.where);
+        const Revived revived = Revive(crash);
+        ASSERT_NE(revived.db, nullptr);
+        const Content found = ContentOf(revived.db.get());
+        EXPECT_TRUE(found == before || found == after);
+      }
+    }
+  }
+}
+
 // The power fails while a full segment waits for its fdatasync. If it could be a victim, copies of
 // its records could be durable before earlier records are.
 TEST_P(SequenceTest, A2_H2_ASegmentThatIsNotDurableIsNoVictim) {
