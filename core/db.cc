@@ -210,18 +210,23 @@ absl::Status DB::BackgroundStatus() const {
 absl::Status DB::Close() {
   if (store_->in_forked_child()) return store_->CheckUsable();
   store_->closed_.store(true, std::memory_order_release);
-  MutexLock lock(store_->close_mutex_);
-  if (!store_->close_result_.has_value()) {
-    if (store_->controller_ != nullptr) store_->controller_->Stop();
-    store_->close_result_ = store_->log_.Close();
-    absl::Status status = store_->index_.Close();
-    if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
-    store_->log_.TellListener();
-    store_->log_.FreezeManifest();
-    store_->lock_.reset();
-    store_->keystore_->FinishForgetting();
+  absl::Status result;
+  {
+    const LogStatus::Quiet quiet;
+    MutexLock lock(store_->close_mutex_);
+    if (!store_->close_result_.has_value()) {
+      if (store_->controller_ != nullptr) store_->controller_->Stop();
+      store_->close_result_ = store_->log_.Close();
+      absl::Status status = store_->index_.Close();
+      if (store_->close_result_->ok()) store_->close_result_ = std::move(status);
+      store_->log_.FreezeManifest();
+      store_->lock_.reset();
+      store_->keystore_->FinishForgetting();
+    }
+    result = *store_->close_result_;
   }
-  return *store_->close_result_;
+  store_->log_.TellListener();
+  return result;
 }
 
 DB::~DB() {

@@ -21,7 +21,7 @@
 namespace rumcask {
 namespace {
 
-// Counted while the thread is announced as a reader, for whose end compaction waits.
+// For so many keys a thread is announced as a reader at once; compaction waits until it is not.
 constexpr uint64_t kKeysAtOnce = 512;
 
 absl::Status NoOrder(const KeystoreTraits& traits) {

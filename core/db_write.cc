@@ -145,9 +145,9 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status GoOnAfter(Store* store, absl::Status failur
 }
 
 // Calls `read(&damage)` without the write lock, if `reads`, and then `write(&damage, &again)`,
-// which acquires it, until both are OK and the latter sets no `again`. The thread is announced
-// meanwhile, so that nothing that `read` sees is retired, and its place taken by another record,
-// before `write` has decided.
+// which acquires it, until the latter is OK and sets no `again`, or there is an error that does not
+// go away. If it `reads`, the thread is announced meanwhile, so that nothing that `read` sees is
+// retired, and its place taken by another record, before `write` has decided.
 template <typename Read, typename Write>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status UntilDecided(Store* store, bool reads,
                                                               const Read& read,

@@ -14,8 +14,6 @@ namespace {
 // that a long one does not pay for many blocks.
 constexpr size_t kFirstBlock = 16;
 constexpr size_t kLongestBlock = 512;
-// Records whose reads overlap.
-constexpr size_t kAhead = 32;
 
 }  // namespace
 
@@ -140,12 +138,8 @@ void OrderedIterator::Settle() {
 absl::Status OrderedIterator::ReadRecord(bool* gone) {
   MutexLock lock(mutex_);
   const ReaderScope reading;
-  if (at_ % kAhead == 0) {
-    for (size_t i = at_; i < std::min(at_ + kAhead, block_.size()); ++i) {
-      const Location ahead = block_.location(i);
-      if (ahead.exists()) store_->log_.Pin(ahead)->Touch(ahead);
-    }
-  }
+  readahead_.Touch(store_->log_, at_, block_.size(),
+                   [this](size_t i) { return block_.location(i); });
   const Location location = block_.location(at_);
   *gone = !location.exists();
   if (*gone) return absl::OkStatus();

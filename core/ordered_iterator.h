@@ -9,6 +9,7 @@
 
 #include "core/held_record.h"
 #include "core/iterator.h"
+#include "core/log/readahead.h"
 #include "core/plugin/key_block.h"
 #include "core/plugin/keystore.h"
 #include "core/store.h"
@@ -63,6 +64,7 @@ class OrderedIterator : public Iterator, private LocationHolder {
   size_t block_keys_;      // number of keys to fetch into the next block
   bool complete_ = false;  // nothing comes behind the block
   bool reverse_ = false;
+  Readahead readahead_;
   HeldRecord record_;
   bool valid_ = false;
   absl::Status status_;

@@ -11,9 +11,6 @@
 namespace rumcask {
 namespace {
 
-// Records whose reads overlap.
-constexpr size_t kAhead = 32;
-
 absl::Status SnapshotGivenUp() {
   return absl::ResourceExhaustedError(
       "the snapshot was given up: it and older ones kept more memory than max_undo_bytes, or too "
@@ -56,12 +53,8 @@ bool UnorderedIterator::Fill() {
     }
     if (locations_.empty()) return false;
   }
-  if (at_ % kAhead == 0) {
-    for (size_t i = at_; i < std::min(at_ + kAhead, locations_.size()); ++i) {
-      const Location ahead = locations_[i];
-      if (ahead.exists()) store_->log_.Pin(ahead)->Touch(ahead);
-    }
-  }
+  const std::vector<Location>& ahead = locations_;
+  readahead_.Touch(store_->log_, at_, ahead.size(), [&](size_t i) { return ahead[i]; });
   return true;
 }
 

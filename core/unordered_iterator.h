@@ -9,6 +9,7 @@
 
 #include "core/held_record.h"
 #include "core/iterator.h"
+#include "core/log/readahead.h"
 #include "core/plugin/keystore.h"
 #include "core/store.h"
 #include "core/versions/held_locations.h"
@@ -53,6 +54,7 @@ class UnorderedIterator : public Iterator, private LocationHolder {
   std::unique_ptr<KeystoreCursor> cursor_;
   std::vector<Location> locations_ ABSL_GUARDED_BY(mutex_);
   size_t at_ = 0;
+  Readahead readahead_;
   HeldRecord record_;
   bool valid_ = false;
   absl::Status status_;

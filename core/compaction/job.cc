@@ -237,6 +237,16 @@ absl::Status CompactionJob::Copy() {
   return absl::OkStatus();
 }
 
+// Records are copied in about the order in which they lie in their segment.
+void CompactionJob::Prefetch(const Move& move, Victim* victim) {
+  constexpr uint64_t kAhead = uint64_t{1} << 20;
+  const uint64_t offset = move.from.offset();
+  if (offset + move.bytes <= victim->prefetched) return;
+  const uint64_t bytes = std::max<uint64_t>(kAhead, move.bytes);
+  victim->segment->Prefetch(offset, bytes);
+  victim->prefetched = offset + bytes;
+}
+
 absl::Status CompactionJob::CopyInto(const Output& output) {
   SurvivorWriter writer(parts_.log, output.age, moves_[output.begin].sequence);
   absl::Status status = writer.Begin();
@@ -247,6 +257,7 @@ absl::Status CompactionJob::CopyInto(const Output& output) {
     if (!status.ok()) return status;
     Move& move = moves_[i];
     Victim& victim = victims_[move.victim];
+    Prefetch(move, &victim);
     bool damaged = false;
     status = writer.Add(*victim.segment, move.from.offset(), move.bytes, &move.to, &damaged);
     if (damaged) {

@@ -67,6 +67,8 @@ struct Victim {
   bool damaged = false;
   // Its key table, so that nobody knows what is in it.
   bool unreadable = false;
+  // Up to where its records have been asked of the device.
+  uint64_t prefetched = 0;
 };
 
 // What a job takes, and what comes of it.
@@ -141,6 +143,7 @@ class CompactionJob {
   std::vector<Output> Divide();
   absl::Status Copy();
   absl::Status CopyInto(const Output& output);
+  static void Prefetch(const Move& move, Victim* victim);
   absl::Status Adopt();
   absl::Status MoveAll();
   absl::Status MoveSome(Move** begin, Move** end);

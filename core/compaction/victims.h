@@ -1,4 +1,4 @@
-// Which segments are compacted, and in which order.
+// In which order segments are compacted.
 
 #ifndef RUMCASK_CORE_COMPACTION_VICTIMS_H_
 #define RUMCASK_CORE_COMPACTION_VICTIMS_H_

@@ -1,7 +1,7 @@
 // What the kinds of records mean, in one table.
 //
-// A new kind is a new row. No other code compares kinds: it asks for what it needs to know, so that
-// it is right about a kind that did not exist when it was written.
+// A new kind is a new row. No code outside of core/format compares kinds: it asks for what it needs
+// to know, so that it is right about a kind that did not exist when it was written.
 
 #ifndef RUMCASK_CORE_FORMAT_RECORD_KIND_H_
 #define RUMCASK_CORE_FORMAT_RECORD_KIND_H_

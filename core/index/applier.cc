@@ -156,8 +156,13 @@ absl::Status BufferedIndex::ApplyFrozen(Patience patience) {
   absl::Status status;
   bool more = true;
   while (more && status.ok()) {
-    MutexLock lock(apply_mutex_);
-    status = ApplyNext(patience, &more);
+    {
+      // Writers that wait for room wait for this lock, and a listener may wait for such a writer.
+      const LogStatus::Quiet quiet;
+      MutexLock lock(apply_mutex_);
+      status = ApplyNext(patience, &more);
+    }
+    log_->TellListener();
   }
   return status;
 }

@@ -27,7 +27,7 @@ class GroupCommit {
       : status_(status), sync_(std::move(sync)) {}
 
   // Returns when all records with numbers <= `sequence` are durable, or when that has failed. The
-  // caller holds no lock.
+  // caller holds none of the log's locks.
   absl::Status WaitDurable(uint64_t sequence);
 
   // All records with numbers <= this are durable.

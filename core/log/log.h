@@ -288,7 +288,8 @@ class Log {
   GroupCommit group_commit_;
   Sealer sealer_;
 
-  // Held while the recovery is committed, and while closing begins. Acquired before all others.
+  // Held while the recovery is committed, and while closing begins. Acquired before the log's
+  // others.
   Mutex begin_mutex_;
   std::atomic<bool> begun_{false};
   Mutex write_mutex_ ABSL_ACQUIRED_AFTER(begin_mutex_);

@@ -103,6 +103,9 @@ class Segment : public std::enable_shared_from_this<Segment> {
     }
   }
 
+  // Begins to read these bytes from the device, for a walk that will need them. A hint.
+  void Prefetch(uint64_t offset, uint64_t bytes) const;
+
   // The record's size on disk, from its header if the location does not tell.
   uint64_t RecordBytesAt(Location location) const {
     return location.is_long() ? LongRecordBytesAt(location) : location.length();
@@ -136,7 +139,11 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // Beyond this the processor's own prefetching has noticed that memory is read in order.
   static constexpr uint64_t kTouchedBytes = 512;
 
+  // From four pages on, a record that is not in memory is not read page by page.
+  static constexpr uint64_t kManyPages = 16384;
+
   uint64_t LongRecordBytesAt(Location location) const;
+  void PrefetchUnlessInMemory(uint64_t offset, uint64_t bytes) const;
   absl::Status Damaged(uint64_t offset, const std::string& cause) const;
   absl::Status ReadIntoBuffer(Location location, RecordBuffer* buffer, RecordView* record) const;
 
@@ -164,6 +171,9 @@ inline absl::Status Segment::Read(Location location, RecordBuffer* buffer,
   if (offset + kRecordHeaderBytes > end ||
       !DecodeRecordHeader(bytes, end - offset, &record->header)) {
     return Damaged(offset, "no record");
+  }
+  if (ABSL_PREDICT_FALSE(record->header.record_bytes() >= kManyPages)) {
+    PrefetchUnlessInMemory(offset, record->header.record_bytes());
   }
   if (!VerifyRecord(bytes, record->header, seed_ + offset)) {
     return Damaged(offset, "checksum mismatch");

@@ -36,6 +36,7 @@ void SegmentFactory::AttachFile(Segment* segment, std::shared_ptr<File> file, ui
   }
   if (grows) segment->BeginWriting({std::move(file), writes_mapped ? region : nullptr});
   if (permit != nullptr && region != nullptr) {
+    region->AdviseRandom();
     segment->ReadFrom(std::move(region), std::move(permit));
   } else {
     segment->ReadThrough(std::make_unique<CachedFile>(descriptors_, segment->name()));

@@ -47,28 +47,32 @@ int NamesIn(int directory, std::vector<std::string>* names) {
     ::close(fd);
     return -error;
   }
+  errno = 0;
   while (const dirent* entry = ::readdir(opened)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names->emplace_back(name);
+    errno = 0;
   }
+  const int error = errno;
   ::closedir(opened);
-  return 0;
+  return -error;
 }
 
 // Removes whatever `name` is in the open directory `parent`, with all that is in it. Links are
-// removed, not what they lead to. A negated errno on failure; that there is nothing is none.
+// removed, not what they lead to. A negated errno on failure; that there is nothing, or nothing any
+// more, is none.
 int RemoveAll(int parent, const char* name) {
   if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR) return -errno;
   const int directory = OpenIn(parent, name);
-  if (directory < 0) return directory;
+  if (directory < 0) return directory == -ENOENT ? 0 : directory;
   std::vector<std::string> names;
   int error = NamesIn(directory, &names);
   for (size_t i = 0; i < names.size() && error == 0; ++i) {
     error = RemoveAll(directory, names[i].c_str());
   }
   ::close(directory);
-  if (error == 0 && ::unlinkat(parent, name, AT_REMOVEDIR) < 0) error = -errno;
+  if (error == 0 && ::unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT) error = -errno;
   return error;
 }
 
@@ -118,16 +122,19 @@ template <typename See>
 absl::Status ForEach(const std::string& path, See see) {
   DIR* const directory = ::opendir(path.c_str());
   if (directory == nullptr) return ErrnoStatus("open", path, errno);
+  errno = 0;
   while (const dirent* entry = ::readdir(directory)) {
     const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
     struct stat status;
-    if (::fstatat(::dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (name != "." && name != ".." &&
+        ::fstatat(::dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
       see(entry->d_name, status);
     }
+    errno = 0;
   }
+  const int error = errno;
   ::closedir(directory);
-  return absl::OkStatus();
+  return error == 0 ? absl::OkStatus() : ErrnoStatus("readdir", path, error);
 }
 
 }  // namespace

@@ -47,6 +47,12 @@ absl::Status CachedFile::Read(uint64_t offset, void* buffer, size_t size) {
   return status;
 }
 
+void CachedFile::Prefetch(uint64_t offset, size_t size) {
+  if (!TryUse() && !cache_->OpenAndUse(this).ok()) return;
+  file_->Prefetch(offset, size);
+  Release();
+}
+
 // ---- all of them ----
 
 DescriptorCache::DescriptorCache(Directory* directory, size_t limit)

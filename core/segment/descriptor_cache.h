@@ -34,6 +34,8 @@ class CachedFile {
 
   // As File::Read, or why the file can't be opened.
   absl::Status Read(uint64_t offset, void* buffer, size_t size);
+  // As File::Prefetch. Nothing if the file can't be opened.
+  void Prefetch(uint64_t offset, size_t size);
 
  private:
   friend class DescriptorCache;

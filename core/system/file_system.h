@@ -70,6 +70,13 @@ class MappedRegion {
   // ProtectReadOnly was called. A hint: if it fails, page faults cost time later, nothing else.
   virtual void Populate(uint64_t offset, size_t length) = 0;
 
+  // Says that pages will be read at random offsets: a page fault then brings in no other pages than
+  // its own. A hint.
+  virtual void AdviseRandom() {}
+
+  // Begins to read [offset, offset + length) from the device, without waiting for it. A hint.
+  virtual void Prefetch(uint64_t /*offset*/, size_t /*length*/) {}
+
   // Makes further stores fault. Used when a segment is sealed, so that a stray pointer of the host
   // program cannot change sealed data. Afterwards the pages may have to be brought in again.
   virtual absl::Status ProtectReadOnly() = 0;
@@ -132,6 +139,8 @@ class File {
   virtual void CloseInForkedChild() {}
   // Tells the kernel that reads will be at random offsets. A hint.
   virtual void AdviseRandom() {}
+  // Begins to read [offset, offset + length) from the device, without waiting for it. A hint.
+  virtual void Prefetch(uint64_t /*offset*/, size_t /*length*/) {}
   // The permission bits that it had when it was opened.
   virtual uint32_t mode() const { return 0600; }
   // False if the last name of the file was removed, so that nobody will find what is written to it.

@@ -82,6 +82,15 @@ class PosixMappedRegion : public MappedRegion {
 #endif
   }
 
+  void AdviseRandom() override { (void)::madvise(data(), size(), MADV_RANDOM); }
+
+  void Prefetch(uint64_t offset, size_t length) override {
+    const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+    const uint64_t begin = offset / page * page;
+    const uint64_t end = std::min<uint64_t>(offset + length, size());
+    if (begin < end) (void)::madvise(data() + begin, end - begin, MADV_WILLNEED);
+  }
+
   absl::Status ProtectReadOnly() override {
     if (::mprotect(data(), size(), PROT_READ) < 0) return ErrnoStatus("mprotect", "mapping", errno);
     read_only_ = true;
@@ -113,6 +122,10 @@ class PosixFile : public File {
   void CloseInForkedChild() override { fd_.Close(); }
 
   void AdviseRandom() override { (void)::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM); }
+  void Prefetch(uint64_t offset, size_t length) override {
+    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(length),
+                          POSIX_FADV_WILLNEED);
+  }
   bool IsLinked() const override { return StillLinked(fd_.get(), links_); }
   uint32_t mode() const override { return mode_; }
 

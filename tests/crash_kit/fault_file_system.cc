@@ -229,6 +229,8 @@ class FaultFileSystem::FaultRegion : public MappedRegion {
         name_(std::move(name)) {}
 
   void Populate(uint64_t offset, size_t length) override { base_->Populate(offset, length); }
+  void AdviseRandom() override { base_->AdviseRandom(); }
+  void Prefetch(uint64_t offset, size_t length) override { base_->Prefetch(offset, length); }
 
   absl::Status ProtectReadOnly() override {
     const int error = state_->Count(CallKind::kProtectReadOnly, name_);

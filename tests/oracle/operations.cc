@@ -24,8 +24,10 @@ absl::Status Perform(const Operations& operations, DB* db, const WriteOptions& o
                              : db->Delete(key, options, result);
   }
   WriteBatch batch;
-  // Which holds, so that the way there is the one that differs.
-  if (operations.size() % 2 == 0) batch.Require("a key that nobody writes", 0);
+  // About half of the batches have a requirement. It holds, so the result is that of the batch
+  // without it; only the way through the code differs.
+  const std::string& first = operations.front().first;
+  if (!first.empty() && first.back() % 2 == 0) batch.Require("a key that nobody writes", 0);
   for (const auto& [key, value] : operations) {
     if (value.has_value()) {
       batch.Put(key, *value);
