@@ -9,8 +9,8 @@
 
 #include "core/held_record.h"
 #include "core/iterator.h"
-#include "core/log/readahead.h"
 #include "core/plugin/keystore.h"
+#include "core/readahead.h"
 #include "core/store.h"
 #include "core/versions/held_locations.h"
 

@@ -1,7 +1,7 @@
 // What a walk over many records asks of the device ahead of its reads.
 
-#ifndef RUMCASK_CORE_LOG_READAHEAD_H_
-#define RUMCASK_CORE_LOG_READAHEAD_H_
+#ifndef RUMCASK_CORE_READAHEAD_H_
+#define RUMCASK_CORE_READAHEAD_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -69,4 +69,4 @@ class Readahead {
 
 }  // namespace rumcask
 
-#endif  // RUMCASK_CORE_LOG_READAHEAD_H_
+#endif  // RUMCASK_CORE_READAHEAD_H_

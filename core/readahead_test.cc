@@ -1,4 +1,4 @@
-#include "core/log/readahead.h"
+#include "core/readahead.h"
 
 #include <cstdint>
 #include <memory>
