@@ -16,6 +16,7 @@
 
 #include "core/db.h"
 #include "keystores/by_name.h"
+#include "tests/workloads/keystores.h"
 
 namespace {
 
@@ -37,14 +38,6 @@ ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, size_t /*size*/) noex
 
 namespace rumcask {
 namespace {
-
-std::vector<std::string> InMemory() {
-  std::vector<std::string> names;
-  for (const std::string& name : KeystoreNames()) {
-    if (!KeystoreByName(name)->traits.persistent) names.push_back(name);
-  }
-  return names;
-}
 
 class AllocationsTest : public testing::TestWithParam<std::string> {
  protected:
@@ -80,7 +73,7 @@ class AllocationsTest : public testing::TestWithParam<std::string> {
   std::unique_ptr<DB> db_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Keystores, AllocationsTest, testing::ValuesIn(InMemory()),
+INSTANTIATE_TEST_SUITE_P(Keystores, AllocationsTest, testing::ValuesIn(NamesInMemory()),
                          [](const auto& param) { return param.param; });
 
 TEST_P(AllocationsTest, Reads) {

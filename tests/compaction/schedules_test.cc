@@ -12,8 +12,8 @@
 
 #include "gtest/gtest.h"
 
-#include "keystores/by_name.h"
 #include "tests/compaction/schedule_run.h"
+#include "tests/workloads/keystores.h"
 
 namespace rumcask {
 namespace {
@@ -27,9 +27,8 @@ uint64_t Schedules() {
 // does not.
 std::vector<ScheduleKeystore> Keystores() {
   std::vector<ScheduleKeystore> keystores;
-  for (const std::string& name : KeystoreNames()) {
-    const KeystoreFactory factory = *KeystoreByName(name);
-    if (!factory.traits.persistent) keystores.push_back({name, factory});
+  for (const KeystoreFactory& keystore : KeystoresInMemory()) {
+    keystores.push_back({std::string(keystore.traits.name), keystore});
   }
   keystores.push_back({"looking", {}, /*on_disk=*/true, /*reports_replaced=*/true});
   keystores.push_back({"blind", {}, /*on_disk=*/true, /*reports_replaced=*/false});

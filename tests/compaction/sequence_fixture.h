@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <set>
 #include <string>
@@ -20,6 +21,7 @@
 
 #include "core/damage.h"
 #include "tests/compaction/compaction_fixture.h"
+#include "tests/workloads/keystores.h"
 
 namespace rumcask {
 
@@ -28,7 +30,7 @@ using Content = std::map<std::string, std::string>;
 // The keystore of a test. Of an index on disk, whether it tells what a change replaces.
 struct SequenceKeystore {
   std::string name;
-  KeystoreFactory (*in_memory)() = nullptr;
+  std::optional<KeystoreFactory> in_memory;
   bool reports_replaced = false;
 
   friend void PrintTo(const SequenceKeystore& keystore, std::ostream* out) {
@@ -55,12 +57,12 @@ class SequenceTest : public CompactorTest, public testing::WithParamInterface<Se
   SequenceTest() { UseKeystore(index_); }
   ~SequenceTest() override { disk_.SetObserver(nullptr); }
 
-  static bool on_disk() { return GetParam().in_memory == nullptr; }
+  static bool on_disk() { return !GetParam().in_memory.has_value(); }
 
   KeystoreFactory KeystoreOn(const std::shared_ptr<AdversarialDisk>& index) const {
     KeystoreFactory keystore = on_disk()
                                    ? index->Keystore("adversarial", GetParam().reports_replaced)
-                                   : GetParam().in_memory();
+                                   : *GetParam().in_memory;
     if (buffer_bytes_ != 0) keystore.buffer_bytes = buffer_bytes_;
     return keystore;
   }
@@ -246,16 +248,16 @@ class SequenceTest : public CompactorTest, public testing::WithParamInterface<Se
 };
 
 // A blind index does not tell what a change replaces.
-inline std::vector<SequenceKeystore> SequenceKeystores() {
-  return {{"hash", &HashKeystore},
-          {"flat", &FlatKeystore},
-          {"btree", &BtreeKeystore},
-          {"looking", nullptr, /*reports_replaced=*/true},
-          {"blind", nullptr, /*reports_replaced=*/false}};
-}
 inline std::vector<SequenceKeystore> SequenceIndexes() {
-  std::vector<SequenceKeystore> keystores = SequenceKeystores();
-  return {keystores.begin() + 3, keystores.end()};
+  return {{"looking", std::nullopt, /*reports_replaced=*/true},
+          {"blind", std::nullopt, /*reports_replaced=*/false}};
+}
+inline std::vector<SequenceKeystore> SequenceKeystores() {
+  std::vector<SequenceKeystore> keystores = SequenceIndexes();
+  for (const KeystoreFactory& keystore : KeystoresInMemory()) {
+    keystores.push_back({std::string(keystore.traits.name), keystore});
+  }
+  return keystores;
 }
 inline std::string SequenceName(const testing::TestParamInfo<SequenceKeystore>& info) {
   return info.param.name;

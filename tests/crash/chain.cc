@@ -11,21 +11,13 @@
 #include "core/damage.h"
 #include "core/format/limits.h"
 #include "core/stats.h"
-#include "keystores/by_name.h"
+#include "tests/workloads/keystores.h"
 
 namespace rumcask {
 namespace {
 
-// The in-memory keystores. Any of them can open any database whose keystore is in memory.
 const std::vector<KeystoreFactory>& InMemory() {
-  static const auto* const all = [] {
-    auto* const in_memory = new std::vector<KeystoreFactory>;
-    for (const std::string& name : KeystoreNames()) {
-      KeystoreFactory keystore = KeystoreByName(name).value();
-      if (!keystore.traits.persistent) in_memory->push_back(std::move(keystore));
-    }
-    return in_memory;
-  }();
+  static const auto* const all = new std::vector<KeystoreFactory>(KeystoresInMemory());
   return *all;
 }
 

@@ -15,22 +15,16 @@
 
 #include "keystores/by_name.h"
 #include "tests/linearizability/linearizability_fixture.h"
+#include "tests/workloads/keystores.h"
 
 namespace rumcask {
 namespace {
 
-std::vector<std::string> InMemory() {
-  std::vector<std::string> names;
-  for (const std::string& name : KeystoreNames()) {
-    if (!KeystoreByName(name)->traits.persistent) names.push_back(name);
-  }
-  return names;
-}
-
 class KeystoresLinearizabilityTest : public LinearizabilityFixture,
                                      public testing::WithParamInterface<std::string> {};
 
-INSTANTIATE_TEST_SUITE_P(Keystores, KeystoresLinearizabilityTest, testing::ValuesIn(InMemory()),
+INSTANTIATE_TEST_SUITE_P(Keystores, KeystoresLinearizabilityTest,
+                         testing::ValuesIn(NamesInMemory()),
                          [](const auto& param) { return param.param; });
 
 TEST_P(KeystoresLinearizabilityTest, EveryHistoryIsLinearizable) {

@@ -25,8 +25,8 @@
 #include "gtest/gtest.h"
 
 #include "core/plugin/disk_index.h"
-#include "keystores/by_name.h"
 #include "tests/model/model_run.h"
+#include "tests/workloads/keystores.h"
 
 namespace rumcask {
 namespace {
@@ -73,24 +73,13 @@ KeystoreFactory InTempDirectory(KeystoreFactory keystore) {
   return keystore;
 }
 
-// All in-memory keystores of this project, or all on-disk ones.
-std::vector<KeystoreFactory> AllKeystores(bool persistent) {
-  std::vector<KeystoreFactory> all;
-  for (const std::string& name : KeystoreNames()) {
-    KeystoreFactory keystore = KeystoreByName(name).value();
-    if (keystore.traits.persistent != persistent) continue;
-    all.push_back(persistent ? InTempDirectory(std::move(keystore)) : std::move(keystore));
-  }
-  return all;
-}
-
 // Each in-memory keystore takes turns with the other in-memory ones, each on-disk one with all
 // others.
 std::vector<ModelSetup> Keystores() {
-  const std::vector<KeystoreFactory> in_memory = AllKeystores(/*persistent=*/false);
+  const std::vector<KeystoreFactory> in_memory = KeystoresInMemory();
   std::vector<KeystoreFactory> all = in_memory;
-  for (KeystoreFactory& keystore : AllKeystores(/*persistent=*/true)) {
-    all.push_back(std::move(keystore));
+  for (KeystoreFactory& keystore : KeystoresOnDisk()) {
+    all.push_back(InTempDirectory(std::move(keystore)));
   }
   std::vector<ModelSetup> setups;
   for (const KeystoreFactory& keystore : all) {
@@ -113,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Keystores, ModelTest, testing::ValuesIn(Keystores()),
 std::vector<ModelSetup> OnDisk(bool reports_replaced) {
   const KeystoreFactory keystore =
       AdversarialDisk::Make()->Keystore(reports_replaced ? "looking" : "blind", reports_replaced);
-  std::vector<ModelSetup> setups = AllModes(keystore, AllKeystores(/*persistent=*/false));
+  std::vector<ModelSetup> setups = AllModes(keystore, KeystoresInMemory());
   for (ModelSetup& setup : setups) {
     setup.index_disk = AdversarialDisk::Make();
     setup.index_reports_replaced = reports_replaced;

@@ -15,6 +15,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -35,6 +37,7 @@
 #include "tests/crash_kit/adversarial_index.h"
 #include "tests/crash_kit/crash_file_system.h"
 #include "tests/survivors/layout.h"
+#include "tests/workloads/keystores.h"
 
 namespace rumcask {
 namespace {
@@ -198,7 +201,7 @@ class Checker {
 struct Subject {
   std::string name;
   uint64_t cost;
-  KeystoreFactory (*make)();
+  std::function<KeystoreFactory()> make;
 };
 
 class SurvivorsTest : public testing::TestWithParam<Subject> {
@@ -348,24 +351,36 @@ INSTANTIATE_TEST_SUITE_P(Disks, UnfinishedIndexTest, testing::Bool());
 KeystoreFactory Fake(bool reports_replaced) {
   return AdversarialDisk::Make()->Keystore("disk", reports_replaced);
 }
-template <char const* kName>
-KeystoreFactory Real() {
-  return InTempDirectory(KeystoreByName(kName).value());
-}
 std::string NameOf(const testing::TestParamInfo<Subject>& info) { return info.param.name; }
-constexpr char kHash[] = "hash", kFlat[] = "flat", kBtree[] = "btree", kLmdb[] = "lmdb",
-               kRocksdb[] = "rocksdb";
 
-const Subject kInMemory[] = {
-    {"hash", 4, Real<kHash>}, {"flat", 8, Real<kFlat>}, {"btree", 1, Real<kBtree>}};
-const Subject kOnDisk[] = {{"DiskThatReports", 1, [] { return Fake(true); }},
-                           {"DiskThatDoesNot", 1, [] { return Fake(false); }},
-                           {"lmdb", 50, Real<kLmdb>},
-                           {"rocksdb", 100, Real<kRocksdb>}};
+// What a layout takes on it, as a multiple of the fastest.
+uint64_t CostOf(const std::string& name, bool persistent) {
+  const std::map<std::string, uint64_t> costs = {
+      {"btree", 1}, {"hash", 4}, {"lmdb", 50}, {"rocksdb", 100}};
+  const auto found = costs.find(name);
+  return found != costs.end() ? found->second : persistent ? 100 : 8;
+}
 
-INSTANTIATE_TEST_SUITE_P(InMemory, SurvivorsTest, testing::ValuesIn(kInMemory), NameOf);
-INSTANTIATE_TEST_SUITE_P(OnDisk, SurvivorsTest, testing::ValuesIn(kOnDisk), NameOf);
-INSTANTIATE_TEST_SUITE_P(OnDisk, StoredSurvivorsTest, testing::ValuesIn(kOnDisk), NameOf);
+std::vector<Subject> Subjects(const std::vector<KeystoreFactory>& keystores) {
+  std::vector<Subject> subjects;
+  for (const KeystoreFactory& keystore : keystores) {
+    const std::string name(keystore.traits.name);
+    subjects.push_back({name, CostOf(name, keystore.traits.persistent),
+                        [keystore] { return InTempDirectory(keystore); }});
+  }
+  return subjects;
+}
+std::vector<Subject> OnDisk() {
+  std::vector<Subject> subjects = Subjects(KeystoresOnDisk());
+  subjects.push_back({"DiskThatReports", 1, [] { return Fake(true); }});
+  subjects.push_back({"DiskThatDoesNot", 1, [] { return Fake(false); }});
+  return subjects;
+}
+
+INSTANTIATE_TEST_SUITE_P(InMemory, SurvivorsTest, testing::ValuesIn(Subjects(KeystoresInMemory())),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(OnDisk, SurvivorsTest, testing::ValuesIn(OnDisk()), NameOf);
+INSTANTIATE_TEST_SUITE_P(OnDisk, StoredSurvivorsTest, testing::ValuesIn(OnDisk()), NameOf);
 
 }  // namespace
 }  // namespace rumcask
