@@ -360,6 +360,27 @@ TEST(LinesReader, RefusesOtherEncodings) {
   EXPECT_THAT(ReadOtherLines(utf16, options).message(), HasSubstr("UTF-16"));
 }
 
+// Behind the mark the first line is what it would be without it, for skipping as for reading.
+TEST(LinesReader, AMarkHidesNoCommentAndNoBlankLine) {
+  LinesOptions options;
+  options.separator = ";";
+  options.header = true;
+  options.comment = "# ";
+  for (const std::string first : {"# people\n", "\n", "\r\n", ""}) {
+    const std::string content = "\xef\xbb\xbf" + first + "name;town\nAda;London\nBo;Paris\n";
+    EXPECT_THAT(ReadOtherLines(content, options).records,
+                ElementsAre(Pair("Ada", "London"), Pair("Bo", "Paris")))
+        << first;
+    const TemporaryFile file(content);
+    LineReader lines(file.fd());
+    LinesReader reader(options, &lines);
+    EXPECT_TRUE(*reader.Next(nullptr, nullptr));
+    std::string key, value;
+    EXPECT_TRUE(*reader.Next(&key, &value));
+    EXPECT_EQ(key, "Bo") << first;
+  }
+}
+
 TEST(LinesReader, WhatCommentsBeginWithIsChecked) {
   EXPECT_EQ(*ParseComment("\\t#"), "\t#");
   EXPECT_FALSE(ParseComment("").ok());

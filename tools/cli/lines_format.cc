@@ -65,7 +65,8 @@ bool LinesReader::IsRecord() {
 absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
   constexpr size_t kLongest = kMaxKeyBytes + kMaxValueBytes;
   const size_t limit = (options_.hex ? 2 : 1) * kLongest + options_.separator.size();
-  const size_t beginning = std::max(options_.comment.size(), size_t{2});
+  // As much as tells a comment, or a blank line, behind a byte-order mark.
+  const size_t beginning = kByteOrderMark.size() + std::max(options_.comment.size(), size_t{2});
   while (lines_->StartLine()) {
     whole_ = false;
     line_.clear();
@@ -81,6 +82,8 @@ absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
     if (lines_->line_number() == 1) {
       absl::Status status = CheckUtf16(line_);
       if (!status.ok()) return status;
+      // The mark is no part of the header, nor of the comment or blank line before it.
+      if (options_.header && !CheckByteOrderMark(line_).ok()) line_.erase(0, kByteOrderMark.size());
     }
     if (IsRecord()) return true;
   }
