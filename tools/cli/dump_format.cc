@@ -12,6 +12,7 @@
 #include "core/format/limits.h"
 #include "core/options.h"
 #include "tools/cli/text_encoding.h"
+#include "tools/cli/text_record.h"
 
 namespace rumcask::cli {
 namespace {
@@ -28,8 +29,7 @@ absl::Status EndsWithCr() {
 
 // Checks a line of the header.
 absl::Status CheckText(std::string_view line, bool first) {
-  if (first && (line.substr(0, 3) == "\xef\xbb\xbf" || line.substr(0, 2) == "\xff\xfe" ||
-                line.substr(0, 2) == "\xfe\xff")) {
+  if (first && BeginsWithMark(line)) {
     return absl::InvalidArgumentError(
         "the file begins with a byte-order mark: some program has converted the dump");
   }

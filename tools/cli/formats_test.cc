@@ -141,6 +141,9 @@ TEST(DumpReader, NamesWhatIsWrong) {
   } cases[] = {
       {"", 0, "the input ends without HEADER=END"},
       {"a;b\n", 1, "this is no db_dump file"},
+      {"\xef\xbb\xbfVERSION=3\n", 1, "begins with a byte-order mark"},
+      {"\xff\xfeV", 1, "begins with a byte-order mark"},
+      {"\xfe\xff", 1, "begins with a byte-order mark"},
       {"VERSION=2\n", 1, "version 2 "},
       {"VERSION=3\nformat=csv\n", 2, "format csv "},
       {"VERSION=3\ntype=heap\n", 2, "type heap "},

@@ -30,6 +30,10 @@ absl::Status CheckLength(std::string_view what, const std::string& bytes, size_t
 
 }  // namespace
 
+bool BeginsWithMark(std::string_view text) {
+  return !CheckByteOrderMark(text).ok() || !CheckUtf16(text).ok();
+}
+
 absl::Status CheckByteOrderMark(std::string_view line) {
   if (line.substr(0, kByteOrderMark.size()) != kByteOrderMark) return absl::OkStatus();
   return absl::InvalidArgumentError(

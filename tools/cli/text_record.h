@@ -13,6 +13,9 @@ namespace rumcask::cli {
 // The byte-order mark of UTF-8.
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
+// Whether it begins with a byte-order mark, be it that of UTF-8 or of UTF-16.
+bool BeginsWithMark(std::string_view text);
+
 // InvalidArgument if the first line of a file begins with a byte-order mark, which would silently
 // become part of the first key.
 absl::Status CheckByteOrderMark(std::string_view line);
