@@ -446,6 +446,32 @@ TEST(LinesWriter, RefusesWhatWouldNotComeBack) {
   EXPECT_EQ(file.Content(), ":a::::b\n0a;3b\n");
 }
 
+// The reader takes it for a sign that the file has another encoding.
+TEST(LinesWriter, RefusesAMarkInTheFirstLine) {
+  const struct {
+    std::string key;
+    std::string separator;
+    std::string value;
+  } lines[] = {
+      {"\xef\xbb\xbf", ";", "1"},
+      {"\xff\xfe", ";", "1"},
+      {"\xfe\xff", ";", "1"},
+      {"\xef", "\xbb", "\xbf"},
+  };
+  for (const auto& line : lines) {
+    const TemporaryFile file;
+    Output output(file.fd(), "file");
+    LinesWriter writer(line.separator, /*hex=*/false, /*on_terminal=*/false, &output);
+    EXPECT_FALSE(writer.Write(line.key, line.value).ok()) << ToHex(line.key);
+    EXPECT_TRUE(writer.Write("a", "1").ok());
+    EXPECT_TRUE(writer.Write(line.key, line.value).ok()) << "is none in the second line";
+    ASSERT_TRUE(output.Flush().ok());
+    EXPECT_EQ(ReadLines(file.Content(), line.separator).records.size(), 2);
+    LinesWriter hex_writer(line.separator, /*hex=*/true, /*on_terminal=*/false, &output);
+    EXPECT_TRUE(hex_writer.Write(line.key, line.value).ok());
+  }
+}
+
 TEST(LinesWriter, EscapesOnATerminal) {
   const TemporaryFile file;
   Output output(file.fd(), "file");

@@ -142,6 +142,13 @@ std::string LinesReader::Note() const {
       "; to leave it out, load what tr -d '\\r' makes of the file");
 }
 
+bool LinesWriter::WouldBeginWithMark(std::string_view key, std::string_view value) const {
+  // The mark may reach into the value if key and separator are short.
+  std::string line(key.substr(0, kByteOrderMark.size()));
+  line.append(separator_).append(value.substr(0, kByteOrderMark.size()));
+  return BeginsWithMark(line);
+}
+
 absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
   if (hex_) {
     output_->Append(ToHex(key));
@@ -160,6 +167,10 @@ absl::Status LinesWriter::Write(std::string_view key, std::string_view value) {
   if (value.find('\n') != std::string_view::npos) {
     return absl::InvalidArgumentError("a value has a newline");
   }
+  if (first_ && WouldBeginWithMark(key, value)) {
+    return absl::InvalidArgumentError("the first line would begin with a byte-order mark");
+  }
+  first_ = false;
   if (on_terminal_) {
     output_->Append(Printable(key, Escaping::kBackslash));
     output_->Append(Printable(separator_, Escaping::kLines));

@@ -87,10 +87,14 @@ class LinesWriter : public RecordWriter {
   void End() override {}
 
  private:
+  // Whether the line, as the first of a file, would be taken for one in another encoding.
+  bool WouldBeginWithMark(std::string_view key, std::string_view value) const;
+
   const std::string separator_;
   const bool hex_;
   const bool on_terminal_;
   Output* const output_;
+  bool first_ = true;  // nothing was written yet
 };
 
 }  // namespace rumcask::cli
