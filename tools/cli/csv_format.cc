@@ -93,6 +93,12 @@ absl::Status CsvReader::FindColumns() {
   absl::Status status;
   if (options_.key) status = FindColumn(*options_.key, &key_index_);
   if (status.ok() && options_.value) status = FindColumn(*options_.value, &value_index_);
+  // One that nobody has asked for would silently take the place of the column that was meant.
+  if (status.ok() && key_index_ == value_index_ && !(options_.key && options_.value)) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("column %d is the key and the value; give --%s-column as well",
+                        key_index_ + 1, options_.key ? "value" : "key"));
+  }
   return status;
 }
 

@@ -48,7 +48,8 @@ struct CsvOptions {
   // The first record has the names of the columns.
   bool header = false;
   // If neither is given, there are two columns, the key and the value. Otherwise, one that is not
-  // given is the first or the second of as many columns as the first record has.
+  // given is the first or the second of as many columns as the first record has, unless that is the
+  // other.
   std::optional<CsvColumn> key;
   std::optional<CsvColumn> value;
 };

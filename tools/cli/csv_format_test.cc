@@ -132,8 +132,12 @@ TEST(CsvReader, ChoosesColumns) {
               ElementsAre(Pair("Ada", "London"), Pair("Bo", "")));
   EXPECT_THAT(ReadCsv(people, Choosing("name", "id", true)).records,
               ElementsAre(Pair("Ada", "1"), Pair("Bo", "2")));
-  EXPECT_THAT(ReadCsv("\xef\xbb\xbf" + people, Choosing("", "id", true)).records,
+  EXPECT_THAT(ReadCsv("\xef\xbb\xbf" + people, Choosing("id", "id", true)).records,
               ElementsAre(Pair("1", "1"), Pair("2", "2")));
+  EXPECT_EQ(ReadCsv(people, Choosing("", "id", true)).message(),
+            "column 1 is the key and the value; give --key-column as well");
+  EXPECT_EQ(ReadCsv(people, Choosing("2", "", false)).message(),
+            "column 2 is the key and the value; give --value-column as well");
   EXPECT_THAT(ReadCsv("a,b,c\n", Choosing("3", "", false)).records, ElementsAre(Pair("c", "b")));
   EXPECT_EQ(ReadCsv(people, Choosing("town", "", true)).message(),
             "the header has no column 'town'");

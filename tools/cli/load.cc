@@ -251,7 +251,8 @@ int RunLoad(const std::vector<std::string>& arguments) {
               "The column of CSV that is the key, by its number from 1 on or, with --header, its "
               "name; default the first. If a column is chosen, the others are left out");
   line.Option("--value-column", "COLUMN", &load.value_column,
-              "The same for the value; default the second");
+              "The same for the value; default the second. No column is taken for both unless both "
+              "options say so");
   line.Option("--skip", "N", &load.skip,
               "Skip the first N records; those that cannot be loaded count, lines that are none do "
               "not");
