@@ -38,11 +38,6 @@ constexpr size_t kBlockBytes = size_t{64} << 10;
 // By default libcsv leaves out spaces around fields, which RFC 4180 counts as parts of them.
 int NothingIsSpace(unsigned char /*byte*/) { return 0; }
 
-void TakeField(void* bytes, size_t size, void* fields) {
-  static_cast<std::vector<std::string>*>(fields)->emplace_back(static_cast<const char*>(bytes),
-                                                               size);
-}
-
 }  // namespace
 
 absl::StatusOr<char> ParseCsvSeparator(std::string_view text, bool hex) {
@@ -77,15 +72,30 @@ CsvReader::CsvReader(CsvOptions options, LineReader* lines)
 
 CsvReader::~CsvReader() { csv_free(parser_.get()); }
 
+void CsvReader::TakeField(void* bytes, size_t size, void* reader) {
+  static_cast<CsvReader*>(reader)->Take({static_cast<const char*>(bytes), size});
+}
+
+// A line may have so many fields that a string for each would take many times its size.
+void CsvReader::Take(std::string_view field) {
+  if (in_header_) names_.emplace_back(field);
+  if (columns_in_record_ == key_index_) key_.assign(field);
+  if (columns_in_record_ == value_index_) value_.assign(field);
+  ++columns_in_record_;
+}
+
 absl::Status CsvReader::Begin() {
   bool has_header = false;
   if (options_.header) {
+    in_header_ = true;
     const absl::StatusOr<bool> found = ReadRecord();
+    in_header_ = false;
     remedy_ = Remedy::kMend;
     if (!found.ok()) return found.status();
     has_header = *found;
   }
   absl::Status status = FindColumns();
+  names_ = std::vector<std::string>();
   return status.ok() && has_header ? CheckColumns() : status;
 }
 
@@ -107,16 +117,16 @@ absl::Status CsvReader::FindColumn(const CsvColumn& column, size_t* index) const
     *index = column.number - 1;
     return absl::OkStatus();
   }
-  const auto found = std::find(fields_.begin(), fields_.end(), column.name);
-  if (found == fields_.end()) {
+  const auto found = std::find(names_.begin(), names_.end(), column.name);
+  if (found == names_.end()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("the header has no column '%s'", column.name));
   }
-  if (std::find(found + 1, fields_.end(), column.name) != fields_.end()) {
+  if (std::find(found + 1, names_.end(), column.name) != names_.end()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("the header has several columns '%s'; give the number", column.name));
   }
-  *index = static_cast<size_t>(found - fields_.begin());
+  *index = static_cast<size_t>(found - names_.begin());
   return absl::OkStatus();
 }
 
@@ -132,8 +142,8 @@ absl::StatusOr<bool> CsvReader::Next(std::string* key, std::string* value) {
   absl::Status status = CheckColumns();
   if (key == nullptr) return true;
   if (!status.ok()) return status;
-  *key = fields_[key_index_];
-  *value = std::move(fields_[value_index_]);
+  key->swap(key_);
+  value->swap(value_);
   status = DecodeRecord(options_.hex, key, value);
   if (!status.ok()) return status;
   return true;
@@ -143,7 +153,7 @@ absl::StatusOr<bool> CsvReader::ReadRecord() {
   remedy_ = Remedy::kMend;
   // Brings the parser to its beginning, wherever the record before has left it.
   csv_fini(parser_.get(), nullptr, nullptr, nullptr);
-  fields_.clear();
+  columns_in_record_ = 0;
   record_.clear();
   lines_in_record_ = 0;
   while (lines_->StartLine()) {
@@ -206,7 +216,7 @@ absl::Status CsvReader::ParseLine(std::string_view line) {
 }
 
 absl::Status CsvReader::Feed(std::string_view bytes) {
-  if (csv_parse(parser_.get(), bytes.data(), bytes.size(), TakeField, nullptr, &fields_) ==
+  if (csv_parse(parser_.get(), bytes.data(), bytes.size(), TakeField, nullptr, this) ==
       bytes.size()) {
     return absl::OkStatus();
   }
@@ -222,16 +232,16 @@ absl::Status CsvReader::Feed(std::string_view bytes) {
 
 absl::Status CsvReader::CheckColumns() {
   const size_t last = std::max(key_index_, value_index_) + 1;
-  if (columns_ == 0 && fields_.size() < last) {
+  if (columns_ == 0 && columns_in_record_ < last) {
     return absl::InvalidArgumentError(absl::StrFormat("the record has %s, and no column %d%s",
-                                                      FormatCount(fields_.size(), "column"), last,
-                                                      WhereItBegins()));
+                                                      FormatCount(columns_in_record_, "column"),
+                                                      last, WhereItBegins()));
   }
-  if (columns_ == 0) columns_ = fields_.size();
-  if (fields_.size() == columns_) return absl::OkStatus();
+  if (columns_ == 0) columns_ = columns_in_record_;
+  if (columns_in_record_ == columns_) return absl::OkStatus();
   const bool chosen = options_.key || options_.value;
   return absl::InvalidArgumentError(absl::StrCat(
-      "the record has ", FormatCount(fields_.size(), "column"),
+      "the record has ", FormatCount(columns_in_record_, "column"),
       chosen ? absl::StrFormat(", and the first one has %d", columns_)
              : ", not a key and a value; --key-column and --value-column choose from several",
       WhereItBegins()));

@@ -74,13 +74,16 @@ class CsvReader : public RecordReader {
   std::string Note() const override { return ""; }
 
  private:
-  // Reads the next record into fields_.
+  // Reads the next record into key_ and value_ or, in the header, into names_.
   absl::StatusOr<bool> ReadRecord();
   // Appends the line just started to record_, and returns what of it there is to parse.
   absl::StatusOr<std::string_view> ReadLine();
   absl::Status ParseLine(std::string_view line);
   absl::Status Feed(std::string_view bytes);
-  // Finds the columns in fields_, which are the header if there is one.
+  // What the parser calls for each field, and what that does.
+  static void TakeField(void* bytes, size_t size, void* reader);
+  void Take(std::string_view field);
+  // Finds the columns in names_, which are the header if there is one.
   absl::Status FindColumns();
   absl::Status FindColumn(const CsvColumn& column, size_t* index) const;
   absl::Status CheckColumns();
@@ -96,7 +99,13 @@ class CsvReader : public RecordReader {
   std::string record_;  // its text
   uint64_t first_line_ = 0;
   uint64_t lines_in_record_ = 0;
-  std::vector<std::string> fields_;
+  // Of the record, the fields that were chosen and the number of all.
+  std::string key_;
+  std::string value_;
+  size_t columns_in_record_ = 0;
+  // All fields of the header, until the columns are found.
+  bool in_header_ = false;
+  std::vector<std::string> names_;
   Remedy remedy_ = Remedy::kNone;
 };
 

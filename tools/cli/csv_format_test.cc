@@ -1,5 +1,7 @@
 #include "tools/cli/csv_format.h"
 
+#include <sys/resource.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -161,6 +163,20 @@ TEST(CsvReader, ColumnsAndSeparatorsAreChecked) {
     EXPECT_FALSE(ParseCsvSeparator(separator, false).ok()) << separator;
   }
   EXPECT_FALSE(ParseCsvSeparator("a", true).ok());
+}
+
+// A string for each field would take 32 times the size of this line.
+TEST(CsvReader, FieldsThatWereNotChosenTakeNoMemory) {
+  const auto resident_bytes = [] {
+    struct rusage usage = {};
+    EXPECT_EQ(::getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss * 1024;
+  };
+  const std::string line = "key,value" + std::string(10'000'000, ',') + "\n";
+  const auto before = resident_bytes();
+  const Reading reading = ReadCsv(line, Choosing("1", "2", false));
+  EXPECT_THAT(reading.records, ElementsAre(Pair("key", "value")));
+  EXPECT_LT(resident_bytes() - before, 300'000'000);
 }
 
 // What a quote in a wrong place leaves open does not reach into the next record, and skipping
