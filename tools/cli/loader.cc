@@ -198,9 +198,10 @@ absl::Status Loader::CommitOneByOne(DB* db) {
       if (!status.ok()) return EndBatch(passed, status);
       continue;
     }
+    // EndBatch destroys the record.
+    const absl::Status where = At(record.first_line, status);
     const absl::Status copied = EndBatch(passed, absl::OkStatus());
     if (!copied.ok()) return copied;
-    const absl::Status where = At(record.first_line, status);
     return absl::Status(
         where.code(),
         absl::StrCat(where.message(), WayOn(status, RecordReader::Remedy::kMendOrLeaveOut)));
