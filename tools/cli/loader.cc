@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 
 #include "core/db.h"
+#include "core/system/text.h"
 #include "tools/cli/command.h"
 #include "tools/cli/figures.h"
 #include "tools/cli/interrupt.h"
@@ -90,7 +91,7 @@ absl::Status Loader::Pass(const Record& record, const absl::Status& why) {
     passed_ = record.count;
     return absl::OkStatus();
   }
-  const absl::Status where = At(record.first_line, why);
+  const absl::Status where = At(LineOf(record), why);
   if (left_out_ == 0) first_refused_ = where;
   TellLeftOut(record, where);
   if (record.text.has_value()) {
@@ -102,13 +103,20 @@ absl::Status Loader::Pass(const Record& record, const absl::Status& why) {
   return absl::OkStatus();
 }
 
+// What reading refuses, it refuses where it stands, and that is the end of the record.
+uint64_t Loader::LineOf(const Record& record) {
+  return record.refused.ok() ? record.first_line : record.last_line;
+}
+
 // The first time, and whenever more is missing than the count or the copy shows.
 void Loader::TellLeftOut(const Record& record, const absl::Status& where) {
   std::string what = left_out_ == 0 ? "what cannot be loaded is left out" : "";
   if (record.last_line > record.first_line) {
     what = absl::StrFormat("lines %d to %d are left out", record.first_line, record.last_line);
-  } else if (left_out_ > 0 && !record.text.has_value()) {
-    what = "it is left out, and not copied";
+  }
+  if (!record.text.has_value() && options_.rejects->copies()) {
+    what = what.empty() ? "it is left out, and not copied"
+                        : absl::StrCat(what, "; this ", Text(options_.unit), " is not copied");
   }
   if (what.empty()) return;
   progress_.Erase();
@@ -117,8 +125,7 @@ void Loader::TellLeftOut(const Record& record, const absl::Status& where) {
 
 absl::Status Loader::NothingLoaded() const {
   const Record* const first = batch_.empty() ? nullptr : &batch_.front();
-  const absl::Status why =
-      first == nullptr ? first_refused_ : At(first->first_line, first->refused);
+  const absl::Status why = first == nullptr ? first_refused_ : At(LineOf(*first), first->refused);
   return absl::InvalidArgumentError(absl::StrFormat(
       "%s: none of the %s can be loaded; the first is %s", options_.file,
       FormatCount(left_out_ + batch_.size(), options_.unit), std::string(why.message())));

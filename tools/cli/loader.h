@@ -80,6 +80,8 @@ class Loader {
   void AddToBatch();
   // After the record was stored, or left out because of `why`.
   absl::Status Pass(const Record& record, const absl::Status& why);
+  // The line to name for a record that is refused.
+  static uint64_t LineOf(const Record& record);
   void TellLeftOut(const Record& record, const absl::Status& where);
   absl::Status NothingLoaded() const;
   void TellNote();

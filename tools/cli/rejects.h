@@ -23,6 +23,9 @@ class Rejects {
   Rejects(const Rejects&) = delete;
   Rejects& operator=(const Rejects&) = delete;
 
+  // Whether they go to a file.
+  bool copies() const { return path_.has_value(); }
+
   // FailedPrecondition if there is such a file, as it could be the one that is loaded, or if it
   // would be a part of the database in `database`.
   absl::Status Check(const std::string& database) const;
