@@ -93,6 +93,8 @@ absl::Status CsvReader::Begin() {
     remedy_ = Remedy::kMend;
     if (!found.ok()) return found.status();
     has_header = *found;
+    header_ = record_;
+    if (!CheckByteOrderMark(header_).ok()) header_.erase(0, kByteOrderMark.size());
   }
   absl::Status status = FindColumns();
   names_ = std::vector<std::string>();

@@ -70,6 +70,7 @@ class CsvReader : public RecordReader {
   const std::string* text() const override {
     return remedy_ == Remedy::kMendOrLeaveOut ? &record_ : nullptr;
   }
+  std::string_view header() const override { return header_; }
   uint64_t lines_per_record() const override { return lines_in_record_; }
   std::string Note() const override { return ""; }
 
@@ -103,9 +104,10 @@ class CsvReader : public RecordReader {
   std::string key_;
   std::string value_;
   size_t columns_in_record_ = 0;
-  // All fields of the header, until the columns are found.
+  // All fields of the header, until the columns are found, and its text.
   bool in_header_ = false;
   std::vector<std::string> names_;
+  std::string header_;
   Remedy remedy_ = Remedy::kNone;
 };
 

@@ -58,6 +58,7 @@ bool LinesReader::IsRecord() {
     return false;
   }
   const bool is_header = options_.header && !header_passed_;
+  if (is_header) header_ = line_;
   header_passed_ = true;
   return !is_header;
 }
@@ -65,12 +66,12 @@ bool LinesReader::IsRecord() {
 absl::StatusOr<bool> LinesReader::NextLine(bool whole) {
   constexpr size_t kLongest = kMaxKeyBytes + kMaxValueBytes;
   const size_t limit = (options_.hex ? 2 : 1) * kLongest + options_.separator.size();
-  // As much as tells a comment, or a blank line, behind a byte-order mark.
-  const size_t beginning = kByteOrderMark.size() + std::max(options_.comment.size(), size_t{2});
+  const size_t beginning = std::max(options_.comment.size(), size_t{2});
   while (lines_->StartLine()) {
     whole_ = false;
     line_.clear();
-    if (whole) {
+    // The whole of the header is wanted.
+    if (whole || (options_.header && !header_passed_)) {
       absl::Status status = lines_->ReadRest(limit, &line_);
       if (absl::IsInvalidArgument(status)) remedy_ = Remedy::kMendOrLeaveOut;
       if (!status.ok()) return status;

@@ -49,12 +49,14 @@ class LinesReader : public RecordReader {
   const std::string* text() const override {
     return remedy_ == Remedy::kMendOrLeaveOut && whole_ ? &line_ : nullptr;
   }
+  std::string_view header() const override { return header_; }
   uint64_t lines_per_record() const override { return 1; }
   // Lines so far that were comments.
   uint64_t comments() const { return comments_; }
 
  private:
-  // Goes to the next line that is a record and reads it, or no more of it than tells that.
+  // Goes to the next line that is a record and reads it or, unless `whole`, no more of it than
+  // tells that.
   absl::StatusOr<bool> NextLine(bool whole);
   // Of the line whose beginning is in line_. Counts what is left out.
   bool IsRecord();
@@ -65,6 +67,7 @@ class LinesReader : public RecordReader {
   std::string line_;
   bool whole_ = false;  // the whole of the line is in line_
   bool header_passed_ = false;
+  std::string header_;
   uint64_t comments_ = 0;
   Remedy remedy_ = Remedy::kNone;
   // The number of lines that were decoded and had a newline, and how many of them had a CR before

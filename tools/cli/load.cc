@@ -265,8 +265,10 @@ int RunLoad(const std::vector<std::string>& arguments) {
   line.Option("--on-error", "skip", &load.on_error,
               "Leave out lines, or records of CSV, that cannot be loaded, and count them; default "
               "stop. A record with a quote in the wrong place ends with the line of the quote");
-  line.Option("--rejects", "FILE", &load.rejects,
-              "Copy what is left out to FILE, a new one, in the same order");
+  line.Option(
+      "--rejects", "FILE", &load.rejects,
+      "Copy what is left out to FILE, a new one, in the same order. With --header the header "
+      "comes first, so that FILE is loaded, once it is mended, with the same options");
   AddKeystore(&line, &flags);
   AddHex(&line, &flags);
   return Run("load", &line, arguments, [&] { return Load(flags, load); });

@@ -95,7 +95,7 @@ absl::Status Loader::Pass(const Record& record, const absl::Status& why) {
   if (left_out_ == 0) first_refused_ = where;
   TellLeftOut(record, where);
   if (record.text.has_value()) {
-    absl::Status status = options_.rejects->Add(*record.text);
+    absl::Status status = options_.rejects->Add(records_->header(), *record.text);
     if (!status.ok()) return status;
   }
   ++left_out_;
@@ -134,9 +134,12 @@ absl::Status Loader::NothingLoaded() const {
 absl::Status Loader::LoadInto(DB* db) {
   absl::Status status = StoreAll(db);
   const absl::Status synced = db->Sync();
+  const absl::Status copied =
+      options_.rejects == nullptr ? absl::OkStatus() : options_.rejects->Close();
   progress_.Erase();
-  if (!status.ok()) return status;
-  if (!synced.ok()) return synced;
+  for (const absl::Status& failed : {status, synced, copied}) {
+    if (!failed.ok()) return failed;
+  }
   if (!end_.ok()) return WhileReading(end_);
   return committed_ == 0 && left_out_ > 0 ? NothingLoaded() : absl::OkStatus();
 }

@@ -41,8 +41,8 @@ class Loader {
   // before a database is created, unless many have to be left out before it.
   absl::Status Begin();
 
-  // Stores the records in batches. Whatever ends it, the records before that point are stored and
-  // survive a power cut.
+  // Stores the records in batches. Whatever ends it, the records before that point are stored or
+  // among the rejects, and survive a power cut.
   absl::Status LoadInto(DB* db);
 
   // The error to report after Ctrl-C. LoadInto and Begin return by themselves then.

@@ -31,6 +31,8 @@ class RecordReader {
   // The text, as it is in the file, of the record that was read last or, after InvalidArgument, is
   // concerned; null if it is not known where that ends. Valid until the next call.
   virtual const std::string* text() const { return nullptr; }
+  // The text of the header, likewise, without a byte-order mark; empty if there is none.
+  virtual std::string_view header() const { return {}; }
   // How many lines of the file the record that was read last takes.
   virtual uint64_t lines_per_record() const = 0;
   // A remark about what is odd in the records read so far although it did not prevent reading them;

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
@@ -23,6 +24,10 @@ namespace fs = std::filesystem;
 absl::Status CannotCreate(const std::string& path, int error) {
   return absl::FailedPreconditionError(
       absl::StrFormat("cannot create %s: %s", path, std::strerror(error)));
+}
+
+absl::Status CannotWrite(const std::string& path, int error) {
+  return absl::InternalError(absl::StrFormat("cannot write %s: %s", path, std::strerror(error)));
 }
 
 // Without links, as far as the path exists.
@@ -60,12 +65,16 @@ absl::Status Rejects::Check(const std::string& database) const {
   return absl::OkStatus();
 }
 
-absl::Status Rejects::Add(std::string_view text) {
+absl::Status Rejects::Add(std::string_view header, std::string_view text) {
   if (!path_) return absl::OkStatus();
   if (!output_) {
     fd_ = ::open(path_->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0) return CannotCreate(*path_, errno);
     output_.emplace(fd_, *path_);
+    if (!header.empty()) {
+      output_->Append(header);
+      output_->Append("\n");
+    }
   }
   output_->Append(text);
   output_->Append("\n");
@@ -73,5 +82,13 @@ absl::Status Rejects::Add(std::string_view text) {
 }
 
 absl::Status Rejects::Flush() { return output_ ? output_->Flush() : absl::OkStatus(); }
+
+absl::Status Rejects::Close() {
+  if (fd_ < 0) return absl::OkStatus();
+  absl::Status status = output_->Flush();
+  if (::fsync(fd_) != 0 && status.ok()) status = CannotWrite(*path_, errno);
+  if (::close(std::exchange(fd_, -1)) != 0 && status.ok()) status = CannotWrite(*path_, errno);
+  return status;
+}
 
 }  // namespace rumcask::cli

@@ -30,10 +30,13 @@ class Rejects {
   // would be a part of the database in `database`.
   absl::Status Check(const std::string& database) const;
 
-  // Adds the text of a record, without the newline at its end.
-  absl::Status Add(std::string_view text);
+  // Adds the text of a record, without the newline at its end. The file that is made for the first
+  // one begins with `header` unless that is empty.
+  absl::Status Add(std::string_view header, std::string_view text);
   // Writes what was added.
   absl::Status Flush();
+  // The same; what was added then survives a power cut. Nothing can be added any more.
+  absl::Status Close();
 
  private:
   const std::optional<std::string> path_;
