@@ -249,6 +249,8 @@ absl::Status CsvReader::CheckColumns() {
       WhereItBegins()));
 }
 
+std::string CsvReader::NoteAtEnd() const { return NoteOnLastLine(*lines_); }
+
 std::string CsvReader::WhereItBegins() const {
   if (lines_->line_number() == first_line_) return "";
   return absl::StrFormat("; the record begins in line %d", first_line_);

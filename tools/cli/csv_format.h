@@ -73,6 +73,7 @@ class CsvReader : public RecordReader {
   std::string_view header() const override { return header_; }
   uint64_t lines_per_record() const override { return lines_in_record_; }
   std::string Note() const override { return ""; }
+  std::string NoteAtEnd() const override;
 
  private:
   // Reads the next record into key_ and value_ or, in the header, into names_.

@@ -132,6 +132,8 @@ absl::Status LinesReader::Split(std::string* key, std::string* value) const {
   return DecodeRecord(options_.hex, key, value);
 }
 
+std::string LinesReader::NoteAtEnd() const { return NoteOnLastLine(*lines_); }
+
 std::string LinesReader::Note() const {
   if (lines_with_cr_ == 0) return "";
   return absl::StrCat(

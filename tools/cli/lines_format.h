@@ -46,6 +46,7 @@ class LinesReader : public RecordReader {
   absl::StatusOr<bool> Next(std::string* key, std::string* value) override;
   Remedy remedy() const override { return remedy_; }
   std::string Note() const override;
+  std::string NoteAtEnd() const override;
   const std::string* text() const override {
     return remedy_ == Remedy::kMendOrLeaveOut && whole_ ? &line_ : nullptr;
   }

@@ -119,8 +119,7 @@ void Loader::TellLeftOut(const Record& record, const absl::Status& where) {
                         : absl::StrCat(what, "; this ", Text(options_.unit), " is not copied");
   }
   if (what.empty()) return;
-  progress_.Erase();
-  PrintError(absl::StrCat("note: ", where.message(), "; ", what));
+  Tell(absl::StrCat(where.message(), "; ", what));
 }
 
 absl::Status Loader::NothingLoaded() const {
@@ -141,7 +140,10 @@ absl::Status Loader::LoadInto(DB* db) {
     if (!failed.ok()) return failed;
   }
   if (!end_.ok()) return WhileReading(end_);
-  return committed_ == 0 && left_out_ > 0 ? NothingLoaded() : absl::OkStatus();
+  if (committed_ == 0 && left_out_ > 0) return NothingLoaded();
+  const std::string note = records_->NoteAtEnd();
+  if (!note.empty()) Tell(note);
+  return absl::OkStatus();
 }
 
 absl::Status Loader::StoreAll(DB* db) {
@@ -235,6 +237,10 @@ void Loader::TellNote() {
   const std::string note = records_->Note();
   if (note_told_ || batch_.empty() || note.empty()) return;
   note_told_ = true;
+  Tell(note);
+}
+
+void Loader::Tell(const std::string& note) {
   progress_.Erase();
   PrintError(absl::StrCat("note: ", note));
 }

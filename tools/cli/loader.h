@@ -85,6 +85,7 @@ class Loader {
   void TellLeftOut(const Record& record, const absl::Status& where);
   absl::Status NothingLoaded() const;
   void TellNote();
+  void Tell(const std::string& note);
 
   // `status`, which came from reading, with the line at which the reader stands and the way to
   // continue.

@@ -38,6 +38,8 @@ class RecordReader {
   // A remark about what is odd in the records read so far although it did not prevent reading them;
   // empty if there is nothing.
   virtual std::string Note() const = 0;
+  // The same about how the file ends, once Next has returned false.
+  virtual std::string NoteAtEnd() const { return ""; }
 };
 
 // Writes one record after the other to an Output. Errors of the file are kept by the Output.

@@ -46,6 +46,11 @@ absl::Status CheckUtf16(std::string_view line) {
   return absl::InvalidArgumentError("the file is UTF-16; convert it with: iconv -t UTF-8");
 }
 
+std::string NoteOnLastLine(const LineReader& lines) {
+  if (lines.line_number() == 0 || lines.terminated()) return "";
+  return "the last line has no newline, so the file may have been cut off";
+}
+
 absl::Status DecodeRecord(bool hex, std::string* key, std::string* value) {
   if (key->empty()) return absl::InvalidArgumentError("the key is empty");
   absl::Status status;

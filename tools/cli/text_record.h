@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 
+#include "tools/cli/line_reader.h"
+
 namespace rumcask::cli {
 
 // The byte-order mark of UTF-8.
@@ -21,6 +23,10 @@ bool BeginsWithMark(std::string_view text);
 absl::Status CheckByteOrderMark(std::string_view line);
 // InvalidArgument if it is UTF-16.
 absl::Status CheckUtf16(std::string_view line);
+
+// A remark if the file, which was read to its end, ends within a line, as one may that was cut off.
+// Otherwise empty.
+std::string NoteOnLastLine(const LineReader& lines);
 
 // Decodes both from hexadecimal if `hex`. InvalidArgument if they are not that, or no record can
 // have them because of their lengths.
