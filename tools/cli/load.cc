@@ -65,6 +65,15 @@ struct LoadFlags {
 // OK if the flags go together.
 absl::Status Check(const Flags& flags, const LoadFlags& load) {
   const Format format = load.FormatOf();
+  // What dump calls so.
+  if (load.format == "lines") {
+    return UsageError(
+        "--format lines is what --separator alone means; '\\t' is the separator of 'rumcask dump "
+        "--format lines'");
+  }
+  if (load.format == "bytevalue") {
+    return UsageError("--format bytevalue is not needed: a dump says itself what its encoding is");
+  }
   if (load.format && *load.format != "csv" && *load.format != "print") {
     return UsageError(absl::StrFormat(
         "--format: '%s' is neither csv nor print, which the dump must say as well", *load.format));
