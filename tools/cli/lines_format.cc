@@ -107,6 +107,8 @@ absl::StatusOr<bool> LinesReader::Next(std::string* key, std::string* value) {
         "the line ends with CR and LF, and CR is no hexadecimal digit; load what tr -d '\\r' makes "
         "of the file");
   }
+  only_cr_ =
+      lines_->line_number() == 1 && !lines_->terminated() && line_.find('\r') != std::string::npos;
   if (lines_->terminated() && line_.find(options_.separator) != std::string::npos) {
     ++lines_read_;
     if (ends_with_cr && ++lines_with_cr_ == 1) first_with_cr_ = lines_->line_number();
@@ -132,9 +134,13 @@ absl::Status LinesReader::Split(std::string* key, std::string* value) const {
   return DecodeRecord(options_.hex, key, value);
 }
 
-std::string LinesReader::NoteAtEnd() const { return NoteOnLastLine(*lines_); }
+std::string LinesReader::NoteAtEnd() const { return only_cr_ ? "" : NoteOnLastLine(*lines_); }
 
 std::string LinesReader::Note() const {
+  if (only_cr_) {
+    return "the file has CR and no LF, so that it is one line; if CR ends its lines, load what tr "
+           "'\\r' '\\n' makes of it";
+  }
   if (lines_with_cr_ == 0) return "";
   return absl::StrCat(
       lines_with_cr_ == lines_read_

@@ -76,6 +76,8 @@ class LinesReader : public RecordReader {
   uint64_t lines_read_ = 0;
   uint64_t lines_with_cr_ = 0;
   uint64_t first_with_cr_ = 0;
+  // The file is one line that has a CR and no newline.
+  bool only_cr_ = false;
 };
 
 // Refuses records that could not be read back unchanged.
