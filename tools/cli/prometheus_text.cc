@@ -28,18 +28,16 @@ class Metrics {
 
   // What may become less again.
   void Gauge(std::string_view name, std::string_view help, uint64_t value) {
-    Head(name, help, "gauge");
-    absl::StrAppendFormat(&text_, "rumcask_%s{%s} %d\n", name, labels_, value);
+    Add("gauge", name, help, value);
   }
 
   // What only grows from the opening on.
   void Counter(std::string_view name, std::string_view help, uint64_t value) {
-    Head(name, help, "counter");
-    absl::StrAppendFormat(&text_, "rumcask_%s{%s} %d\n", name, labels_, value);
+    Add("counter", name, help, value);
   }
 
   // A gauge of segments, of which OfState adds the value for each state.
-  void GaugeByState(std::string_view name, std::string_view help) { Head(name, help, "gauge"); }
+  void GaugeByState(std::string_view name, std::string_view help) { Head("gauge", name, help); }
   void OfState(std::string_view name, std::string_view state, uint64_t value) {
     absl::StrAppendFormat(&text_, "rumcask_%s{%s,state=\"%s\"} %d\n", name, labels_, state, value);
   }
@@ -47,7 +45,11 @@ class Metrics {
   const std::string& text() const { return text_; }
 
  private:
-  void Head(std::string_view name, std::string_view help, std::string_view type) {
+  void Add(std::string_view type, std::string_view name, std::string_view help, uint64_t value) {
+    Head(type, name, help);
+    absl::StrAppendFormat(&text_, "rumcask_%s{%s} %d\n", name, labels_, value);
+  }
+  void Head(std::string_view type, std::string_view name, std::string_view help) {
     absl::StrAppendFormat(&text_, "# HELP rumcask_%s %s\n# TYPE rumcask_%s %s\n", name, help, name,
                           type);
   }
