@@ -89,7 +89,9 @@ class PrometheusTest(unittest.TestCase):
         series = []
         for family in self.families():
             self.assertIn(family.type, ("gauge", "counter"), family.name)
-            self.assertTrue(family.documentation, family.name)
+            # It stands alone there, and not in a list as here.
+            self.assertRegex(family.documentation, r"^(?!Of )[A-Z].*\.$", family.name)
+            self.assertNotRegex(family.documentation, r"\b(them|those),", family.name)
             self.assertTrue(family.samples, family.name)
             for sample in family.samples:
                 self.assertRegex(sample.name, "^rumcask_[a-z_]+$")

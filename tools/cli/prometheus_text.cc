@@ -78,7 +78,8 @@ void AddRecovery(const RecoveryReport& recovery, Metrics* metrics) {
   metrics->Gauge("recovery_dropped_bytes",
                  "Bytes of the log's end that opening dropped, as they were never promised.",
                  recovery.dropped_bytes);
-  metrics->Gauge("recovery_dropped_segments", "Whole segments among what opening dropped.",
+  metrics->Gauge("recovery_dropped_segments",
+                 "Segments that opening dropped whole, as they were never promised.",
                  recovery.dropped_segments);
   metrics->Gauge("recovery_last_version", "Version of the last record that opening kept.",
                  recovery.last_version);
@@ -116,12 +117,12 @@ void AddSegments(const Stats& stats, Metrics* metrics) {
     std::string_view help;
     uint64_t (*of)(const SegmentStats&);
   } figures[] = {
-      {"segments", "Segments.", [](const SegmentStats&) { return uint64_t{1}; }},
-      {"segments_file_bytes", "Bytes of segments on disk.",
+      {"segments", "Segments of the log.", [](const SegmentStats&) { return uint64_t{1}; }},
+      {"segments_file_bytes", "Bytes on disk of segments.",
        [](const SegmentStats& segment) { return segment.file_bytes; }},
-      {"segments_log_bytes", "Bytes of records in segments.",
+      {"segments_log_bytes", "Bytes of the records in segments, with headers and padding.",
        [](const SegmentStats& segment) { return segment.log_bytes; }},
-      {"segments_live_bytes", "Bytes of records in segments that the keystore points at.",
+      {"segments_live_bytes", "Bytes of the records in segments that the index points at.",
        [](const SegmentStats& segment) { return segment.live_bytes; }},
       {"segments_records", "Records of any kind in segments.",
        [](const SegmentStats& segment) { return segment.records; }},
@@ -144,37 +145,43 @@ void AddSegments(const Stats& stats, Metrics* metrics) {
 
 std::string PrometheusText(std::string_view database, const Stats& stats, bool index_on_disk) {
   Metrics metrics(database, stats.keystore);
-  metrics.Gauge("keys", "Keys, or what an index on disk counts that lags behind.", stats.keys);
+  metrics.Gauge("keys", "Keys as the index counts them; one on disk may lag behind the writes.",
+                stats.keys);
   metrics.Gauge("keys_exact", "Whether the number of keys is exact (1 or 0).", stats.keys_exact);
   metrics.Gauge("index_bytes", "Bytes of memory that the index takes.", stats.index_bytes);
   if (index_on_disk) {
-    metrics.Gauge("index_file_bytes", "Bytes of the index's files.", stats.index_file_bytes);
-    metrics.Gauge("index_version", "Version through which the index is durably up to date.",
+    metrics.Gauge("index_file_bytes", "Bytes on disk of the index.", stats.index_file_bytes);
+    metrics.Gauge("index_version", "Version through which the index on disk is durably up to date.",
                   stats.index_version);
   }
-  metrics.Gauge("log_bytes", "Bytes of all records, with headers and padding.", stats.log_bytes);
-  metrics.Gauge("live_bytes", "Bytes of the records that the keystore points at.",
-                stats.live_bytes);
-  metrics.Gauge("live_bytes_exact", "Whether live bytes are exact and no upper bound (1 or 0).",
+  metrics.Gauge("log_bytes", "Bytes of all records in the log, with headers and padding.",
+                stats.log_bytes);
+  metrics.Gauge("live_bytes", "Bytes of the records that the index points at.", stats.live_bytes);
+  metrics.Gauge("live_bytes_exact",
+                "Whether the number of live bytes is exact and no upper bound (1 or 0).",
                 stats.live_bytes_exact);
-  metrics.Gauge("file_bytes", "Bytes of all segments on disk.", stats.file_bytes);
-  metrics.Gauge("active_bytes", "Of them, bytes of segments that are not sealed.",
+  metrics.Gauge("file_bytes", "Bytes on disk of all segments.", stats.file_bytes);
+  metrics.Gauge("active_bytes", "Bytes on disk of segments that are not sealed.",
                 stats.active_bytes);
-  metrics.Gauge("prepared_bytes", "Of them, bytes of the file that the next segment will be.",
+  metrics.Gauge("prepared_bytes", "Bytes on disk of the file that the next segment will be.",
                 stats.prepared_bytes);
-  metrics.Gauge("in_flight_bytes", "Of them, bytes of what a running compaction works on.",
+  metrics.Gauge("in_flight_bytes", "Bytes on disk of segments that a running compaction works on.",
                 stats.in_flight_bytes);
-  metrics.Gauge("waiting_bytes", "Of them, bytes of emptied segments that something still needs.",
+  metrics.Gauge("waiting_bytes",
+                "Bytes on disk of segments that compaction has emptied and something still needs.",
                 stats.waiting_bytes);
-  metrics.Gauge("pinned_bytes", "Of those, bytes of segments that pinned values hold.",
+  metrics.Gauge("pinned_bytes",
+                "Bytes on disk of segments that compaction has emptied and pinned values hold.",
                 stats.pinned_bytes);
-  metrics.Gauge("damaged_bytes", "Of all segments, bytes of damaged ones.", stats.damaged_bytes);
-  metrics.Gauge("reserve_bytes", "Bytes that are held in reserve for a full disk.",
+  metrics.Gauge("damaged_bytes", "Bytes on disk of segments that are damaged.",
+                stats.damaged_bytes);
+  metrics.Gauge("reserve_bytes", "Bytes on disk that are held in reserve for when it is full.",
                 stats.reserve_bytes);
-  metrics.Gauge("pins", "Pinned values.", stats.pins);
+  metrics.Gauge("pins", "Pinned values that hold a segment.", stats.pins);
   metrics.Gauge("snapshots", "Open snapshots and iterators.", stats.snapshots);
-  metrics.Gauge("undo_bytes", "Bytes of memory for what only snapshots see.", stats.undo_bytes);
-  metrics.Gauge("last_version", "The newest version given out.", stats.last_version);
+  metrics.Gauge("undo_bytes", "Bytes of memory that hold what only snapshots see.",
+                stats.undo_bytes);
+  metrics.Gauge("last_version", "Version of the newest write.", stats.last_version);
   metrics.Gauge("durable_version", "Version through which all writes survive a power cut.",
                 stats.durable_version);
   metrics.Counter("puts_total", "Records of kind put written since the opening.", stats.puts);
