@@ -143,13 +143,15 @@ void AddSegments(const Stats& stats, Metrics* metrics) {
 
 }  // namespace
 
-std::string PrometheusText(std::string_view database, const Stats& stats, bool index_on_disk) {
+std::string PrometheusText(std::string_view database, const Stats& stats, bool index_usable) {
   Metrics metrics(database, stats.keystore);
   metrics.Gauge("keys", "Keys as the index counts them; one on disk may lag behind the writes.",
                 stats.keys);
   metrics.Gauge("keys_exact", "Whether the number of keys is exact (1 or 0).", stats.keys_exact);
   metrics.Gauge("index_bytes", "Bytes of memory that the index takes.", stats.index_bytes);
-  if (index_on_disk) {
+  metrics.Gauge("index_usable", "Whether the index of the database could be used (1 or 0).",
+                index_usable);
+  if (stats.index_file_bytes > 0) {
     metrics.Gauge("index_file_bytes", "Bytes on disk of the index.", stats.index_file_bytes);
     metrics.Gauge("index_version", "Version through which the index on disk is durably up to date.",
                   stats.index_version);

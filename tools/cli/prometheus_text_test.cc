@@ -74,13 +74,12 @@ TEST(PrometheusText, HasEveryFigure) {
   }
   keystore = "hash";
   segments.push_back(segment);
-  const std::string text = PrometheusText("db", stats, /*index_on_disk=*/true);
+  const std::string text = PrometheusText("db", stats, /*index_usable=*/true);
   for (uint64_t figure = 1000; figure < next; ++figure) {
     EXPECT_THAT(text, HasSubstr("} " + std::to_string(figure) + "\n"));
   }
   EXPECT_THAT(text,
               HasSubstr("rumcask_segments{database=\"db\",keystore=\"hash\",state=\"open\"} 1\n"));
-  EXPECT_THAT(PrometheusText("db", stats, /*index_on_disk=*/false), Not(HasSubstr("index_file")));
 }
 
 TEST(PrometheusText, HasWhetherSomethingIsSo) {
@@ -88,13 +87,26 @@ TEST(PrometheusText, HasWhetherSomethingIsSo) {
   for (const bool is_so : {false, true}) {
     stats.keys_exact = stats.live_bytes_exact = is_so;
     stats.compaction.running = stats.recovery.was_clean = is_so;
-    const std::string text = PrometheusText("", stats, /*index_on_disk=*/false);
+    const std::string text = PrometheusText("", stats, /*index_usable=*/true);
     for (const char* name :
          {"keys_exact", "live_bytes_exact", "compaction_running", "recovery_was_clean"}) {
       EXPECT_THAT(text, HasSubstr(std::string("\nrumcask_") + name +
                                   "{database=\"\",keystore=\"\"} " + (is_so ? "1\n" : "0\n")));
     }
   }
+}
+
+TEST(PrometheusText, HasWhetherTheIndexIsUsable) {
+  Stats stats;
+  const std::string unusable = PrometheusText("", stats, /*index_usable=*/false);
+  EXPECT_THAT(unusable, HasSubstr("\nrumcask_index_usable{database=\"\",keystore=\"\"} 0\n"));
+  EXPECT_THAT(unusable, Not(HasSubstr("index_file_bytes")));
+  EXPECT_THAT(unusable, Not(HasSubstr("index_version")));
+  // The index on disk of an empty database is up to date through version 0.
+  stats.index_file_bytes = 1;
+  const std::string usable = PrometheusText("", stats, /*index_usable=*/true);
+  EXPECT_THAT(usable, HasSubstr("\nrumcask_index_usable{database=\"\",keystore=\"\"} 1\n"));
+  EXPECT_THAT(usable, HasSubstr("\nrumcask_index_version{database=\"\",keystore=\"\"} 0\n"));
 }
 
 TEST(PrometheusText, AddsSegmentsUpByTheirState) {
@@ -108,7 +120,7 @@ TEST(PrometheusText, AddsSegmentsUpByTheirState) {
     segment.state = state;
     stats.segments.push_back(segment);
   }
-  const std::string text = PrometheusText("", stats, /*index_on_disk=*/false);
+  const std::string text = PrometheusText("", stats, /*index_usable=*/true);
   const std::string series = "\nrumcask_segments_records{database=\"\",keystore=\"\",state=\"";
   EXPECT_THAT(text, HasSubstr(series + "open\"} 0\n"));
   EXPECT_THAT(text, HasSubstr(series + "sealed\"} 3\n"));
@@ -120,7 +132,7 @@ TEST(PrometheusText, AddsSegmentsUpByTheirState) {
 TEST(PrometheusText, EscapesLabels) {
   Stats stats;
   stats.keystore = "a\"b\\c\nd\x1b\xff";
-  EXPECT_THAT(PrometheusText("\"", stats, /*index_on_disk=*/false),
+  EXPECT_THAT(PrometheusText("\"", stats, /*index_usable=*/true),
               HasSubstr("{database=\"\\\"\",keystore=\"a\\\"b\\\\c\\nd\\\\1b\\\\ff\"} 0\n"));
 }
 

@@ -168,7 +168,7 @@ absl::Status PrintStats(const Flags& flags, const std::optional<std::string>& fo
   // The name of the database's keystore, not of the one used in its place.
   stats.keystore = keystore->traits.name;
   const IndexOnDisk index = {keystore->traits.persistent, database->index_unusable};
-  absl::Status status = Print(format       ? PrometheusText(flags.db, stats, index.exists)
+  absl::Status status = Print(format       ? PrometheusText(flags.db, stats, index.unusable.empty())
                               : flags.json ? AsJson(stats, index)
                                            : AsTable(flags.db, stats, index));
   return status.ok() ? database->complete : status;
