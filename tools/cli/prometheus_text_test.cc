@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -30,56 +31,66 @@ TEST(PrometheusText, HasEveryFigure) {
   SegmentStats segment;
   auto& [id, sealed, segment_file_bytes, segment_log_bytes, segment_live_bytes, segment_records,
          segment_pins, state] = segment;
+  const std::pair<const char*, uint64_t*> figures[] = {
+      {"keys", &keys},
+      {"index_bytes", &index_bytes},
+      {"index_file_bytes", &index_file_bytes},
+      {"index_version", &index_version},
+      {"log_bytes", &log_bytes},
+      {"live_bytes", &live_bytes},
+      {"file_bytes", &file_bytes},
+      {"active_bytes", &active_bytes},
+      {"prepared_bytes", &prepared_bytes},
+      {"in_flight_bytes", &in_flight_bytes},
+      {"waiting_bytes", &waiting_bytes},
+      {"pinned_bytes", &pinned_bytes},
+      {"damaged_bytes", &damaged_bytes},
+      {"reserve_bytes", &reserve_bytes},
+      {"pins", &pins},
+      {"snapshots", &snapshots},
+      {"undo_bytes", &undo_bytes},
+      {"last_version", &last_version},
+      {"durable_version", &durable_version},
+      {"puts_total", &puts},
+      {"deletes_total", &deletes},
+      {"syncs_total", &syncs},
+      {"sealed_segments_total", &sealed_segments},
+      {"compaction_jobs_total", &jobs},
+      {"compaction_copied_records_total", &copied_records},
+      {"compaction_written_bytes_total", &written_bytes},
+      {"compaction_retired_segments_total", &retired_segments},
+      {"compaction_retired_bytes_total", &retired_bytes},
+      {"compaction_writer_waits_total", &writer_waits},
+      {"recovery_dropped_bytes", &dropped_bytes},
+      {"recovery_dropped_segments", &dropped_segments},
+      {"recovery_last_version", &recovered_version},
+      {"recovery_scanned_segments", &scanned_segments},
+      {"recovery_damaged_footers", &damaged_footers},
+  };
+  const std::pair<const char*, uint64_t*> figures_of_segments[] = {
+      {"segments_file_bytes", &segment_file_bytes},
+      {"segments_log_bytes", &segment_log_bytes},
+      {"segments_live_bytes", &segment_live_bytes},
+      {"segments_records", &segment_records},
+      {"segments_pins", &segment_pins},
+  };
   uint64_t next = 1000;
-  for (uint64_t* const figure : {&keys,
-                                 &index_bytes,
-                                 &index_file_bytes,
-                                 &index_version,
-                                 &log_bytes,
-                                 &live_bytes,
-                                 &file_bytes,
-                                 &active_bytes,
-                                 &prepared_bytes,
-                                 &in_flight_bytes,
-                                 &waiting_bytes,
-                                 &pinned_bytes,
-                                 &damaged_bytes,
-                                 &reserve_bytes,
-                                 &pins,
-                                 &snapshots,
-                                 &undo_bytes,
-                                 &last_version,
-                                 &durable_version,
-                                 &puts,
-                                 &deletes,
-                                 &syncs,
-                                 &sealed_segments,
-                                 &jobs,
-                                 &copied_records,
-                                 &written_bytes,
-                                 &retired_segments,
-                                 &retired_bytes,
-                                 &writer_waits,
-                                 &dropped_bytes,
-                                 &dropped_segments,
-                                 &recovered_version,
-                                 &scanned_segments,
-                                 &damaged_footers,
-                                 &segment_file_bytes,
-                                 &segment_log_bytes,
-                                 &segment_live_bytes,
-                                 &segment_records,
-                                 &segment_pins}) {
-    *figure = next++;
-  }
+  for (const auto& [name, figure] : figures) *figure = next++;
+  for (const auto& [name, figure] : figures_of_segments) *figure = next++;
   keystore = "hash";
   segments.push_back(segment);
   const std::string text = PrometheusText("db", stats, /*index_usable=*/true);
-  for (uint64_t figure = 1000; figure < next; ++figure) {
-    EXPECT_THAT(text, HasSubstr("} " + std::to_string(figure) + "\n"));
+  const auto series = [](const std::string& name, const std::string& labels, uint64_t value) {
+    return "\nrumcask_" + name + "{database=\"db\",keystore=\"hash\"" + labels + "} " +
+           std::to_string(value) + "\n";
+  };
+  for (const auto& [name, figure] : figures) {
+    EXPECT_THAT(text, HasSubstr(series(name, "", *figure)));
   }
-  EXPECT_THAT(text,
-              HasSubstr("rumcask_segments{database=\"db\",keystore=\"hash\",state=\"open\"} 1\n"));
+  for (const auto& [name, figure] : figures_of_segments) {
+    EXPECT_THAT(text, HasSubstr(series(name, ",state=\"open\"", *figure)));
+  }
+  EXPECT_THAT(text, HasSubstr(series("segments", ",state=\"open\"", 1)));
 }
 
 TEST(PrometheusText, HasWhetherSomethingIsSo) {
