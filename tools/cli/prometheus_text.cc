@@ -11,8 +11,11 @@
 #include "core/stats.h"
 #include "tools/cli/printable.h"
 
-namespace rumcask::cli {
+namespace rumcask {
 namespace {
+
+using cli::Escaping;
+using cli::Printable;
 
 // The value of a label. It must be UTF-8, and may go to a terminal.
 std::string Label(std::string_view value) {
@@ -143,7 +146,7 @@ void AddSegments(const Stats& stats, Metrics* metrics) {
 
 }  // namespace
 
-std::string PrometheusText(std::string_view database, const Stats& stats, bool index_usable) {
+std::string PrometheusText(const Stats& stats, std::string_view database, bool index_usable) {
   Metrics metrics(database, stats.keystore);
   metrics.Gauge("keys", "Keys as the index counts them; one on disk may lag behind the writes.",
                 stats.keys);
@@ -198,4 +201,4 @@ std::string PrometheusText(std::string_view database, const Stats& stats, bool i
   return metrics.text();
 }
 
-}  // namespace rumcask::cli
+}  // namespace rumcask

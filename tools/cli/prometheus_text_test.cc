@@ -1,4 +1,4 @@
-#include "tools/cli/prometheus_text.h"
+#include "rumcask/prometheus_text.h"
 
 #include <cstdint>
 #include <string>
@@ -6,10 +6,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "rumcask/stats.h"
 
-#include "core/stats.h"
-
-namespace rumcask::cli {
+namespace rumcask {
 namespace {
 
 using ::testing::HasSubstr;
@@ -79,7 +78,7 @@ TEST(PrometheusText, HasEveryFigure) {
   for (const auto& [name, figure] : figures_of_segments) *figure = next++;
   keystore = "hash";
   segments.push_back(segment);
-  const std::string text = PrometheusText("db", stats, /*index_usable=*/true);
+  const std::string text = PrometheusText(stats, "db");
   const auto series = [](const std::string& name, const std::string& labels, uint64_t value) {
     return "\nrumcask_" + name + "{database=\"db\",keystore=\"hash\"" + labels + "} " +
            std::to_string(value) + "\n";
@@ -98,7 +97,7 @@ TEST(PrometheusText, HasWhetherSomethingIsSo) {
   for (const bool is_so : {false, true}) {
     stats.keys_exact = stats.live_bytes_exact = is_so;
     stats.compaction.running = stats.recovery.was_clean = is_so;
-    const std::string text = PrometheusText("", stats, /*index_usable=*/true);
+    const std::string text = PrometheusText(stats, "");
     for (const char* name :
          {"keys_exact", "live_bytes_exact", "compaction_running", "recovery_was_clean"}) {
       EXPECT_THAT(text, HasSubstr(std::string("\nrumcask_") + name +
@@ -109,13 +108,13 @@ TEST(PrometheusText, HasWhetherSomethingIsSo) {
 
 TEST(PrometheusText, HasWhetherTheIndexIsUsable) {
   Stats stats;
-  const std::string unusable = PrometheusText("", stats, /*index_usable=*/false);
+  const std::string unusable = PrometheusText(stats, "", /*index_usable=*/false);
   EXPECT_THAT(unusable, HasSubstr("\nrumcask_index_usable{database=\"\",keystore=\"\"} 0\n"));
   EXPECT_THAT(unusable, Not(HasSubstr("index_file_bytes")));
   EXPECT_THAT(unusable, Not(HasSubstr("index_version")));
   // The index on disk of an empty database is up to date through version 0.
   stats.index_file_bytes = 1;
-  const std::string usable = PrometheusText("", stats, /*index_usable=*/true);
+  const std::string usable = PrometheusText(stats, "");
   EXPECT_THAT(usable, HasSubstr("\nrumcask_index_usable{database=\"\",keystore=\"\"} 1\n"));
   EXPECT_THAT(usable, HasSubstr("\nrumcask_index_version{database=\"\",keystore=\"\"} 0\n"));
 }
@@ -131,7 +130,7 @@ TEST(PrometheusText, AddsSegmentsUpByTheirState) {
     segment.state = state;
     stats.segments.push_back(segment);
   }
-  const std::string text = PrometheusText("", stats, /*index_usable=*/true);
+  const std::string text = PrometheusText(stats, "");
   const std::string series = "\nrumcask_segments_records{database=\"\",keystore=\"\",state=\"";
   EXPECT_THAT(text, HasSubstr(series + "open\"} 0\n"));
   EXPECT_THAT(text, HasSubstr(series + "sealed\"} 3\n"));
@@ -143,9 +142,9 @@ TEST(PrometheusText, AddsSegmentsUpByTheirState) {
 TEST(PrometheusText, EscapesLabels) {
   Stats stats;
   stats.keystore = "a\"b\\c\nd\x1b\xff";
-  EXPECT_THAT(PrometheusText("\"", stats, /*index_usable=*/true),
+  EXPECT_THAT(PrometheusText(stats, "\""),
               HasSubstr("{database=\"\\\"\",keystore=\"a\\\"b\\\\c\\nd\\\\1b\\\\ff\"} 0\n"));
 }
 
 }  // namespace
-}  // namespace rumcask::cli
+}  // namespace rumcask

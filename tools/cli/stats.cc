@@ -168,7 +168,7 @@ absl::Status PrintStats(const Flags& flags, const std::optional<std::string>& fo
   // The name of the database's keystore, not of the one used in its place.
   stats.keystore = keystore->traits.name;
   const IndexOnDisk index = {keystore->traits.persistent, database->index_unusable};
-  absl::Status status = Print(format       ? PrometheusText(flags.db, stats, index.unusable.empty())
+  absl::Status status = Print(format       ? PrometheusText(stats, flags.db, index.unusable.empty())
                               : flags.json ? AsJson(stats, index)
                                            : AsTable(flags.db, stats, index));
   return status.ok() ? database->complete : status;
@@ -186,8 +186,9 @@ int RunStats(const std::vector<std::string>& arguments) {
   line.Option(
       "--format", "prometheus", &format,
       "Print them in the text format of Prometheus, which the textfile collector of its "
-      "node exporter reads; segments are added up by their state, and counters, which begin "
-      "with each opening, count for this command alone");
+      "node exporter reads; segments are added up by their state. Counters count what this opening "
+      "of the database did, which is to read it; a program that writes exports its own by "
+      "PrometheusText of rumcask/prometheus_text.h");
   return Run("stats", &line, arguments, [&] { return PrintStats(flags, format); });
 }
 
