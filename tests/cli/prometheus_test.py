@@ -96,7 +96,7 @@ class PrometheusTest(unittest.TestCase):
             for sample in family.samples:
                 self.assertRegex(sample.name, "^rumcask_[a-z_]+$")
                 self.assertEqual(sample.name.endswith("_total"), family.type == "counter")
-                self.assertEqual(sample.labels["database"], NAME)
+                self.assertEqual(sample.labels["database"], os.path.realpath(NAME))
                 self.assertEqual(sample.labels["keystore"], "hash")
                 self.assertEqual("state" in sample.labels, sample.name.startswith("rumcask_segments"))
                 series.append((sample.name, tuple(sorted(sample.labels.items()))))

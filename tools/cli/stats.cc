@@ -3,10 +3,12 @@
 #include "core/stats.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -155,6 +157,13 @@ std::string AsTable(std::string_view path, const Stats& stats, const IndexOnDisk
   return text;
 }
 
+// One for each database, whatever the user calls it.
+std::string FullPath(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path full = std::filesystem::canonical(path, error);
+  return error ? path : full.string();
+}
+
 absl::Status PrintStats(const Flags& flags, const std::optional<std::string>& format) {
   if (format && *format != "prometheus") {
     return UsageError(absl::StrFormat("--format takes only prometheus, not '%s'", *format));
@@ -168,9 +177,10 @@ absl::Status PrintStats(const Flags& flags, const std::optional<std::string>& fo
   // The name of the database's keystore, not of the one used in its place.
   stats.keystore = keystore->traits.name;
   const IndexOnDisk index = {keystore->traits.persistent, database->index_unusable};
-  absl::Status status = Print(format       ? PrometheusText(stats, flags.db, index.unusable.empty())
-                              : flags.json ? AsJson(stats, index)
-                                           : AsTable(flags.db, stats, index));
+  absl::Status status =
+      Print(format       ? PrometheusText(stats, FullPath(flags.db), index.unusable.empty())
+            : flags.json ? AsJson(stats, index)
+                         : AsTable(flags.db, stats, index));
   return status.ok() ? database->complete : status;
 }
 
@@ -183,12 +193,12 @@ int RunStats(const std::vector<std::string>& arguments) {
   AddKeystore(&line, &flags);
   AddJson(&line, &flags);
   std::optional<std::string> format;
-  line.Option(
-      "--format", "prometheus", &format,
-      "Print them in the text format of Prometheus, which the textfile collector of its "
-      "node exporter reads; segments are added up by their state. Counters count what this opening "
-      "of the database did, which is to read it; a program that writes exports its own by "
-      "PrometheusText of rumcask/prometheus_text.h");
+  line.Option("--format", "prometheus", &format,
+              "Print them in the text format of Prometheus, which the textfile collector of its "
+              "node exporter reads; the database is named by its full path, and segments are added "
+              "up by their state. Counters count what this opening of the database did, which is "
+              "to read it; a program that writes exports its own by PrometheusText of "
+              "rumcask/prometheus_text.h");
   return Run("stats", &line, arguments, [&] { return PrintStats(flags, format); });
 }
 
