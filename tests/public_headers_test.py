@@ -47,7 +47,8 @@ def compile_as(standard, names):
 class PublicHeadersTest(unittest.TestCase):
 
     def test_all_are_looked_at(self):
-        for name in ("db.h", "open.h", "lmdb_keystore.h", "by_name.h", "fault_file_system.h"):
+        for name in ("db.h", "open.h", "lmdb_keystore.h", "by_name.h", "fault_file_system.h",
+                     "prometheus_text.h"):
             self.assertIn("rumcask/" + name, [name_of(path) for path in HEADERS])
 
     def test_no_two_have_one_name(self):
