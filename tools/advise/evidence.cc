@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "core/options.h"
 #include "keystores/by_name.h"
 #include "tools/advise/device.h"
 #include "tools/advise/memory_trial.h"
@@ -26,17 +27,12 @@ constexpr int kApart = 2;
 absl::Status TryBuffers(const Profile& profile, const KeystoreFactory& keystore, int halvings,
                         TrialSettings settings, Trials* trials) {
   constexpr int kMostHalvings = 2;
-  // As many keys as fill buffers several times. One takes some 80 bytes there, and its own.
-  constexpr double kFilledBuffers = 3;
-  constexpr double kBesideKey = 80;
   trials->halvings_of_buffers = std::min(halvings, kMostHalvings);
   trials->halvings_of_small_buffers = ShrinkingFor(halvings + kApart, kApart).buffers;
   settings.halvings = trials->halvings_of_buffers;
   settings.smaller = 0;
   settings.only_fill = true;
-  const double buffer = static_cast<double>(keystore.buffer_bytes >> settings.halvings);
-  settings.most_keys = static_cast<uint64_t>(
-      kFilledBuffers * buffer / (kBesideKey + static_cast<double>(profile.LongestKey())));
+  settings.most_keys = KeysThatFillBuffers(profile, keystore, settings.halvings);
   absl::StatusOr<Trial> trial = RunTrial(profile, settings);
   if (trial.ok()) trials->buffers = *trial;
   return trial.status();
@@ -52,6 +48,18 @@ int TrialHalvings(const Profile& profile, double seconds) {
   int halvings = 0;
   while (static_cast<double>(profile.keys >> halvings) > keys) ++halvings;
   return halvings;
+}
+
+uint64_t KeysThatFillBuffers(const Profile& profile, const KeystoreFactory& keystore,
+                             int halvings) {
+  constexpr double kTimes = 3;
+  // What a key takes in a buffer beside its bytes.
+  constexpr double kBesideKey = 80;
+  const double by_memory = static_cast<double>(keystore.buffer_bytes >> halvings) /
+                           (kBesideKey + static_cast<double>(profile.LongestKey()));
+  const double by_log =
+      static_cast<double>(Options().replay_bytes >> halvings) / profile.EntryBytes();
+  return std::max(static_cast<uint64_t>(kTimes * std::min(by_memory, by_log)), uint64_t{1});
 }
 
 absl::StatusOr<Trials> TryKeystore(const Profile& profile, const KeystoreFactory& keystore,

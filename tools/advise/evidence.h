@@ -31,6 +31,10 @@ struct GatherSettings {
 // How often the number of keys is halved for a trial.
 int TrialHalvings(const Profile& profile, double seconds);
 
+// As many keys as fill buffers that were halved so often three times. A buffer is full when it
+// takes its bytes of memory, and also when so much of the log is in it as may be read again.
+uint64_t KeysThatFillBuffers(const Profile& profile, const KeystoreFactory& keystore, int halvings);
+
 // The trials of one keystore, the larger with so many halvings.
 absl::StatusOr<Trials> TryKeystore(const Profile& profile, const KeystoreFactory& keystore,
                                    int halvings, const GatherSettings& settings);
