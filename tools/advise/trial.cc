@@ -16,7 +16,6 @@
 #include <system_error>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
@@ -30,6 +29,7 @@
 #include "tools/advise/child.h"
 #include "tools/advise/entries.h"
 #include "tools/advise/peak_memory.h"
+#include "tools/advise/slices.h"
 #include "tools/advise/small_database.h"
 #include "tools/bench/operation_stream.h"
 #include "tools/bench/permutation.h"
@@ -130,24 +130,19 @@ class Worker {
   // Does `step` so many times, or as long as a phase may take, and tells the processor time that
   // one takes, that of background threads included. It does not depend on what else the machine
   // does, nor on how long a small database waits for a device that a large one would keep busy.
-  absl::StatusOr<double> Time(uint64_t count, const std::function<absl::Status()>& step) const {
-    // The median of slices: what disturbs some of them does not count.
-    constexpr uint64_t kSlices = 16;
-    std::vector<double> slices;
+  absl::StatusOr<double> Time(uint64_t count, uint64_t entries_of_step,
+                              const std::function<absl::Status()>& step) const {
+    constexpr double kBytesBetweenLooks = 1 << 14;
+    constexpr uint64_t kMostBetweenLooks = 64;
+    const double bytes = profile_.EntryBytes() * static_cast<double>(entries_of_step);
+    Phase phase;
+    phase.steps = count;
+    phase.seconds = settings_.seconds_per_phase;
+    phase.steps_between_looks = std::clamp(static_cast<uint64_t>(kBytesBetweenLooks / bytes),
+                                           uint64_t{1}, kMostBetweenLooks);
     const Clock::time_point begin = Clock::now();
-    for (uint64_t done = 0; done < count && SecondsSince(begin) < settings_.seconds_per_phase;) {
-      const uint64_t end = std::min(count, done + (count + kSlices - 1) / kSlices);
-      const double size = static_cast<double>(end - done);
-      const double cpu = CpuSeconds();
-      for (; done < end; ++done) {
-        const absl::Status status = step();
-        if (!status.ok()) return status;
-      }
-      slices.push_back((CpuSeconds() - cpu) / size);
-    }
-    const auto middle = slices.begin() + static_cast<std::ptrdiff_t>(slices.size() / 2);
-    std::nth_element(slices.begin(), middle, slices.end());
-    return *middle;
+    return SecondsOfStep(
+        phase, {[begin] { return SecondsSince(begin); }, [this] { return CpuSeconds(); }}, step);
   }
 
   double CpuSeconds() const { return counters_.Read().cpu_seconds; }
@@ -244,10 +239,10 @@ class Worker {
       stream.Next(&operation);
       return Put(operation.number);
     };
-    absl::StatusOr<double> seconds = Time(count, step);
+    absl::StatusOr<double> seconds = Time(count, 1, step);
     if (!seconds.ok()) return seconds.status();
     const Written before = WrittenNow();
-    seconds = Time(count, step);
+    seconds = Time(count, 1, step);
     if (!seconds.ok()) return seconds.status();
     trial->seconds.overwrite = *seconds;
     // A database that nothing is overwritten in pays for its inserts only.
@@ -260,7 +255,7 @@ class Worker {
   absl::Status Read(Trial* trial) {
     bench::OperationStream stream = Stream(&bench::Workload::reads);
     std::string value;
-    const absl::StatusOr<double> seconds = Time(std::max(keys_, kLeastOperations), [&] {
+    const absl::StatusOr<double> seconds = Time(std::max(keys_, kLeastOperations), 1, [&] {
       bench::Operation operation;
       stream.Next(&operation);
       return db_->Get(entries_.Key(operation.number), &value);
@@ -272,7 +267,7 @@ class Worker {
   absl::Status Scan(Trial* trial) {
     bench::OperationStream stream = Stream(&bench::Workload::reads);
     const uint64_t count = std::max(keys_, kLeastOperations) / profile_.scan_length + 1;
-    const absl::StatusOr<double> seconds = Time(count, [&] {
+    const absl::StatusOr<double> seconds = Time(count, profile_.scan_length, [&] {
       bench::Operation operation;
       stream.Next(&operation);
       return ScanFrom(entries_.Key(operation.number));
@@ -297,7 +292,7 @@ class Worker {
   absl::Status FallBehind() {
     if (!persistent_) return absl::OkStatus();
     bench::OperationStream stream = Stream(&bench::Workload::updates);
-    return Time(std::min(keys_, ReplayedPuts()),
+    return Time(std::min(keys_, ReplayedPuts()), 1,
                 [&] {
                   bench::Operation operation;
                   stream.Next(&operation);
