@@ -28,6 +28,15 @@ double Profile::EntryBytes() const { return Mean(key_bytes) + Mean(value_bytes);
 
 absl::Status Check(const Profile& profile) {
   if (profile.keys == 0) return absl::InvalidArgumentError("the number of keys must not be 0");
+  // So that what is predicted, and what could change it, stays far below 2^63.
+  constexpr uint64_t kMostKeys = 1000000000000000;
+  constexpr double kMostBytes = 1e17;
+  if (profile.keys > kMostKeys) {
+    return absl::InvalidArgumentError("the number of keys must be at most 10^15");
+  }
+  if (static_cast<double>(profile.keys) * profile.EntryBytes() > kMostBytes) {
+    return absl::InvalidArgumentError("keys and values of more than 10^17 bytes in all");
+  }
   if (profile.LongestKey() > kMaxKeyBytes) {
     return absl::InvalidArgumentError(absl::StrFormat("keys of %d bytes: a key has at most %d",
                                                       profile.LongestKey(), kMaxKeyBytes));

@@ -51,7 +51,8 @@ struct Profile {
   double EntryBytes() const;
 };
 
-// InvalidArgument if there are no keys, or lengths that no database takes.
+// InvalidArgument if there are no keys, lengths that no database takes, or more than could be
+// calculated with.
 absl::Status Check(const Profile& profile);
 
 // Divides the shares by their sum. InvalidArgument if that is 0.

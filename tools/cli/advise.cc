@@ -86,6 +86,11 @@ std::string DeviceOf(const std::string& directory) {
 }
 
 absl::Status Advise(const AdviseFlags& flags) {
+  // Less measures nothing.
+  constexpr double kLeastSeconds = 0.01;
+  if (flags.seconds < kLeastSeconds) {
+    return UsageError(absl::StrCat("--seconds: must be at least ", kLeastSeconds));
+  }
   const absl::StatusOr<advise::Profile> base = BaseOf(flags);
   if (!base.ok()) return base.status();
   const absl::StatusOr<advise::Profile> profile = advise::ProfileOf(flags.options, *base);
