@@ -45,8 +45,17 @@ int TrialHalvings(const Profile& profile, double seconds) {
   constexpr double kKeysPerSecond = 20000;
   constexpr double kBytesPerSecond = 20e6;
   const double keys = std::min(kKeysPerSecond, kBytesPerSecond / profile.EntryBytes()) * seconds;
+  // From two trials with the same few keys nothing could be told that grows with them. But values
+  // of a gigabyte are not put for that.
+  constexpr double kLargeEntry = 1 << 26;
+  const uint64_t least = profile.EntryBytes() > kLargeEntry ? 1 : 4;
+  // More than any number of keys that Check lets through needs.
+  constexpr int kMost = 48;
   int halvings = 0;
-  while (static_cast<double>(profile.keys >> halvings) > keys) ++halvings;
+  while (static_cast<double>(profile.keys >> halvings) > keys && halvings < kMost &&
+         profile.keys >> (halvings + 1 + kApart) >= least) {
+    ++halvings;
+  }
   return halvings;
 }
 

@@ -58,8 +58,10 @@ absl::StatusOr<std::vector<MemoryPoint>> Fill(const Profile& profile,
     points.push_back({next, now - std::min(now, before)});
     // Filling twice as many takes about four times as long in all.
     const std::chrono::duration<double> passed = Clock::now() - begin;
+    const bool in_time = passed.count() <= settings.seconds / 4;
     next = std::min(2 * next, profile.keys);
-    if (next > settings.most_keys || passed.count() > settings.seconds / 4) break;
+    // One point would not tell what grows.
+    if (points.size() > 1 && (next > settings.most_keys || !in_time)) break;
   }
   // Taking the index apart would only take time.
   (void)keystore->release();

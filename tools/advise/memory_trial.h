@@ -18,8 +18,8 @@ namespace rumcask::advise {
 
 struct MemorySettings {
   std::string keystore;
-  // Of a keystore in memory: with at least so many keys, and with more until a quarter of this time
-  // is over, but with no more than so many.
+  // Of a keystore in memory: with so many keys and twice as many, and with more until a quarter of
+  // this time is over, but with no more than so many.
   uint64_t least_keys = 0;
   uint64_t most_keys = 0;
   double seconds = 0;

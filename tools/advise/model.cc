@@ -66,7 +66,8 @@ Line TimeOf(const Trials& trials, double Trial::*seconds) {
 
 Line LineThrough(double keys_a, double a, double keys_b, double b) {
   Line line;
-  if (keys_b > keys_a) line.per_key = std::max(0.0, (b - a) / (keys_b - keys_a));
+  if (keys_b == keys_a) return {0, b / keys_b};
+  line.per_key = std::max(0.0, (b - a) / (keys_b - keys_a));
   line.fixed = b - line.per_key * keys_b;
   if (line.fixed >= 0) return line;
   return {0, b / keys_b};

@@ -23,6 +23,7 @@ struct Line {
 };
 
 // The line through two measurements, which never falls: if more keys took less, that was noise.
+// With the same keys twice it is not known what is fixed, and all of it counts as growing.
 Line LineThrough(double keys_a, double a, double keys_b, double b);
 
 // A keystore for the keys and values of a profile. All that is known of it is in here, so that a
