@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,9 +89,12 @@ absl::Status SetPopular(const std::string& text, bench::KeyOrder* popular) {
       absl::StrFormat("--popular: '%s' is none of uniform, zipfian, latest", text));
 }
 
-// What a workload of YCSB says.
-absl::Status SetFromYcsb(const AdviseOptions& options, Profile* profile) {
-  if (options.property_files.empty() && options.properties.empty()) return absl::OkStatus();
+// Whether the flags give the mix, as a whole.
+bool GiveMix(const AdviseOptions& options) {
+  return options.gets || options.overwrites || options.inserts || options.scans;
+}
+
+absl::StatusOr<bench::YcsbProperties> PropertiesOf(const AdviseOptions& options) {
   bench::YcsbProperties properties;
   for (const std::string& file : options.property_files) {
     const absl::StatusOr<std::string> text = cli::FileContent(file);
@@ -102,30 +106,52 @@ absl::Status SetFromYcsb(const AdviseOptions& options, Profile* profile) {
     const absl::Status status = properties.SetPair(pair);
     if (!status.ok()) return status;
   }
-  const absl::StatusOr<bench::Workload> workload = properties.RunPhase();
+  return properties;
+}
+
+bool HasAny(const bench::YcsbProperties& properties,
+            std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return properties.Has(name); });
+}
+
+// What a workload of YCSB says. YCSB's defaults of what it does not name would replace what is
+// known from elsewhere.
+absl::Status SetFromYcsb(const AdviseOptions& options, Profile* profile) {
+  const absl::StatusOr<bench::YcsbProperties> properties = PropertiesOf(options);
+  if (!properties.ok()) return properties.status();
+  const bool mix = !GiveMix(options) &&
+                   HasAny(*properties, {"readproportion", "updateproportion", "insertproportion",
+                                        "scanproportion", "readmodifywriteproportion"});
+  const absl::StatusOr<bench::Workload> workload =
+      mix ? properties->RunPhase() : properties->RunPhaseOfAnySum();
   if (!workload.ok()) return workload.status();
-  const absl::StatusOr<uint64_t> record = properties.RecordBytes();
+  const absl::StatusOr<uint64_t> record = properties->RecordBytes();
   if (!record.ok()) return record.status();
-  profile->keys = workload->keys;
-  profile->value_bytes = {static_cast<uint32_t>(*record)};
-  // A change of a record is a get and an overwrite.
-  profile->gets = workload->reads + workload->read_modify_writes;
-  profile->overwrites = workload->updates + workload->read_modify_writes;
-  profile->inserts = workload->inserts;
-  profile->scans = workload->scans;
-  profile->scan_length =
-      std::max<uint64_t>((workload->min_scan_length + workload->max_scan_length) / 2, 1);
-  profile->popular = workload->order;
-  profile->theta = workload->theta;
-  profile->ascending = !workload->hashed_keys;
+  if (mix) {
+    // A change of a record is a get and an overwrite.
+    profile->gets = workload->reads + workload->read_modify_writes;
+    profile->overwrites = workload->updates + workload->read_modify_writes;
+    profile->inserts = workload->inserts;
+    profile->scans = workload->scans;
+  }
+  if (properties->Has("recordcount")) profile->keys = workload->keys;
+  if (HasAny(*properties, {"fieldcount", "fieldlength"})) {
+    profile->value_bytes = {static_cast<uint32_t>(*record)};
+  }
+  if (HasAny(*properties, {"minscanlength", "maxscanlength"})) {
+    profile->scan_length =
+        std::max<uint64_t>((workload->min_scan_length + workload->max_scan_length) / 2, 1);
+  }
+  if (properties->Has("requestdistribution")) profile->popular = workload->order;
+  if (properties->Has("zipfianconstant")) profile->theta = workload->theta;
+  if (properties->Has("insertorder")) profile->ascending = !workload->hashed_keys;
   return absl::OkStatus();
 }
 
-// The mix is given as a whole: what is not named does not happen.
+// What is not named does not happen.
 absl::Status SetMix(const AdviseOptions& options, Profile* profile) {
-  if (!options.gets && !options.overwrites && !options.inserts && !options.scans) {
-    return absl::OkStatus();
-  }
+  if (!GiveMix(options)) return absl::OkStatus();
   profile->gets = profile->overwrites = profile->inserts = profile->scans = 0;
   absl::Status status = SetNumber("--gets", options.gets, &profile->gets);
   status.Update(SetNumber("--overwrites", options.overwrites, &profile->overwrites));
@@ -155,7 +181,8 @@ void DeclareFlags(cli::CommandLine* line, AdviseOptions* options) {
                "most; latest, the newest most");
   line->Flag("--ascending", &options->ascending, "Keys are inserted in their order, as times are");
   line->RepeatedOption("-P", "FILE", &options->property_files,
-                       "Properties of YCSB for all of the above but the length of keys");
+                       "Properties of YCSB for all of the above but the length of keys; what they "
+                       "do not name has the defaults above, not YCSB's");
   line->RepeatedOption("-p", "NAME=VALUE", &options->properties, "One such property");
   line->Flag("--ordered", &options->ordered, "Keys are wanted in order; scans imply it");
   line->Flag("--exact-keys", &options->exact_keys,

@@ -35,11 +35,16 @@ class YcsbProperties {
   // that begin with # are ignored. Errors name the line.
   absl::Status SetAll(std::string_view file_name, std::string_view text);
 
+  // Whether the property has been set, or is one of the workload's.
+  bool Has(std::string_view name) const { return values_.find(name) != values_.end(); }
+
   // The number of bytes of a record.
   absl::StatusOr<uint64_t> RecordBytes() const;
   // The two phases. InvalidArgument if a value makes no sense.
   absl::StatusOr<Workload> LoadPhase() const;
   absl::StatusOr<Workload> RunPhase() const;
+  // The second one, whatever the proportions add up to.
+  absl::StatusOr<Workload> RunPhaseOfAnySum() const;
 
   // The requested number of threads, or 0.
   absl::StatusOr<uint64_t> ThreadCount() const;
