@@ -200,6 +200,7 @@ absl::StatusOr<Profile> ProfileOf(const AdviseOptions& options, const Profile& b
   Profile profile = base;
   absl::Status status = SetFromYcsb(options, &profile);
   if (options.keys > 0) profile.keys = options.keys;
+  if (!options.key_size.empty()) profile.longest_key_bytes = 0;
   status.Update(SetSample("--key-size", options.key_size, &profile.key_bytes));
   status.Update(SetSample("--value-size", options.value_size, &profile.value_bytes));
   status.Update(SetMix(options, &profile));

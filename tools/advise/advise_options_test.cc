@@ -62,6 +62,15 @@ TEST(AdviseOptionsTest, FlagsComeBeforeProperties) {
   EXPECT_EQ(Error(options), "readproportion: 'half' is no share from 0 to 1");
 }
 
+TEST(AdviseOptionsTest, TheLongestKeyIsThatOfTheDatabaseUnlessLengthsAreGiven) {
+  Profile base = OfDatabase();
+  base.longest_key_bytes = 600;
+  AdviseOptions options;
+  EXPECT_EQ(ProfileOf(options, base).value().LongestKey(), 600);
+  options.key_size = "20";
+  EXPECT_EQ(ProfileOf(options, base).value().LongestKey(), 20);
+}
+
 TEST(AdviseOptionsTest, Wrong) {
   AdviseOptions options;
   options.properties = {"readproportion=0.5"};

@@ -1,5 +1,6 @@
 #include "tools/advise/database_profile.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -24,8 +25,10 @@ absl::StatusOr<Profile> ProfileOfDatabase(DB* db) {
   const absl::StatusOr<std::unique_ptr<Iterator>> walk = db->NewIterator();
   if (!walk.ok()) return walk.status();
   for (uint64_t i = 0; (*walk)->Valid(); (*walk)->Next(), ++i) {
+    const uint64_t key_bytes = (*walk)->key().size();
+    profile.longest_key_bytes = std::max(profile.longest_key_bytes, key_bytes);
     if (i % between != 0) continue;
-    profile.key_bytes.push_back(static_cast<uint32_t>((*walk)->key().size()));
+    profile.key_bytes.push_back(static_cast<uint32_t>(key_bytes));
     profile.value_bytes.push_back(static_cast<uint32_t>((*walk)->value().size()));
   }
   if (!(*walk)->status().ok()) return (*walk)->status();

@@ -10,8 +10,9 @@
 
 namespace rumcask::advise {
 
-// The number of keys, and the lengths of some thousand keys and values. FailedPrecondition if there
-// are none. The mix of operations is not in a database.
+// The number of keys, the lengths of some thousand keys and values, and the longest key, which
+// decides whether a keystore takes them. FailedPrecondition if there are none. The mix of
+// operations is not in a database.
 absl::StatusOr<Profile> ProfileOfDatabase(DB* db);
 
 }  // namespace rumcask::advise

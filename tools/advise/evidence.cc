@@ -64,8 +64,8 @@ uint64_t KeysThatFillBuffers(const Profile& profile, const KeystoreFactory& keys
   constexpr double kTimes = 3;
   // What a key takes in a buffer beside its bytes.
   constexpr double kBesideKey = 80;
-  const double by_memory = static_cast<double>(keystore.buffer_bytes >> halvings) /
-                           (kBesideKey + static_cast<double>(profile.LongestKey()));
+  const double by_memory =
+      static_cast<double>(keystore.buffer_bytes >> halvings) / (kBesideKey + profile.KeyBytes());
   const double by_log =
       static_cast<double>(Options().replay_bytes >> halvings) / profile.EntryBytes();
   return std::max(static_cast<uint64_t>(kTimes * std::min(by_memory, by_log)), uint64_t{1});

@@ -19,6 +19,9 @@ TEST(EvidenceTest, BuffersAreFilledByTheirMemoryOrByTheLog) {
   profile.keys = 2100000;
   // Keys of 16 bytes take 96 in a buffer.
   EXPECT_EQ(KeysThatFillBuffers(profile, lmdb, 2), 3 * (lmdb.buffer_bytes >> 2) / 96);
+  // A single long one changes nothing.
+  profile.longest_key_bytes = 60000;
+  EXPECT_EQ(KeysThatFillBuffers(profile, lmdb, 2), 3 * (lmdb.buffer_bytes >> 2) / 96);
   profile.value_bytes = {100000};
   EXPECT_EQ(KeysThatFillBuffers(profile, lmdb, 2), 3 * (Options().replay_bytes >> 2) / 100016);
   // One value that is larger than all of that.

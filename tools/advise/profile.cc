@@ -21,8 +21,11 @@ double Mean(const std::vector<uint32_t>& sample) {
 }  // namespace
 
 uint64_t Profile::LongestKey() const {
-  return *std::max_element(key_bytes.begin(), key_bytes.end());
+  const uint64_t of_sample = *std::max_element(key_bytes.begin(), key_bytes.end());
+  return std::max(of_sample, longest_key_bytes);
 }
+
+double Profile::KeyBytes() const { return Mean(key_bytes); }
 
 double Profile::EntryBytes() const { return Mean(key_bytes) + Mean(value_bytes); }
 

@@ -19,6 +19,8 @@ struct Profile {
   // Samples of the lengths of keys and values. Trials draw theirs from these.
   std::vector<uint32_t> key_bytes = {16};
   std::vector<uint32_t> value_bytes = {100};
+  // Of all keys, if it is known; a sample may lack it. 0 if it is not.
+  uint64_t longest_key_bytes = 0;
 
   // Shares of the operations, which add up to 1. An insert puts a key that is new, an overwrite one
   // that is there.
@@ -47,6 +49,8 @@ struct Profile {
 
   bool NeedsOrder() const { return ordered || scans > 0; }
   uint64_t LongestKey() const;
+  // Of a key.
+  double KeyBytes() const;
   // Of a key with its value.
   double EntryBytes() const;
 };
