@@ -40,23 +40,23 @@ namespace {
 
 struct AdviseFlags {
   advise::AdviseOptions options;
-  std::string from_db;
+  Flags from;  // the database; empty if there is none
   std::string directory;
   double seconds = 5;
   bool json = false;
 };
 
-absl::StatusOr<advise::Profile> BaseOf(const AdviseFlags& flags) {
+// `*complete` is DataLoss if damage hides keys of the database.
+absl::StatusOr<advise::Profile> BaseOf(const Flags& from, absl::Status* complete) {
   advise::Profile base;
-  if (!flags.from_db.empty()) {
-    Flags database;
-    database.db = flags.from_db;
+  if (!from.db.empty()) {
     // The log is read, so that the index on disk, and its library's threads, are left alone.
-    const absl::StatusOr<ReadOnlyDatabase> opened = OpenForReading(database, ReadFrom::kLog);
+    const absl::StatusOr<ReadOnlyDatabase> opened = OpenForReading(from, ReadFrom::kLog);
     if (!opened.ok()) return opened.status();
     const absl::StatusOr<advise::Profile> read = advise::ProfileOfDatabase(opened->db.get());
-    if (!read.ok()) return Prefixed(flags.from_db + ": ", read.status());
+    if (!read.ok()) return Prefixed(from.db + ": ", read.status());
     base = *read;
+    *complete = opened->complete;
   }
   base.memory_bytes = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                       static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -91,7 +91,8 @@ absl::Status Advise(const AdviseFlags& flags) {
   if (flags.seconds < kLeastSeconds) {
     return UsageError(absl::StrCat("--seconds: must be at least ", kLeastSeconds));
   }
-  const absl::StatusOr<advise::Profile> base = BaseOf(flags);
+  absl::Status complete;
+  const absl::StatusOr<advise::Profile> base = BaseOf(flags.from, &complete);
   if (!base.ok()) return base.status();
   const absl::StatusOr<advise::Profile> profile = advise::ProfileOf(flags.options, *base);
   if (!profile.ok()) return UsageError(std::string(profile.status().message()));
@@ -116,7 +117,8 @@ absl::Status Advise(const AdviseFlags& flags) {
   advice.recommendation = advise::Recommend(*profile, advice.evidence);
   advice.device = DeviceOf(*directory);
   advice.trial_keys = profile->keys >> advise::TrialHalvings(*profile, flags.seconds);
-  return Print(flags.json ? advise::AsJson(advice) : advise::AsTable(advice));
+  const absl::Status printed = Print(flags.json ? advise::AsJson(advice) : advise::AsTable(advice));
+  return printed.ok() ? complete : printed;
 }
 
 }  // namespace
@@ -129,9 +131,11 @@ int RunAdvise(const std::vector<std::string>& arguments) {
       "--gets 9 --overwrites 1 --memory 2GiB");
   AdviseFlags flags;
   advise::DeclareFlags(&line, &flags.options);
-  line.Option("--from-db", "DB", &flags.from_db,
+  line.Option("--from-db", "DB", &flags.from.db,
               "Take the number of keys, and the lengths of keys and values, from this database, "
               "which is only read");
+  line.Option("--wait", "SECONDS", &flags.from.wait_seconds,
+              "How long to keep trying while another process has that database open");
   line.Option(
       "--seconds", "S", &flags.seconds,
       "How long to work on each keystore, about; default 5. Filling it, waits for the device "
