@@ -2,7 +2,9 @@
 
 #include "gtest/gtest.h"
 
+#include "keystores/by_name.h"
 #include "tools/advise/model.h"
+#include "tools/advise/profile.h"
 
 namespace rumcask::advise {
 namespace {
@@ -22,6 +24,24 @@ TEST(LineTest, NeverFalls) {
 
 TEST(LineTest, OneNumberOfKeysSaysThatAllOfItGrows) {
   EXPECT_EQ(LineThrough(10, 240, 10, 250).At(1000), 25000);
+}
+
+TEST(OverwriteTest, CostsWhatItDoesBesideAnInsertAndNotWhatAnInsertCosts) {
+  Trials trials;
+  trials.small.keys = 1000;
+  trials.large.keys = 4000;
+  trials.large.seconds.insert = 8e-6;
+  trials.large.seconds.overwrite = 10e-6;
+  trials.buffers.seconds.insert = 4e-6;
+  Profile profile;
+  Model model = ModelOf(profile, *KeystoreByName("lmdb"), trials);
+  EXPECT_DOUBLE_EQ(model.seconds.insert, 4e-6);
+  EXPECT_DOUBLE_EQ(model.seconds.overwrite, 5e-6);
+  // Keys in order go to one end of the index, and overwrites anywhere.
+  profile.ascending = true;
+  model = ModelOf(profile, *KeystoreByName("lmdb"), trials);
+  EXPECT_DOUBLE_EQ(model.seconds.insert, 4e-6);
+  EXPECT_DOUBLE_EQ(model.seconds.overwrite, 10e-6);
 }
 
 }  // namespace

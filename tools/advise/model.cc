@@ -104,8 +104,13 @@ Model ModelOf(const Profile& profile, const KeystoreFactory& keystore, const Tri
   model.seconds = trials.large.seconds;
   if (model.persistent) {
     // With the smallest buffers, what each of them costs would be taken for the cost of puts.
+    const OperationSeconds& small = trials.large.seconds;
     model.seconds.insert = trials.buffers.seconds.insert;
-    model.seconds.overwrite = trials.buffers.seconds.insert;
+    // Larger buffers make overwrites as much cheaper as they make inserts. Not if keys are inserted
+    // in order, because they are not overwritten so: then the small ones say more.
+    if (!profile.ascending && small.insert > 0) {
+      model.seconds.overwrite = model.seconds.insert * small.overwrite / small.insert;
+    }
   }
   model.open_seconds = TimeOf(trials, &Trial::open_seconds);
   model.recovery_seconds = TimeOf(trials, &Trial::recovery_seconds);
