@@ -44,5 +44,30 @@ TEST(OverwriteTest, CostsWhatItDoesBesideAnInsertAndNotWhatAnInsertCosts) {
   EXPECT_DOUBLE_EQ(model.seconds.overwrite, 10e-6);
 }
 
+TEST(DiskTest, HasRoomForWhatIsOverwrittenAndForTheReserve) {
+  constexpr double kMiB = 1 << 20;
+  Trials trials;
+  trials.small.keys = 1 << 10;
+  trials.large.keys = 1 << 12;
+  trials.small.log_bytes = trials.small.keys << 10;
+  trials.large.log_bytes = trials.large.keys << 10;
+  trials.index_memory = {{trials.small.keys, 1}, {trials.large.keys, 1}};
+  Profile profile;
+  profile.overwrites = 0;
+  Model model = ModelOf(profile, *KeystoreByName("hash"), trials);
+  // No sealed segment; one, a quarter of which the reserve takes; and as much as it takes at most.
+  EXPECT_EQ(Predict(model, 63 << 10).disk_bytes, 63 * kMiB);
+  EXPECT_EQ(Predict(model, 100 << 10).disk_bytes, 116 * kMiB);
+  EXPECT_EQ(Predict(model, 1000 << 10).disk_bytes, 1064 * kMiB);
+  // Half as much again, and four segments.
+  profile.overwrites = 0.5;
+  model = ModelOf(profile, *KeystoreByName("hash"), trials);
+  EXPECT_EQ(Predict(model, 1000 << 10).disk_bytes, (1500 + 4 * 64 + 64) * kMiB);
+  // On disk twice as much, and the reserve for two buffers too.
+  trials.index_memory.clear();
+  model = ModelOf(profile, *KeystoreByName("lmdb"), trials);
+  EXPECT_EQ(Predict(model, 1000 << 10).disk_bytes, (2000 + 4 * 64 + 3 * 64) * kMiB);
+}
+
 }  // namespace
 }  // namespace rumcask::advise

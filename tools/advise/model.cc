@@ -62,6 +62,12 @@ Line TimeOf(const Trials& trials, double Trial::*seconds) {
                      large);
 }
 
+// A quarter of a full segment for each sealed one, up to a bound.
+double ReserveOf(const Model& model, double log_bytes) {
+  const double segment = Bytes(Options().segment_bytes);
+  return std::min(model.reserve_bytes, std::floor(log_bytes / segment) * segment / 4);
+}
+
 }  // namespace
 
 Line LineThrough(double keys_a, double a, double keys_b, double b) {
@@ -100,6 +106,9 @@ Model ModelOf(const Profile& profile, const KeystoreFactory& keystore, const Tri
     model.index_files = LineOf(trials, &Trial::worn_index_file_bytes);
     model.working_bytes = kSegmentsBeside * Bytes(Options().segment_bytes);
   }
+  // What RESERVE holds for steps of the log, and for two buffers of an index on disk.
+  constexpr double kReserve = 64 << 20;
+  model.reserve_bytes = kReserve + (model.persistent ? 2 * Bytes(keystore.buffer_bytes) : 0);
   model.written_per_byte = trials.large.written_per_byte;
   model.seconds = trials.large.seconds;
   if (model.persistent) {
@@ -121,8 +130,8 @@ Prediction Predict(const Model& model, uint64_t keys) {
   const double count = Bytes(keys);
   Prediction prediction;
   prediction.memory_bytes = model.memory.At(count);
-  prediction.disk_bytes = model.log.At(count) * model.space_amplification + model.working_bytes +
-                          model.index_files.At(count);
+  const double log = model.log.At(count) * model.space_amplification + model.working_bytes;
+  prediction.disk_bytes = log + model.index_files.At(count) + ReserveOf(model, log);
   prediction.open_seconds = model.open_seconds.At(count);
   prediction.recovery_seconds = model.recovery_seconds.At(count);
   return prediction;

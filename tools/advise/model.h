@@ -48,6 +48,8 @@ struct Model {
   // What the log takes at most, as a multiple of that, and beside it.
   double space_amplification = 1;
   double working_bytes = 0;
+  // What RESERVE takes at most.
+  double reserve_bytes = 0;
   double written_per_byte = 0;
   OperationSeconds seconds;
   Line open_seconds;

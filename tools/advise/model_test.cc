@@ -2,7 +2,7 @@
 
 #include "tools/advise/model.h"
 
-#include <cstdint>
+#include <cmath>
 #include <filesystem>
 #include <string>
 
@@ -26,7 +26,7 @@ class ModelTest : public testing::TestWithParam<std::string> {
   ModelTest() : directory_(testing::TempDir() + "/model_test") {
     std::filesystem::create_directory(directory_);
     profile_.keys = 1000000;
-    // What is overwritten takes space that depends on when it comes back.
+    // What is overwritten takes space that depends on when it comes back, up to a bound.
     profile_.gets = 0;
     profile_.overwrites = 0;
     profile_.inserts = 1;
@@ -57,9 +57,20 @@ TEST_P(ModelTest, PredictsMemoryAndDiskOfALargerDatabase) {
       static_cast<double>(model.persistent ? real->peak_memory_bytes : real->memory_bytes);
   EXPECT_NEAR(prediction.memory_bytes / memory, 1, kTolerance)
       << prediction.memory_bytes << " and " << memory;
-  const auto disk = static_cast<double>(real->log_bytes + real->index_file_bytes);
+  const auto disk =
+      static_cast<double>(real->log_bytes + real->index_file_bytes + real->reserve_bytes);
   EXPECT_NEAR(prediction.disk_bytes / disk, 1, kTolerance)
       << prediction.disk_bytes << " and " << disk;
+
+  // What the larger trial's log takes after overwriting is within what is predicted for it with
+  // segments of its size, and would not be if nothing were overwritten.
+  const auto worn = static_cast<double>(trials->large.worn_log_bytes);
+  EXPECT_GT(worn, model.log.At(static_cast<double>(trials->large.keys)) * (1 + kTolerance));
+  profile_.overwrites = 1;
+  Model overwritten = ModelOf(profile_, keystore, *trials);
+  overwritten.working_bytes = std::ldexp(overwritten.working_bytes, -kHalvings);
+  overwritten.index_files = {};
+  EXPECT_LE(worn, Predict(overwritten, trials->large.keys).disk_bytes);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ModelTest, testing::ValuesIn(KeystoreNames()),

@@ -22,6 +22,7 @@ inline Model RecordedModel(const std::string& keystore, bool ordered, bool persi
   model.log = {0, 154};
   model.space_amplification = persistent ? 2 : 1.5;
   model.working_bytes = 256 << 20;
+  model.reserve_bytes = (persistent ? 192 : 64) << 20;
   return model;
 }
 

@@ -207,7 +207,9 @@ class Worker {
     trial->peak_memory_bytes = memory_->peak();
     memory_.reset();
     trial->index_file_bytes = bench::AllocatedBytes(path_ + "/index");
-    trial->log_bytes = bench::AllocatedBytes(path_) - trial->index_file_bytes - ReserveBytes();
+    trial->reserve_bytes = ReserveBytes();
+    trial->log_bytes =
+        bench::AllocatedBytes(path_) - trial->index_file_bytes - trial->reserve_bytes;
     return absl::OkStatus();
   }
 
@@ -245,6 +247,7 @@ class Worker {
     seconds = Time(count, 1, step);
     if (!seconds.ok()) return seconds.status();
     trial->seconds.overwrite = *seconds;
+    trial->worn_log_bytes = db_->GetStats().file_bytes;
     // A database that nothing is overwritten in pays for its inserts only.
     if (profile_.overwrites > 0) NoteWritten(before, trial);
     trial->worn_index_file_bytes =
@@ -354,6 +357,8 @@ nlohmann::ordered_json ToJson(const Trial& trial) {
       {"peak_memory_bytes", trial.peak_memory_bytes},
       {"log_bytes", trial.log_bytes},
       {"index_file_bytes", trial.index_file_bytes},
+      {"reserve_bytes", trial.reserve_bytes},
+      {"worn_log_bytes", trial.worn_log_bytes},
       {"worn_index_file_bytes", trial.worn_index_file_bytes},
       {"written_per_byte", trial.written_per_byte},
       {"get", trial.seconds.get},
@@ -371,6 +376,8 @@ Trial TrialOf(const nlohmann::ordered_json& json) {
   trial.peak_memory_bytes = json.at("peak_memory_bytes");
   trial.log_bytes = json.at("log_bytes");
   trial.index_file_bytes = json.at("index_file_bytes");
+  trial.reserve_bytes = json.at("reserve_bytes");
+  trial.worn_log_bytes = json.at("worn_log_bytes");
   trial.worn_index_file_bytes = json.at("worn_index_file_bytes");
   trial.written_per_byte = json.at("written_per_byte");
   trial.seconds.get = json.at("get");

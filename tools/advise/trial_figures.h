@@ -24,7 +24,9 @@ struct Trial {
   // When each key has been put once: of the log, without RESERVE, and of the index.
   uint64_t log_bytes = 0;
   uint64_t index_file_bytes = 0;
-  // Of the index after overwriting.
+  uint64_t reserve_bytes = 0;  // of RESERVE
+  // After overwriting.
+  uint64_t worn_log_bytes = 0;
   uint64_t worn_index_file_bytes = 0;
   // Written to the log, its compaction and the index, for each byte of keys and values put.
   double written_per_byte = 0;
