@@ -1,13 +1,16 @@
 #include "tools/advise/recommendation.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "tools/advise/changes.h"
 #include "tools/advise/choice.h"
+#include "tools/cli/figures.h"
 
 namespace rumcask::advise {
 namespace {
@@ -44,6 +47,28 @@ std::string Reason(const Judgement* best, const std::vector<Judgement>& judgemen
       Microseconds(best->cost), next->keystore, Microseconds(next->cost));
 }
 
+// The trials' indexes are in the page cache, and reading pages of one that is not there is in no
+// cost. How much memory will be left for that cache is not known either, so that no keystore is
+// excluded for it; but it is told where README's table knows more.
+std::string Caution(const Profile& profile, const Evidence& evidence,
+                    const std::vector<Judgement>& judgements, const Judgement* best) {
+  if (best == nullptr || best->keystore != "lmdb") return "";
+  if (profile.overwrites + profile.inserts <= profile.gets + profile.scans) return "";
+  const auto fits = [](const Judgement& judgement) {
+    return judgement.keystore == "rocksdb" && judgement.obstacle.empty();
+  };
+  if (std::none_of(judgements.begin(), judgements.end(), fits)) return "";
+  const Model& model = evidence.models[static_cast<size_t>(best - judgements.data())];
+  const double index = model.index_files.At(static_cast<double>(profile.keys));
+  if (index <= static_cast<double>(profile.memory_bytes)) return "";
+  return absl::StrFormat(
+      "But its index would take %s, more than the memory that is given, and those of the trials "
+      "were in the page cache. Where it is not, lmdb reads and writes whole pages for changes at "
+      "random places, and rocksdb writes in order: take rocksdb then, unless the device reads and "
+      "writes single pages cheaply.",
+      cli::FormatBytes(static_cast<uint64_t>(index)));
+}
+
 }  // namespace
 
 Recommendation Recommend(const Profile& profile, const Evidence& evidence) {
@@ -52,6 +77,7 @@ Recommendation Recommend(const Profile& profile, const Evidence& evidence) {
   const Judgement* const best = Best(recommendation.judgements);
   recommendation.reason = Reason(best, recommendation.judgements);
   if (best != nullptr) recommendation.keystore = best->keystore;
+  recommendation.caution = Caution(profile, evidence, recommendation.judgements, best);
   recommendation.changes = Changes(profile, evidence, recommendation.keystore);
   return recommendation;
 }

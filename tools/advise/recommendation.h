@@ -40,6 +40,8 @@ struct Recommendation {
   // Empty if none fits.
   std::string keystore;
   std::string reason;
+  // What the trials cannot know and would speak for another one; empty if there is nothing.
+  std::string caution;
   std::vector<Change> changes;
 };
 

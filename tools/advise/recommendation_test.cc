@@ -208,5 +208,29 @@ TEST(RecommendationTest, SaysWhatTheReadmeSays) {
   EXPECT_EQ(keystores, ReadmeRows());
 }
 
+// The trials' indexes are in the page cache, where lmdb is as fast as rocksdb or faster. What the
+// README knows of others is told then.
+TEST(RecommendationTest, SaysWhereTheReadmeKnowsMore) {
+  const Recommendation read = Recommend(MoreThanMemory(), FiveMillionKeys());
+  EXPECT_EQ(read.keystore, ReadmeRows()[3]);
+  EXPECT_EQ(read.caution, "");
+  const Recommendation written = Recommend(MoreThanMemoryWritten(), FiveMillionKeys());
+  EXPECT_EQ(written.keystore, "lmdb");
+  EXPECT_THAT(written.caution, testing::HasSubstr("its index would take 934.6 MiB"));
+  EXPECT_THAT(written.caution, testing::HasSubstr("take " + ReadmeRows()[4] + " then"));
+  // Not where the index fits, or where rocksdb does not.
+  Profile fits = MoreThanMemoryWritten();
+  fits.ordered = true;
+  fits.memory_bytes = kGiB;
+  EXPECT_EQ(Recommend(fits, FiveMillionKeys()).keystore, "lmdb");
+  EXPECT_EQ(Recommend(fits, FiveMillionKeys()).caution, "");
+  Evidence slow_to_open = FiveMillionKeys();
+  slow_to_open.models[4].open_seconds = {1000, 0};
+  Profile opens = MoreThanMemoryWritten();
+  opens.open_seconds = 1;
+  EXPECT_EQ(Recommend(opens, slow_to_open).keystore, "lmdb");
+  EXPECT_EQ(Recommend(opens, slow_to_open).caution, "");
+}
+
 }  // namespace
 }  // namespace rumcask::advise

@@ -147,6 +147,9 @@ std::string AsTable(const Advice& advice) {
   absl::StrAppend(
       &text, "\nRecommended: ", recommendation.keystore.empty() ? "none" : recommendation.keystore,
       "\n", cli::Wrapped(recommendation.reason, 2), "\n");
+  if (!recommendation.caution.empty()) {
+    absl::StrAppend(&text, cli::Wrapped(recommendation.caution, 2), "\n");
+  }
   if (!recommendation.changes.empty()) absl::StrAppend(&text, "\nWhat would change it:\n");
   for (const Change& change : recommendation.changes) {
     absl::StrAppend(
@@ -170,6 +173,7 @@ std::string AsJson(const Advice& advice) {
   }
   json["recommended"] = advice.recommendation.keystore;
   json["reason"] = advice.recommendation.reason;
+  json["caution"] = advice.recommendation.caution;
   json["changes"] = nlohmann::ordered_json::array();
   for (const Change& change : advice.recommendation.changes) {
     json["changes"].push_back({{"keystore", change.keystore},
