@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 #include "tools/advise/choice.h"
+#include "tools/advise/figures.h"
 #include "tools/cli/figures.h"
 
 namespace rumcask::advise {
@@ -31,7 +31,8 @@ struct Figure {
 
 uint64_t Times(uint64_t figure, double factor) {
   // Rounded, because nobody believes more digits.
-  const double product = static_cast<double>(figure) * factor;
+  constexpr double kMost = 1e18;
+  const double product = std::min(static_cast<double>(figure) * factor, kMost);
   const double unit = std::pow(10, std::floor(std::log10(std::max(product, 1.0))) - 1);
   return static_cast<uint64_t>(std::max(std::round(product / unit) * unit, 1.0));
 }
@@ -52,7 +53,7 @@ std::vector<Figure> Figures() {
                        return profile;
                      },
                      [](const Profile& profile) {
-                       return cli::FormatBytes(profile.memory_bytes) + " of memory";
+                       return BytesText(static_cast<double>(profile.memory_bytes)) + " of memory";
                      }});
   figures.push_back({"writes", [](const Profile& p) { return Writes(p) > 0 && Writes(p) < 1; },
                      [](Profile profile, double factor) {
@@ -62,8 +63,7 @@ std::vector<Figure> Figures() {
                        return profile;
                      },
                      [](const Profile& profile) {
-                       return absl::StrFormat("%.2g %% of the operations writing",
-                                              100 * Writes(profile));
+                       return ShareText(Writes(profile)) + " of the operations writing";
                      }});
   figures.push_back({"scans", [](const Profile& p) { return p.scans > 0 && p.scans < 1; },
                      [](Profile profile, double factor) {
@@ -72,8 +72,7 @@ std::vector<Figure> Figures() {
                        return profile;
                      },
                      [](const Profile& profile) {
-                       return absl::StrFormat("%.2g %% of the operations scanning",
-                                              100 * profile.scans);
+                       return ShareText(profile.scans) + " of the operations scanning";
                      }});
   figures.push_back({"opening", [](const Profile& p) { return std::isfinite(p.open_seconds); },
                      [](Profile profile, double factor) {
@@ -81,7 +80,7 @@ std::vector<Figure> Figures() {
                        return profile;
                      },
                      [](const Profile& profile) {
-                       return absl::StrFormat("%.2g s for an opening", profile.open_seconds);
+                       return SecondsText(profile.open_seconds) + " for an opening";
                      }});
   figures.push_back({"recovery", [](const Profile& p) { return std::isfinite(p.recovery_seconds); },
                      [](Profile profile, double factor) {
@@ -89,8 +88,8 @@ std::vector<Figure> Figures() {
                        return profile;
                      },
                      [](const Profile& profile) {
-                       return absl::StrFormat("%.2g s for an opening after a crash",
-                                              profile.recovery_seconds);
+                       return SecondsText(profile.recovery_seconds) +
+                              " for an opening after a crash";
                      }});
   return figures;
 }

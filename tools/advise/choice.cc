@@ -1,14 +1,13 @@
 #include "tools/advise/choice.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-#include "tools/cli/figures.h"
+#include "tools/advise/figures.h"
 
 namespace rumcask::advise {
 namespace {
@@ -24,16 +23,16 @@ std::string Obstacle(const Profile& profile, const Model& model, const Predictio
   }
   const double memory = prediction.memory_bytes + model.burst_bytes;
   if (memory > static_cast<double>(profile.memory_bytes)) {
-    return absl::StrCat("it needs ", cli::FormatBytes(static_cast<uint64_t>(memory)),
-                        " of memory, and there are ", cli::FormatBytes(profile.memory_bytes));
+    return absl::StrCat("it needs ", BytesText(memory), " of memory, and there are ",
+                        BytesText(static_cast<double>(profile.memory_bytes)));
   }
   if (prediction.open_seconds > profile.open_seconds) {
-    return absl::StrFormat("opening takes %.2g s, and may take %.2g s", prediction.open_seconds,
-                           profile.open_seconds);
+    return absl::StrCat("opening takes ", SecondsText(prediction.open_seconds), ", and may take ",
+                        SecondsText(profile.open_seconds));
   }
   if (prediction.recovery_seconds > profile.recovery_seconds) {
-    return absl::StrFormat("opening after a crash takes %.2g s, and may take %.2g s",
-                           prediction.recovery_seconds, profile.recovery_seconds);
+    return absl::StrCat("opening after a crash takes ", SecondsText(prediction.recovery_seconds),
+                        ", and may take ", SecondsText(profile.recovery_seconds));
   }
   return "";
 }

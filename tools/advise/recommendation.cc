@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,12 +9,10 @@
 
 #include "tools/advise/changes.h"
 #include "tools/advise/choice.h"
-#include "tools/cli/figures.h"
+#include "tools/advise/figures.h"
 
 namespace rumcask::advise {
 namespace {
-
-std::string Microseconds(double seconds) { return absl::StrFormat("%.2f us", 1e6 * seconds); }
 
 // The cheapest that fits beside `best`; null if there is none.
 const Judgement* NextTo(const Judgement* best, const std::vector<Judgement>& judgements) {
@@ -35,16 +32,16 @@ std::string Reason(const Judgement* best, const std::vector<Judgement>& judgemen
     return absl::StrFormat(
         "An operation of this mix costs %s; %s takes %s, but less than a tenth is not worth a "
         "keystore that is less simple.",
-        Microseconds(best->cost), next->keystore, Microseconds(next->cost));
+        SecondsText(best->cost), next->keystore, SecondsText(next->cost));
   }
   if (next->cost <= kAsGood * best->cost) {
     return absl::StrFormat(
         "An operation of this mix costs %s, and with %s, which is less simple, %s.",
-        Microseconds(best->cost), next->keystore, Microseconds(next->cost));
+        SecondsText(best->cost), next->keystore, SecondsText(next->cost));
   }
   return absl::StrFormat(
       "An operation of this mix costs %s, the least of those that fit; next is %s with %s.",
-      Microseconds(best->cost), next->keystore, Microseconds(next->cost));
+      SecondsText(best->cost), next->keystore, SecondsText(next->cost));
 }
 
 // The trials' indexes are in the page cache, and reading pages of one that is not there is in no
@@ -66,7 +63,7 @@ std::string Caution(const Profile& profile, const Evidence& evidence,
       "were in the page cache. Where it is not, lmdb reads and writes whole pages for changes at "
       "random places, and rocksdb writes in order: take rocksdb then, unless the device reads and "
       "writes single pages cheaply.",
-      cli::FormatBytes(static_cast<uint64_t>(index)));
+      BytesText(index));
 }
 
 }  // namespace

@@ -123,7 +123,7 @@ TEST(RecommendationTest, SaysWhatDoesNotFit) {
   Profile profile = Lookups();
   profile.recovery_seconds = 2;
   EXPECT_EQ(ObstacleOf(Recommend(profile, FiveMillionKeys()), "flat"),
-            "opening after a crash takes 4.2 s, and may take 2 s");
+            "opening after a crash takes 4.2 s, and may take 2.0 s");
   EXPECT_EQ(ObstacleOf(Recommend(Exact(), FiveMillionKeys()), "hash"),
             "it may take two keys for one, with odds below n^2 / 2^109 for n keys");
 }
@@ -174,6 +174,20 @@ TEST(RecommendationTest, TellsWhatWouldChangeIt) {
   EXPECT_THAT(told, testing::ElementsAre("flat if two keys may never be taken for one",
                                          "lmdb with some 30,000,000 keys or more",
                                          "lmdb if keys are wanted in order"));
+}
+
+TEST(RecommendationTest, TellsLongTimesInFull) {
+  Profile profile = Lookups();
+  profile.keys = 1000000000;
+  profile.memory_bytes = 1000 * kGiB;
+  profile.open_seconds = 103;
+  const Recommendation recommendation = Recommend(profile, FiveMillionKeys());
+  EXPECT_EQ(ObstacleOf(recommendation, "hash"), "opening takes 184.0 s, and may take 103.0 s");
+  std::vector<std::string> told;
+  for (const Change& change : recommendation.changes) {
+    if (change.keystore == "hash") told.push_back(change.condition);
+  }
+  EXPECT_THAT(told, testing::ElementsAre("with some 185.0 s for an opening or more"));
 }
 
 // The keystores of the table in README under "Which keystore".

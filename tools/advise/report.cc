@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 
+#include "tools/advise/figures.h"
 #include "tools/cli/figures.h"
 #include "tools/cli/json_text.h"
 #include "tools/cli/printable.h"
@@ -18,15 +19,8 @@
 namespace rumcask::advise {
 namespace {
 
-std::string Bytes(double bytes) { return cli::FormatBytes(static_cast<uint64_t>(bytes)); }
-
-// "1.23 us", "4.5 ms", "12 s"
-std::string Time(double seconds) {
-  if (seconds == 0) return "-";
-  if (seconds < 1e-3) return absl::StrFormat("%.2f us", seconds * 1e6);
-  if (seconds < 1) return absl::StrFormat("%.0f ms", seconds * 1e3);
-  return absl::StrFormat("%.1f s", seconds);
-}
+// Of a keystore that cannot do it, nothing was measured.
+std::string Cell(double seconds) { return seconds == 0 ? "-" : SecondsText(seconds); }
 
 double PutSeconds(const Profile& profile, const Model& model) {
   const double puts = profile.overwrites + profile.inserts;
@@ -37,19 +31,18 @@ double PutSeconds(const Profile& profile, const Model& model) {
 
 std::string ProfileText(const Profile& profile) {
   std::string text = absl::StrFormat(
-      "%s, %.0f bytes each with its value; %.3g %% gets, %.3g %% overwrites, %.3g %% inserts, %.3g "
-      "%% scans",
-      cli::FormatCount(profile.keys, "key"), profile.EntryBytes(), 100 * profile.gets,
-      100 * profile.overwrites, 100 * profile.inserts, 100 * profile.scans);
+      "%s, %.0f bytes each with its value; %s gets, %s overwrites, %s inserts, %s scans",
+      cli::FormatCount(profile.keys, "key"), profile.EntryBytes(), ShareText(profile.gets),
+      ShareText(profile.overwrites), ShareText(profile.inserts), ShareText(profile.scans));
   if (profile.scans > 0) absl::StrAppendFormat(&text, " of %d", profile.scan_length);
   if (profile.ordered) absl::StrAppend(&text, "; in order");
   if (profile.exact_keys) absl::StrAppend(&text, "; no two keys taken for one");
-  absl::StrAppend(&text, "; ", Bytes(static_cast<double>(profile.memory_bytes)), " of memory");
+  absl::StrAppend(&text, "; ", BytesText(static_cast<double>(profile.memory_bytes)), " of memory");
   if (std::isfinite(profile.open_seconds)) {
-    absl::StrAppendFormat(&text, "; opening in %g s", profile.open_seconds);
+    absl::StrAppend(&text, "; opening in ", SecondsText(profile.open_seconds));
   }
   if (std::isfinite(profile.recovery_seconds)) {
-    absl::StrAppendFormat(&text, "; opening after a crash in %g s", profile.recovery_seconds);
+    absl::StrAppend(&text, "; opening after a crash in ", SecondsText(profile.recovery_seconds));
   }
   return text;
 }
@@ -61,10 +54,10 @@ std::string Row(const Advice& advice, size_t i) {
   if (!model.tried) return absl::StrFormat("%-8s  %-4s  not tried\n", model.keystore, fits);
   const Prediction& prediction = judgement.prediction;
   return absl::StrFormat("%-8s  %-4s %9s %9s %7.2f %8s %8s %8s %8s %8s\n", model.keystore, fits,
-                         Bytes(prediction.memory_bytes), Bytes(prediction.disk_bytes),
-                         model.written_per_byte, Time(model.seconds.get),
-                         Time(PutSeconds(advice.profile, model)), Time(model.seconds.scan),
-                         Time(prediction.open_seconds), Time(prediction.recovery_seconds));
+                         BytesText(prediction.memory_bytes), BytesText(prediction.disk_bytes),
+                         model.written_per_byte, Cell(model.seconds.get),
+                         Cell(PutSeconds(advice.profile, model)), Cell(model.seconds.scan),
+                         Cell(prediction.open_seconds), Cell(prediction.recovery_seconds));
 }
 
 nlohmann::ordered_json AsJson(const Profile& profile) {
@@ -123,7 +116,7 @@ std::string Limits(const Advice& advice) {
       "that each key has a larger part in what it costs to open one. Written is what a trial of "
       "that size has written for each byte; a larger RocksDB has more levels.",
       cli::FormatCount(advice.trial_keys, "key"), advice.device,
-      Bytes(advice.evidence.device_bytes_per_second));
+      BytesText(advice.evidence.device_bytes_per_second));
 }
 
 }  // namespace
