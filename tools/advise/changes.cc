@@ -146,8 +146,11 @@ std::vector<Change> Demands(const std::string& keystore, const Profile& profile,
     if (!MakeShares(&other).ok()) return changes;
   }
   if (IsChoice(keystore, other, evidence)) {
+    const bool scans = profile.scans > 0;
     changes.push_back({keystore, "order",
-                       profile.scans > 0 ? "if nothing is scanned"
+                       scans && profile.ordered
+                           ? "if nothing is scanned and keys are not wanted in order"
+                       : scans           ? "if nothing is scanned"
                        : profile.ordered ? "if keys are not wanted in order"
                                          : "if keys are wanted in order"});
   }

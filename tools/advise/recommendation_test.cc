@@ -176,6 +176,21 @@ TEST(RecommendationTest, TellsWhatWouldChangeIt) {
                                          "lmdb if keys are wanted in order"));
 }
 
+TEST(RecommendationTest, ScansAloneDoNotDecideWhereOrderIsWanted) {
+  const auto of_hash = [](const Profile& profile) {
+    for (const Change& change : Recommend(profile, FiveMillionKeys()).changes) {
+      if (change.keystore == "hash") return change.condition;
+    }
+    return std::string();
+  };
+  Profile profile = Ranges();
+  EXPECT_EQ(of_hash(profile), "if nothing is scanned");
+  profile.ordered = true;
+  EXPECT_EQ(of_hash(profile), "if nothing is scanned and keys are not wanted in order");
+  profile.scans = 0;
+  EXPECT_EQ(of_hash(profile), "if keys are not wanted in order");
+}
+
 TEST(RecommendationTest, TellsLongTimesInFull) {
   Profile profile = Lookups();
   profile.keys = 1000000000;
