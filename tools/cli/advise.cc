@@ -1,16 +1,21 @@
 // rumcask advise
 
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,13 +32,11 @@
 #include "tools/advise/recommendation.h"
 #include "tools/advise/report.h"
 #include "tools/bench/machine.h"
-#include "tools/bench/store_files.h"
 #include "tools/cli/command.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/interrupt.h"
 #include "tools/cli/open_database.h"
 #include "tools/cli/output.h"
-#include "tools/cli/progress.h"
 
 namespace rumcask::cli {
 namespace {
@@ -63,16 +66,47 @@ absl::StatusOr<advise::Profile> BaseOf(const Flags& from, absl::Status* complete
   return base;
 }
 
+volatile sig_atomic_t ended_by = 0;
+
+// While an object exists, the first SIGTERM or SIGHUP only sets a flag, as an Interrupt does with
+// SIGINT. One that was ignored before stays ignored.
+class Termination {
+ public:
+  Termination() {
+    struct sigaction action = {};
+    action.sa_handler = [](int signal) { ended_by = signal; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (size_t i = 0; i < kSignals.size(); ++i) {
+      ::sigaction(kSignals[i], nullptr, &before_[i]);
+      if (before_[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+    }
+  }
+  ~Termination() {
+    for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  Termination(const Termination&) = delete;
+  Termination& operator=(const Termination&) = delete;
+
+  // The signal that has come, or 0.
+  static int Raised() { return ended_by; }
+
+ private:
+  static constexpr std::array<int, 2> kSignals = {SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_ = {};
+};
+
+std::string ParentOf(const AdviseFlags& flags) {
+  if (!flags.directory.empty()) return flags.directory;
+  const char* const temporary = std::getenv("TMPDIR");
+  return temporary == nullptr || *temporary == '\0' ? "/tmp" : temporary;
+}
+
 // A new directory for what is tried.
 absl::StatusOr<std::string> MakeDirectory(const std::string& parent) {
   std::string path = absl::StrCat(parent, "/rumcask_advise.XXXXXX");
-  if (::mkdtemp(path.data()) == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("cannot make a directory in ", parent, ": ", std::strerror(errno)));
-  }
-  absl::Status status = bench::BenchDirectory::Make(path);
-  if (!status.ok()) return status;
-  return path;
+  if (::mkdtemp(path.data()) != nullptr) return path;
+  return absl::InternalError(
+      absl::StrCat("cannot make a directory in ", parent, ": ", std::strerror(errno)));
 }
 
 std::string DeviceOf(const std::string& directory) {
@@ -83,6 +117,32 @@ std::string DeviceOf(const std::string& directory) {
   const std::string absolute = real != nullptr ? real : directory;
   std::free(real);
   return bench::FileSystemOf(absolute, mounts);
+}
+
+absl::StatusOr<advise::Advice> Try(const advise::Profile& profile, const AdviseFlags& flags) {
+  // The directory is removed whatever ends the trials.
+  const Interrupt interrupt;
+  const Termination termination;
+  const absl::StatusOr<std::string> directory = MakeDirectory(ParentOf(flags));
+  if (!directory.ok()) return directory.status();
+  const auto remove = absl::MakeCleanup([&] {
+    std::error_code ignored;
+    std::filesystem::remove_all(*directory, ignored);
+  });
+  advise::GatherSettings settings;
+  settings.seconds = flags.seconds;
+  settings.directory = *directory;
+  settings.stop = [] { return Interrupt::Raised() || Termination::Raised() != 0; };
+  absl::StatusOr<advise::Evidence> evidence = advise::Gather(profile, settings);
+  if (!evidence.ok()) return evidence.status();
+
+  advise::Advice advice;
+  advice.profile = profile;
+  advice.evidence = *std::move(evidence);
+  advice.recommendation = advise::Recommend(profile, advice.evidence);
+  advice.device = DeviceOf(*directory);
+  advice.trial_keys = profile.keys >> advise::TrialHalvings(profile, flags.seconds);
+  return advice;
 }
 
 absl::Status Advise(const AdviseFlags& flags) {
@@ -96,28 +156,12 @@ absl::Status Advise(const AdviseFlags& flags) {
   if (!base.ok()) return base.status();
   const absl::StatusOr<advise::Profile> profile = advise::ProfileOf(flags.options, *base);
   if (!profile.ok()) return UsageError(std::string(profile.status().message()));
-
-  std::string parent = flags.directory;
-  if (parent.empty()) parent = std::getenv("TMPDIR") == nullptr ? "/tmp" : std::getenv("TMPDIR");
-  // The directory is removed whatever ends the trials.
-  const Interrupt interrupt;
-  const absl::StatusOr<std::string> directory = MakeDirectory(parent);
-  if (!directory.ok()) return directory.status();
-  const auto remove = absl::MakeCleanup([&] { bench::BenchDirectory::Remove(*directory); });
-  advise::GatherSettings settings;
-  settings.seconds = flags.seconds;
-  settings.directory = *directory;
-  settings.stop = [] { return Interrupt::Raised(); };
-  absl::StatusOr<advise::Evidence> evidence = advise::Gather(*profile, settings);
-  if (!evidence.ok()) return evidence.status();
-
-  advise::Advice advice;
-  advice.profile = *profile;
-  advice.evidence = *std::move(evidence);
-  advice.recommendation = advise::Recommend(*profile, advice.evidence);
-  advice.device = DeviceOf(*directory);
-  advice.trial_keys = profile->keys >> advise::TrialHalvings(*profile, flags.seconds);
-  const absl::Status printed = Print(flags.json ? advise::AsJson(advice) : advise::AsTable(advice));
+  const absl::StatusOr<advise::Advice> advice = Try(*profile, flags);
+  // Ends the process as the signal would have ended it.
+  if (Termination::Raised() != 0) ::raise(Termination::Raised());
+  if (!advice.ok()) return advice.status();
+  const absl::Status printed =
+      Print(flags.json ? advise::AsJson(*advice) : advise::AsTable(*advice));
   return printed.ok() ? complete : printed;
 }
 
