@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -82,6 +83,18 @@ std::string FileSystemOf(const std::string& path, const std::string& mounts) {
   return best;
 }
 
+std::string FileSystemOf(const std::string& path) {
+  char* const real = ::realpath(path.c_str(), nullptr);
+  const std::string absolute = real != nullptr ? real : path;
+  std::free(real);
+  return FileSystemOf(absolute, Contents("/proc/self/mounts"));
+}
+
+uint64_t MemoryBytes() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 std::string Now() {
   const time_t now = ::time(nullptr);
   struct tm parts;
@@ -92,20 +105,15 @@ std::string Now() {
 }
 
 Facts MachineFacts(const std::string& path) {
-  char* const real = ::realpath(path.c_str(), nullptr);
-  const std::string absolute = real != nullptr ? real : path;
-  std::free(real);
-  const auto memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                      static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   return {
       {"processor",
        absl::StrCat(
            Processor(), ", ",
            cli::FormatCount(static_cast<uint64_t>(::sysconf(_SC_NPROCESSORS_ONLN)), "core"))},
-      {"memory", absl::StrCat(cli::FormatBytes(memory), ", huge pages ",
+      {"memory", absl::StrCat(cli::FormatBytes(MemoryBytes()), ", huge pages ",
                               Chosen(Contents("/sys/kernel/mm/transparent_hugepage/enabled")))},
       {"kernel", Kernel()},
-      {"file system", FileSystemOf(absolute, Contents("/proc/self/mounts"))},
+      {"file system", FileSystemOf(path)},
 #ifdef __clang__
       {"compiler", absl::StrCat("clang ", __clang_version__)},
 #else

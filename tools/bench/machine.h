@@ -3,6 +3,7 @@
 #ifndef RUMCASK_TOOLS_BENCH_MACHINE_H_
 #define RUMCASK_TOOLS_BENCH_MACHINE_H_
 
+#include <cstdint>
 #include <string>
 
 #include "tools/bench/report.h"
@@ -18,6 +19,11 @@ std::string Now();
 
 // The file system that contains `path`, from the text of /proc/self/mounts: "ext4 on /dev/vda".
 std::string FileSystemOf(const std::string& path, const std::string& mounts);
+// As this machine has it mounted; `path` may be relative.
+std::string FileSystemOf(const std::string& path);
+
+// All of this machine's memory.
+uint64_t MemoryBytes();
 
 }  // namespace rumcask::bench
 

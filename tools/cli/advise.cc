@@ -2,18 +2,13 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -61,8 +56,7 @@ absl::StatusOr<advise::Profile> BaseOf(const Flags& from, absl::Status* complete
     base = *read;
     *complete = opened->complete;
   }
-  base.memory_bytes = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                      static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  base.memory_bytes = bench::MemoryBytes();
   return base;
 }
 
@@ -109,16 +103,6 @@ absl::StatusOr<std::string> MakeDirectory(const std::string& parent) {
       absl::StrCat("cannot make a directory in ", parent, ": ", std::strerror(errno)));
 }
 
-std::string DeviceOf(const std::string& directory) {
-  std::ifstream file("/proc/self/mounts");
-  const std::string mounts((std::istreambuf_iterator<char>(file)),
-                           std::istreambuf_iterator<char>());
-  char* const real = ::realpath(directory.c_str(), nullptr);
-  const std::string absolute = real != nullptr ? real : directory;
-  std::free(real);
-  return bench::FileSystemOf(absolute, mounts);
-}
-
 absl::StatusOr<advise::Advice> Try(const advise::Profile& profile, const AdviseFlags& flags) {
   // The directory is removed whatever ends the trials.
   const Interrupt interrupt;
@@ -140,7 +124,7 @@ absl::StatusOr<advise::Advice> Try(const advise::Profile& profile, const AdviseF
   advice.profile = profile;
   advice.evidence = *std::move(evidence);
   advice.recommendation = advise::Recommend(profile, advice.evidence);
-  advice.device = DeviceOf(*directory);
+  advice.device = bench::FileSystemOf(*directory);
   advice.trial_keys = profile.keys >> advise::TrialHalvings(profile, flags.seconds);
   return advice;
 }
