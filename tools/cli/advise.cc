@@ -2,10 +2,12 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -103,6 +105,27 @@ absl::StatusOr<std::string> MakeDirectory(const std::string& parent) {
       absl::StrCat("cannot make a directory in ", parent, ": ", std::strerror(errno)));
 }
 
+// Says on the terminal which keystore is tried, as that takes seconds each. Erased at the end.
+class Announcement {
+ public:
+  Announcement() = default;
+  ~Announcement() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+  }
+  Announcement(const Announcement&) = delete;
+  Announcement& operator=(const Announcement&) = delete;
+
+  void Show(const std::string& keystore) {
+    if (::isatty(STDERR_FILENO) != 1) return;
+    std::fprintf(stderr, "\radvise: trying %s\x1b[K", keystore.c_str());
+    std::fflush(stderr);
+    shown_ = true;
+  }
+
+ private:
+  bool shown_ = false;
+};
+
 absl::StatusOr<advise::Advice> Try(const advise::Profile& profile, const AdviseFlags& flags) {
   // The directory is removed whatever ends the trials.
   const Interrupt interrupt;
@@ -117,6 +140,8 @@ absl::StatusOr<advise::Advice> Try(const advise::Profile& profile, const AdviseF
   settings.seconds = flags.seconds;
   settings.directory = *directory;
   settings.stop = [] { return Interrupt::Raised() || Termination::Raised() != 0; };
+  Announcement announcement;
+  settings.announce = [&](const std::string& keystore) { announcement.Show(keystore); };
   absl::StatusOr<advise::Evidence> evidence = advise::Gather(profile, settings);
   if (!evidence.ok()) return evidence.status();
 
