@@ -1,5 +1,7 @@
 // What follows from trials whose figures are given.
 
+#include <cstdint>
+
 #include "gtest/gtest.h"
 
 #include "keystores/by_name.h"
@@ -42,6 +44,26 @@ TEST(OverwriteTest, CostsWhatItDoesBesideAnInsertAndNotWhatAnInsertCosts) {
   model = ModelOf(profile, *KeystoreByName("lmdb"), trials);
   EXPECT_DOUBLE_EQ(model.seconds.insert, 4e-6);
   EXPECT_DOUBLE_EQ(model.seconds.overwrite, 10e-6);
+}
+
+TEST(MemoryTest, WhatIsBesideTheIndexIsKnownForAnyNumberOfKeys) {
+  constexpr uint64_t kOfIndex = 100;
+  constexpr uint64_t kBeside = 20;
+  Profile profile;
+  profile.keys = 5000003;
+  Trials trials;
+  trials.small.keys = profile.keys >> 8;
+  trials.large.keys = profile.keys >> 6;
+  for (Trial* trial : {&trials.small, &trials.large}) {
+    trial->memory_bytes = (kOfIndex + kBeside) * trial->keys;
+  }
+  // None of them has the keys of the larger trial.
+  for (uint64_t keys = trials.small.keys; keys < profile.keys; keys *= 2) {
+    ASSERT_NE(keys, trials.large.keys);
+    trials.index_memory.push_back({keys, kOfIndex * keys});
+  }
+  const Model model = ModelOf(profile, *KeystoreByName("hash"), trials);
+  EXPECT_NEAR(Predict(model, profile.keys).memory_bytes / 5000003, kOfIndex + kBeside, 0.1);
 }
 
 TEST(DiskTest, HasRoomForWhatIsOverwrittenAndForTheReserve) {

@@ -19,11 +19,14 @@ Line IndexMemory(const std::vector<MemoryPoint>& points) {
   return LineThrough(Bytes(small.keys), Bytes(small.bytes), Bytes(large.keys), Bytes(large.bytes));
 }
 
+// Of the last point with so many keys or, as halving leaves remainders, a few less. The next one
+// may have nearly twice as many.
 uint64_t AtKeys(const std::vector<MemoryPoint>& points, uint64_t keys) {
+  uint64_t bytes = points.front().bytes;
   for (const MemoryPoint& point : points) {
-    if (point.keys >= keys) return point.bytes;
+    if (point.keys <= keys) bytes = point.bytes;
   }
-  return points.back().bytes;
+  return bytes;
 }
 
 // The index and, from the trials of the whole database, all else.
