@@ -13,7 +13,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "core/system/text.h"
@@ -33,6 +32,15 @@ absl::Status SetNumber(std::string_view flag, const std::optional<std::string>& 
   }
   return absl::InvalidArgumentError(
       absl::StrFormat("%s: '%s' is no number from 0 on", flag, *text));
+}
+
+absl::Status SetCount(std::string_view flag, const std::optional<std::string>& text,
+                      uint64_t* count) {
+  if (!text.has_value()) return absl::OkStatus();
+  constexpr uint64_t kMost = 1000000000000000;
+  if (absl::SimpleAtoi(*text, count) && *count > 0 && *count <= kMost) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s: '%s' is no number from 1 to 10^15", flag, *text));
 }
 
 // "8GiB", "512 MiB", "1000000"
@@ -65,7 +73,10 @@ absl::Status SetSample(std::string_view flag, std::string_view text,
   if (text.empty()) return absl::OkStatus();
   const absl::StatusOr<bench::ValueSizes> sizes = bench::ValueSizes::Parse(text);
   if (!sizes.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(Text(flag), ": ", sizes.status().message()));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: '%s' is no length up to %d bytes; there are BYTES, uniform:FROM-TO, "
+                        "normal:MEAN,DEVIATION and pareto:SHAPE,SCALE",
+                        flag, text, bench::ValueSizes::kMax));
   }
   constexpr int kSample = 4096;
   bench::Random random(1);
@@ -199,7 +210,7 @@ void DeclareFlags(cli::CommandLine* line, AdviseOptions* options) {
 absl::StatusOr<Profile> ProfileOf(const AdviseOptions& options, const Profile& base) {
   Profile profile = base;
   absl::Status status = SetFromYcsb(options, &profile);
-  if (options.keys > 0) profile.keys = options.keys;
+  status.Update(SetCount("--keys", options.keys, &profile.keys));
   if (!options.key_size.empty()) profile.longest_key_bytes = 0;
   status.Update(SetSample("--key-size", options.key_size, &profile.key_bytes));
   status.Update(SetSample("--value-size", options.value_size, &profile.value_bytes));
@@ -208,8 +219,8 @@ absl::StatusOr<Profile> ProfileOf(const AdviseOptions& options, const Profile& b
   status.Update(SetBytes("--memory", options.memory, &profile.memory_bytes));
   status.Update(SetNumber("--open-within", options.open_within, &profile.open_seconds));
   status.Update(SetNumber("--recover-within", options.recover_within, &profile.recovery_seconds));
+  status.Update(SetCount("--scan-length", options.scan_length, &profile.scan_length));
   if (!status.ok()) return status;
-  if (options.scan_length > 0) profile.scan_length = options.scan_length;
   profile.ascending |= options.ascending;
   profile.ordered |= options.ordered;
   profile.exact_keys |= options.exact_keys;

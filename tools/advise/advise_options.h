@@ -3,7 +3,6 @@
 #ifndef RUMCASK_TOOLS_ADVISE_ADVISE_OPTIONS_H_
 #define RUMCASK_TOOLS_ADVISE_ADVISE_OPTIONS_H_
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,16 +14,16 @@
 
 namespace rumcask::advise {
 
-// What is empty, or 0, was not given.
+// What is empty was not given.
 struct AdviseOptions {
-  uint64_t keys = 0;
+  std::optional<std::string> keys;
   std::string key_size;
   std::string value_size;
   std::optional<std::string> gets;
   std::optional<std::string> overwrites;
   std::optional<std::string> inserts;
   std::optional<std::string> scans;
-  uint64_t scan_length = 0;
+  std::optional<std::string> scan_length;
   std::string popular;
   bool ascending = false;
   std::vector<std::string> property_files;

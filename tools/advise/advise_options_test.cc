@@ -80,5 +80,37 @@ TEST(AdviseOptionsTest, Wrong) {
             "the number of keys is missing: give --keys, a property file or --from-db");
 }
 
+TEST(AdviseOptionsTest, WhatCannotBe) {
+  AdviseOptions options;
+  options.keys = "0";
+  EXPECT_EQ(Error(options), "--keys: '0' is no number from 1 to 10^15");
+  options.keys = "-1";
+  EXPECT_EQ(Error(options), "--keys: '-1' is no number from 1 to 10^15");
+  options.keys = "257";
+  options.key_size = "1";
+  EXPECT_EQ(Error(options), "257 keys: with a length of at most 1 there are only 256");
+  options.keys = "256";
+  EXPECT_EQ(Error(options), "");
+  options.scan_length = "0";
+  EXPECT_EQ(Error(options), "--scan-length: '0' is no number from 1 to 10^15");
+  options.scan_length.reset();
+  options.gets = options.overwrites = "1e308";
+  EXPECT_EQ(Error(options), "the shares of the operations are too large to be added");
+  options.gets.reset();
+  EXPECT_EQ(Error(options), "");
+  options.key_size = "x";
+  EXPECT_EQ(Error(options),
+            "--key-size: 'x' is no length up to 67108864 bytes; there are BYTES, uniform:FROM-TO, "
+            "normal:MEAN,DEVIATION and pareto:SHAPE,SCALE");
+}
+
+TEST(AdviseOptionsTest, MoreThanCanBeCalculatedWith) {
+  AdviseOptions options;
+  options.properties = {"recordcount=2000000000000000"};
+  EXPECT_EQ(Error(options), "the number of keys must be at most 10^15");
+  options.properties = {"recordcount=1000000000000000", "fieldlength=10"};
+  EXPECT_EQ(Error(options), "keys and values of more than 10^17 bytes in all");
+}
+
 }  // namespace
 }  // namespace rumcask::advise

@@ -1,6 +1,7 @@
 #include "tools/advise/profile.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <vector>
@@ -16,6 +17,14 @@ namespace {
 double Mean(const std::vector<uint32_t>& sample) {
   const uint64_t sum = std::accumulate(sample.begin(), sample.end(), uint64_t{0});
   return static_cast<double>(sum) / static_cast<double>(sample.size());
+}
+
+// How many keys have at most so many bytes. More than there are numbers if it is 8 or more.
+double KeysUpTo(uint64_t bytes) {
+  double keys = 0;
+  for (uint64_t i = 1; i <= std::min(bytes, uint64_t{8}); ++i)
+    keys += std::ldexp(1, static_cast<int>(8 * i));
+  return keys;
 }
 
 }  // namespace
@@ -47,12 +56,21 @@ absl::Status Check(const Profile& profile) {
   if (*std::min_element(profile.key_bytes.begin(), profile.key_bytes.end()) == 0) {
     return absl::InvalidArgumentError("keys of 0 bytes: a key has at least 1");
   }
+  const double possible = KeysUpTo(profile.LongestKey());
+  if (static_cast<double>(profile.keys) > possible) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%d keys: with a length of at most %d there are only %.0f", profile.keys,
+                        profile.LongestKey(), possible));
+  }
   return absl::OkStatus();
 }
 
 absl::Status MakeShares(Profile* profile) {
   const double sum = profile->gets + profile->overwrites + profile->inserts + profile->scans;
   if (!(sum > 0)) return absl::InvalidArgumentError("the shares of the operations add up to 0");
+  if (!std::isfinite(sum)) {
+    return absl::InvalidArgumentError("the shares of the operations are too large to be added");
+  }
   for (double* share : {&profile->gets, &profile->overwrites, &profile->inserts, &profile->scans}) {
     *share /= sum;
   }
