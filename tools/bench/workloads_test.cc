@@ -322,6 +322,9 @@ TEST(YcsbTest, Wrong) {
   EXPECT_EQ(run("recordcount=-1"), "recordcount: '-1' is no number from 0 on");
   EXPECT_EQ(run("requestdistribution=hotspot"),
             "requestdistribution: 'hotspot' is none of uniform, zipfian, latest, sequential");
+  EXPECT_EQ(run("scanlengthdistribution=uniform"), "");
+  EXPECT_EQ(run("scanlengthdistribution=zipfian"),
+            "scanlengthdistribution: 'zipfian' is none of uniform");
   EXPECT_EQ(run("readpropotion=1"), "unknown property 'readpropotion'");
   EXPECT_EQ(run("readproportion"), "'readproportion' is not name=value");
   EXPECT_EQ(run("zipfianconstant=1"), "zipfianconstant: must be above 0 and below 1");

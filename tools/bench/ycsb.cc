@@ -23,11 +23,22 @@ namespace {
 
 // The properties of YCSB's CoreWorkload and Client that have a meaning here.
 constexpr std::string_view kKnown[] = {
-    "fieldcount",       "fieldlength",      "insertorder",
-    "insertproportion", "maxexecutiontime", "maxscanlength",
-    "minscanlength",    "operationcount",   "readmodifywriteproportion",
-    "readproportion",   "recordcount",      "requestdistribution",
-    "scanproportion",   "threadcount",      "updateproportion",
+    "fieldcount",
+    "fieldlength",
+    "insertorder",
+    "insertproportion",
+    "maxexecutiontime",
+    "maxscanlength",
+    "minscanlength",
+    "operationcount",
+    "readmodifywriteproportion",
+    "readproportion",
+    "recordcount",
+    "requestdistribution",
+    "scanlengthdistribution",
+    "scanproportion",
+    "threadcount",
+    "updateproportion",
     "zipfianconstant",
 };
 
@@ -39,7 +50,6 @@ constexpr std::string_view kIgnored[] = {
     "dataintegrity",
     "measurementtype",
     "readallfields",
-    "scanlengthdistribution",
     "table",
     "workload",
     "writeallfields",
@@ -247,6 +257,8 @@ absl::StatusOr<Workload> YcsbProperties::RunPhaseOfAnySum() const {
   }
   workload->theta = *theta;
 
+  const absl::StatusOr<std::string> lengths = OneOf("scanlengthdistribution", {"uniform"});
+  if (!lengths.ok()) return lengths.status();
   const absl::StatusOr<uint64_t> shortest = Number("minscanlength", 1);
   if (!shortest.ok()) return shortest.status();
   const absl::StatusOr<uint64_t> longest = Number("maxscanlength", 1000);
