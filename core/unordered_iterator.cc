@@ -54,7 +54,10 @@ bool UnorderedIterator::Fill() {
     if (locations_.empty()) return false;
   }
   const std::vector<Location>& ahead = locations_;
-  readahead_.Touch(store_->log_, at_, ahead.size(), [&](size_t i) { return ahead[i]; });
+  readahead_.Touch(store_->log_, at_, ahead.size(), [&](size_t i) {
+    mutex_.AssertHeld();
+    return ahead[i];
+  });
   return true;
 }
 
